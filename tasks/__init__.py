@@ -1,0 +1,1 @@
+"""Thin Prefect tasks over the library: cache keys, retries, run names, artifacts."""

@@ -1,0 +1,89 @@
+"""The contract of a backend, and the lookup that finds every file of this folder.
+
+A backend's file defines `BACKEND`, one object of its class. To add a backend, add a file: nothing else changes, and
+the contract suite in tests/backends runs over it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL.Image import Image
+
+from undercard.devices import Device
+from undercard.errors import UnknownBackend
+from undercard.requests import RenderRequest, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a backend takes to render one keyframe."""
+
+    vram_bytes: int
+    host_bytes: int
+    seconds: float
+
+
+class Renderer(Protocol):
+    """An open backend."""
+
+    def encode(self, requests: Sequence[RenderRequest]) -> None:
+        """Prepare what *requests* share, such as prompt embeddings, before the first is rendered."""
+
+    def render(self, request: RenderRequest) -> Image:
+        """Return the picture that *request* asks for: RGB, of exactly the size it asks for.
+
+        Safe to call from several threads at once.
+
+        Raises:
+            BackendError: it could not be rendered.
+        """
+
+
+class Backend(Protocol):
+    """A way to render keyframes."""
+
+    name: str
+    """As on the command line; the file's name with `-` for `_`."""
+    revision: int
+    """Raised whenever the same request would give other pixels."""
+    exact: bool
+    """Gives the pixels of bf16 Qwen-Image-Edit."""
+    animates: bool
+    """Draws any staging fast enough for the frames between keyframes."""
+
+    def needs(self, size: Size, device: Device) -> Needs:
+        """Estimate what one keyframe of *size* takes on *device*."""
+
+    def unavailable(self, device: Device) -> str | None:
+        """Return why the backend cannot run here and what would change that, or None when it can."""
+
+    def open(self, device: Device) -> AbstractContextManager[Renderer]:
+        """Open the backend; leaving the context frees what it holds.
+
+        Raises:
+            BackendUnavailable: the backend cannot run here.
+        """
+
+
+def names() -> tuple[str, ...]:
+    """Return the name of every backend, in alphabetical order, without importing any."""
+    return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)))
+
+
+def backend(name: str) -> Backend:
+    """Import and return the backend called *name*.
+
+    Raises:
+        UnknownBackend: there is no such backend.
+    """
+    if name not in names():
+        raise UnknownBackend(f"backend {name!r} does not exist; use one of {', '.join(names())}")
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    found: Backend = module.BACKEND
+    return found

@@ -1,0 +1,85 @@
+"""The contract of a gate check, and the lookup that finds every file of this folder.
+
+A check's file defines `CHECK`, one object of its class. To add a check, add a file: nothing else changes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from undercard.requests import Size
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""RGB, shape (height, width, 3)."""
+
+
+class Finding(BaseModel):
+    """What one check says of one picture."""
+
+    model_config = ConfigDict(frozen=True)
+
+    check: str
+    score: float
+    threshold: float
+    passed: bool
+    cause: str
+    """Why it was rejected, in words a director understands, with the figures; empty when it passed."""
+
+
+class Verdict(BaseModel):
+    """What the gate says of one picture: accepted when every check passed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Every check passed."""
+        return all(finding.passed for finding in self.findings)
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Why it was rejected, one line a failed check."""
+        return tuple(finding.cause for finding in self.findings if not finding.passed)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a check may look at."""
+
+    pixels: Pixels
+    expected_size: Size
+    neighbours: Sequence[Pixels] = ()
+    """The keyframes of the same shot that the picture must differ from."""
+
+
+class Check(Protocol):
+    """One reason to reject a picture."""
+
+    name: str
+    cost: float
+    """Seconds at 1024×1024 on one core; cheap checks run first."""
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Judge the picture."""
+
+
+def checks() -> tuple[Check, ...]:
+    """Import and return every check, cheapest first."""
+    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    found: list[Check] = [module.CHECK for module in modules]
+    return tuple(sorted(found, key=lambda check: (check.cost, check.name)))
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Run every check over *evidence*."""
+    return Verdict(findings=tuple(check.examine(evidence) for check in checks()))

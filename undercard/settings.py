@@ -1,0 +1,39 @@
+"""The only reader of the environment: variables that begin with `UNDERCARD_`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a machine's owner decides once, rather than at each run."""
+
+    model_config = SettingsConfigDict(env_prefix="UNDERCARD_", frozen=True, extra="forbid")
+
+    store: Path = Field(
+        default=Path("data/store"),
+        description="Folder for everything that is made: takes, segments, films.",
+    )
+    workers: int = Field(
+        default=0, ge=0, le=256, description="Threads that draw and encode at once; 0 takes one a core."
+    )
+    take_limit: int = Field(
+        default=3, ge=1, le=20, description="Takes of a keyframe before its shot is reported as failed."
+    )
+
+    @property
+    def store_root(self) -> Path:
+        """The store as an absolute path, so that a task in another working directory finds it."""
+        return self.store.expanduser().resolve()
+
+
+def load() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        pydantic.ValidationError: a variable has a value that its field refuses.
+    """
+    return Settings()

@@ -1,0 +1,136 @@
+"""The content-addressed store: a file's name is the SHA-256 of its bytes, and a file is whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from undercard import settings
+from undercard.errors import MissingObject, StoreError
+
+
+class StoredFile(BaseModel):
+    """A file of the store, as a task returns it in place of its bytes.
+
+    Reading one back (from a cached result, say) checks the file: one that is gone or altered is no value, so that
+    the cache misses and the work is done again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    """Relative to the store's root, with forward slashes."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        path = self.absolute
+        if not path.is_file() or path.stat().st_size != self.size_bytes or sha256_of(path) != self.sha256:
+            # pydantic turns a ValueError into its ValidationError, which Prefect reads as "no cached result".
+            raise ValueError(f"{path} is gone or altered; it will be made again")
+        return self
+
+    @property
+    def absolute(self) -> Path:
+        """Where the file lies on this machine."""
+        return settings.load().store_root / self.path
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of the file at *path*, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def put_file(source: Path) -> StoredFile:
+    """Move the file at *source* into the store under the SHA-256 of its bytes.
+
+    Raises:
+        StoreError: it cannot be written, for want of space or of permission.
+    """
+    root = settings.load().store_root
+    digest = sha256_of(source)
+    relative = f"objects/{digest[:2]}/{digest[2:]}{source.suffix}"
+    target = root / relative
+    size_bytes = source.stat().st_size
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The bytes reach the disk before the name does: after a power cut a file with a name is whole.
+        with source.open("rb") as file:
+            os.fsync(file.fileno())
+        source.replace(target)
+    except OSError as exc:
+        raise StoreError(f"cannot store {source.name} in {root}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
+    return StoredFile(path=relative, sha256=digest, size_bytes=size_bytes)
+
+
+def put_bytes(content: bytes, suffix: str) -> StoredFile:
+    """Write *content* into the store; *suffix* is the file's ending, such as `.png`.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    with scratch(suffix) as path:
+        path.write_bytes(content)
+        return put_file(path)
+
+
+@contextmanager
+def scratch(suffix: str) -> Iterator[Path]:
+    """Yield the path of a new, empty file inside the store, for `put_file`; it is gone when the context ends."""
+    folder = settings.load().store_root / "scratch"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=suffix, dir=folder)
+    except OSError as exc:
+        raise StoreError(f"cannot write in {folder}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
+    os.close(handle)
+    path = Path(name)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write *content* to *path* so that a reader, or a machine that dies, sees the old bytes or the new ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def copy_out(stored: StoredFile, target: Path) -> None:
+    """Give a stored file a name that people read, outside the store's own folders.
+
+    Raises:
+        MissingObject: the stored file is gone.
+    """
+    source = stored.absolute
+    if not source.is_file():
+        raise MissingObject(f"{source} is gone; run the same command again and it will be made")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A copy, not a link: what people do to their film must not reach the store.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
