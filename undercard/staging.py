@@ -138,11 +138,16 @@ def _fighter_between(a: PlacedFighter, b: PlacedFighter, t: float) -> PlacedFigh
 
 def _blend(a: Value, b: Value, t: float) -> Value:
     """Pass from *a* to *b*: numbers, tuples of numbers, records of those."""
-    if is_dataclass(a):
-        changes = {field.name: _blend(getattr(a, field.name), getattr(b, field.name), t) for field in fields(a)}
-        return cast("Value", type(a)(**changes))
+    return cast("Value", _passed(a, b, t))
+
+
+def _passed(a: object, b: object, t: float) -> object:
+    if is_dataclass(a) and not isinstance(a, type):
+        return replace(
+            a, **{field.name: _passed(getattr(a, field.name), getattr(b, field.name), t) for field in fields(a)}
+        )
     if isinstance(a, tuple) and isinstance(b, tuple):
-        return cast("Value", tuple(_blend(x, y, t) for x, y in zip(a, b, strict=True)))
-    if isinstance(a, int | float) and isinstance(b, int | float):
-        return cast("Value", a + (b - a) * t)
+        return tuple(_passed(x, y, t) for x, y in zip(a, b, strict=True))
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return a + (b - a) * t
     raise TypeError(f"cannot pass from {a!r} to {b!r}")

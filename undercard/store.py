@@ -69,7 +69,9 @@ def put_file(source: Path) -> StoredFile:
             os.fsync(file.fileno())
         source.replace(target)
     except OSError as exc:
-        raise StoreError(f"cannot store {source.name} in {root}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
+        raise StoreError(
+            f"cannot store {source.name} in {root}: {exc.strerror}; free space or set UNDERCARD_STORE"
+        ) from exc
     return StoredFile(path=relative, sha256=digest, size_bytes=size_bytes)
 
 

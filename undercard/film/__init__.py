@@ -1,0 +1,1 @@
+"""The film: a timeline, what moves between keyframes, and ffmpeg."""

@@ -75,7 +75,9 @@ class Check(Protocol):
 
 def checks() -> tuple[Check, ...]:
     """Import and return every check, cheapest first."""
-    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    modules = (
+        importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
+    )
     found: list[Check] = [module.CHECK for module in modules]
     return tuple(sorted(found, key=lambda check: (check.cost, check.name)))
 
