@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -37,3 +38,8 @@ def load() -> Settings:
         pydantic.ValidationError: a variable has a value that its field refuses.
     """
     return Settings()
+
+
+def child_environment(changes: dict[str, str]) -> dict[str, str]:
+    """Return this process's environment with *changes*, for a child process."""
+    return {**os.environ, **changes}

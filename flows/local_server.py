@@ -1,0 +1,168 @@
+"""The Prefect server that a terminal run borrows when none is configured: started once, kept while it is used.
+
+A temporary server a run would cost every command 15 s or more; this one is found again by the next command, shows its
+runs in a browser, and ends by itself when nobody has asked it anything for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from undercard import settings
+from undercard.errors import UndercardError
+from undercard.store import write_atomically
+
+Message: TypeAlias = MutableMapping[str, Any]
+Asgi: TypeAlias = Callable[
+    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
+
+START_SECONDS = 120.0
+"""A cold machine compiles the server's modules and creates its database first."""
+IDLE_SECONDS = 1800.0
+SERVER_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # One at a time, the server records 33 task runs a second on SQLite; in batches about three times that.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_READ_BATCH_SIZE": "100",
+}
+
+
+class ServerDidNotStart(UndercardError):
+    """The local Prefect server ended, or was not ready in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A server on loopback."""
+
+    url: str
+    """Where its API answers, ending in `/api`."""
+    pid: int
+
+    @property
+    def dashboard(self) -> str:
+        """Where a browser sees it."""
+        return self.url.removesuffix("/api")
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """A server on its way: it starts while the caller does something else."""
+
+    server: LocalServer
+    process: subprocess.Popen[bytes] | None
+    state: Path
+
+    def ready(self) -> LocalServer:
+        """Wait until the server answers.
+
+        Raises:
+            ServerDidNotStart: it ended, or took longer than `START_SECONDS`.
+        """
+        log = self.state.with_suffix(".log")
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(self.server):
+            if self.process is not None and self.process.poll() is not None:
+                raise ServerDidNotStart(f"the local Prefect server ended with {self.process.returncode}; see {log}")
+            if time.monotonic() > deadline:
+                raise ServerDidNotStart(f"the local Prefect server was not ready in {START_SECONDS:.0f} s; see {log}")
+            time.sleep(0.1)
+        write_atomically(self.state, json.dumps(asdict(self.server)).encode())
+        return self.server
+
+
+def borrow(state: Path) -> Starting:
+    """Return the server that *state* (a JSON file) remembers if it still answers, else start one."""
+    remembered = _remembered(state)
+    if remembered is not None and answers(remembered):
+        return Starting(remembered, None, state)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    state.parent.mkdir(parents=True, exist_ok=True)
+    with state.with_suffix(".log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=settings.child_environment(SERVER_ENVIRONMENT),
+            # Its own session, so that Ctrl-C on a render does not reach it.
+            start_new_session=True,
+            cwd=Path(__file__).parent.parent,
+        )
+    return Starting(LocalServer(f"http://127.0.0.1:{port}/api", process.pid), process, state)
+
+
+def answers(server: LocalServer) -> bool:
+    """Ask the server for its health."""
+    try:
+        with urllib.request.urlopen(f"{server.url}/health", timeout=2) as response:  # noqa: S310 (always loopback)
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _remembered(state: Path) -> LocalServer | None:
+    try:
+        return LocalServer(**json.loads(state.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@dataclass(slots=True)
+class Watched:
+    """An ASGI application that remembers when it was last asked something."""
+
+    app: Asgi
+    last_asked: float
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        self.last_asked = time.monotonic()
+        await self.app(scope, receive, send)
+        self.last_asked = time.monotonic()
+
+
+def serve(port: int, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Serve Prefect on loopback until nobody has asked anything for *idle_seconds*."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    watched = Watched(create_app(final=True), time.monotonic())
+    server = uvicorn.Server(uvicorn.Config(watched, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
+
+    async def run() -> None:
+        serving = asyncio.create_task(server.serve())
+        while not serving.done():
+            await asyncio.sleep(min(5.0, idle_seconds / 4))
+            if time.monotonic() - watched.last_asked > idle_seconds:
+                server.should_exit = True
+                await serving
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))
