@@ -1,0 +1,71 @@
+"""Rejects a soft picture; score: how sharp its sharpest tenth is, 0 for fog, about 1 for drawn edges.
+
+The measure is the variance of the Laplacian (Pech-Pacheco et al., 2000) a tile, over the variance of the tile itself:
+the quotient does not change with exposure or contrast, so that dark pictures are judged like bright ones. Tiles that
+hold no structure, such as a dark hall, have no say. Of the others the sharpest tenth speaks for the picture, not the
+median: with depth of field most of a good picture is soft on purpose, but what it is about is sharp.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from undercard.gate import Evidence, Finding, Pixels
+
+Tiles: TypeAlias = NDArray[np.float32]
+
+TILE = 64
+"""Pixels."""
+STRUCTURE = 8.0
+"""Standard deviation of a tile that holds something, levels; grain and 8-bit steps stay below 4."""
+SHARPEST_PERCENT = 90.0
+LEAST_SHARPNESS = 0.06
+"""Previz frames: good 0.75 to 1.03, all but the fighters blurred by 5 px 0.34 to 0.45, enlarged twice 0.11 to 0.14,
+blurred by 1 px 0.11 to 0.13, by 2 px 0.026 to 0.028, by 4 px 0.009 to 0.011."""
+
+
+class Blur:
+    """Measures sharpness tile by tile."""
+
+    name = "blur"
+    cost = 0.02
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when something in the picture is sharp."""
+        score = sharpness(evidence.pixels)
+        passed = score >= LEAST_SHARPNESS
+        cause = f"nothing is in focus: sharpness {score:.3f}, at least {LEAST_SHARPNESS} is needed"
+        return Finding(
+            check=self.name, score=score, threshold=LEAST_SHARPNESS, passed=passed, cause="" if passed else cause
+        )
+
+
+def sharpness(pixels: Pixels) -> float:
+    """Return the contrast-free variance of the Laplacian of the sharpest tenth of *pixels*; 0 without structure."""
+    grey = np.asarray(Image.fromarray(pixels).convert("L")).astype(np.int16)
+    inner = grey[1:-1, 1:-1]
+    if not inner.size:
+        return 0.0
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    spread = _tiles(inner).var(axis=(1, 3))
+    edges = _tiles(around - 4 * inner).var(axis=(1, 3))
+    holds = spread > STRUCTURE**2
+    if not holds.any():
+        return 0.0
+    return float(np.percentile(edges[holds] / spread[holds], SHARPEST_PERCENT))
+
+
+def _tiles(plane: NDArray[np.int16]) -> Tiles:
+    """Cut *plane* into tiles of at most 64 px, shape (rows, tile height, columns, tile width)."""
+    height, width = plane.shape
+    rows, columns = max(1, round(height / TILE)), max(1, round(width / TILE))
+    tile_height, tile_width = height // rows, width // columns
+    whole = plane[: rows * tile_height, : columns * tile_width]
+    return whole.reshape(rows, tile_height, columns, tile_width).astype(np.float32)
+
+
+CHECK = Blur()
