@@ -1,0 +1,140 @@
+"""The only file that knows ffmpeg: its command lines, and its process while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO
+
+import ffmpeg
+import imageio_ffmpeg
+
+from undercard.errors import EncodingFailed
+from undercard.requests import Size
+
+BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+LOOKS_SAME = {"crf": 17, "preset": "fast"}
+"""17 is the rate factor that x264's guide calls visually lossless."""
+GROUP_SECONDS = 2
+"""Longest way between two places that a player can seek to."""
+KEPT_BYTES = 4000
+"""How much of what ffmpeg said last goes into an error."""
+
+
+def encode_command(path: Path, size: Size, fps: Fraction) -> list[str]:
+    """Return the command that reads raw RGB frames from its standard input and writes H.264 in MP4 to *path*.
+
+    One thread and `bitexact`: the same frames give the same bytes. The groups of pictures are closed, so that
+    segments may follow each other in any order.
+    """
+    source = ffmpeg.input("pipe:0", format="rawvideo", pix_fmt="rgb24", video_size=size, framerate=str(fps))
+    # Left to itself swscale converts RGB by bt601, whatever the tags say.
+    stream = source.filter(
+        "scale",
+        in_range="full",
+        out_range="limited",
+        out_color_matrix="bt709",
+        flags="bicubic+accurate_rnd+full_chroma_int+bitexact",
+    )
+    stream = stream.filter("format", "yuv420p").filter("setparams", range="limited", **BT709).filter("setsar", 1)
+    group = max(1, round(GROUP_SECONDS * fps))
+    output = ffmpeg.output(
+        stream,
+        f"file:{path}",
+        format="mp4",
+        vcodec="libx264",
+        pix_fmt="yuv420p",
+        color_range="tv",
+        threads=1,
+        flags="+bitexact+cgop",
+        fflags="+bitexact",
+        video_track_timescale=ticks_per_second(fps),
+        **{"x264-params": f"keyint={group}:open-gop=0", "enc_time_base": f"{fps.denominator}/{fps.numerator}"},
+        **LOOKS_SAME,
+        **BT709,
+    )
+    return _command(output)
+
+
+def join_command(listed: Path, path: Path, frame_ticks: int) -> list[str]:
+    """Return the command that joins the segments in the concat script *listed* into *path* without encoding them.
+
+    Args:
+        listed: what `concat_script` returns, in a file.
+        path: where the film goes.
+        frame_ticks: how long a frame is on the segments' clock.
+    """
+    source = ffmpeg.input(f"file:{listed}", format="concat", safe=0)
+    # The concat demuxer reckons each segment's length in whole microseconds: at 24000/1001 fps the error adds up to
+    # ticks over a few dozen segments. Each stamp is put back on the grid, which it has left by far less than half
+    # a frame.
+    grid = f"round({{}}/{frame_ticks})*{frame_ticks}"
+    output = ffmpeg.output(
+        source.video,
+        f"file:{path}",
+        format="mp4",
+        vcodec="copy",
+        fflags="+bitexact",
+        movflags="+faststart",
+        **{"bsf:v": f"setts=pts={grid.format('PTS')}:dts={grid.format('DTS')}:duration={frame_ticks}"},
+    )
+    return _command(output)
+
+
+def concat_script(segments: list[Path]) -> str:
+    """Return the script that ffmpeg's concat demuxer reads; any name but one with a line break can stand in it."""
+    # Inside single quotes nothing is special but the quote itself (ffmpeg-utils, "Quoting and escaping").
+    lines = ("file 'file:{}'\n".format(str(path.absolute()).replace("'", "'\\''")) for path in segments)
+    return "ffconcat version 1.0\n" + "".join(lines)
+
+
+def ticks_per_second(fps: Fraction) -> int:
+    """Return a clock on which every frame of *fps* begins on a whole tick."""
+    # 24 fps gets the clock of 24000/1001 and its like, on which a frame is 1000 or 1001 ticks.
+    return fps.numerator if fps.numerator >= 10_000 else fps.numerator * 1000
+
+
+@contextlib.contextmanager
+def running(command: list[str], doing: str) -> Iterator[IO[bytes]]:
+    """Run ffmpeg and yield its standard input; leaving the context closes that and waits for ffmpeg to end.
+
+    Args:
+        command: from `encode_command` or `join_command`.
+        doing: what it is for, as an error names it.
+
+    Raises:
+        EncodingFailed: ffmpeg ended with an error, with what it said last.
+    """
+    # A file, not a pipe: however much ffmpeg says, nobody has to read it for the frames to go on.
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said) as process,
+    ):
+        assert process.stdin is not None
+        whole = False
+        try:
+            # It may end before it has every frame; its exit status and last words say why.
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                yield process.stdin
+                process.stdin.flush()
+                whole = True
+        except BaseException:
+            process.kill()
+            raise
+        if process.wait() != 0 or not whole:
+            raise EncodingFailed(f"{doing}: ffmpeg ended with status {process.returncode}: {_last_words(said)}")
+
+
+def _last_words(said: IO[bytes]) -> str:
+    length = said.seek(0, 2)
+    said.seek(max(0, length - KEPT_BYTES))
+    return said.read().decode(errors="replace").strip() or "it said nothing"
+
+
+def _command(output: object) -> list[str]:
+    quiet = ffmpeg.overwrite_output(output).global_args("-hide_banner", "-nostats", "-loglevel", "error")
+    return [str(word) for word in ffmpeg.compile(quiet, cmd=imageio_ffmpeg.get_ffmpeg_exe())]

@@ -1,0 +1,129 @@
+"""Segments: the pieces of a film, each encoded on its own, and the joining of them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from undercard.errors import EncodingFailed, FilmError
+from undercard.film import ffmpeg
+from undercard.film.pixels import Pixels
+from undercard.film.timeline import Piece, Span, check_size
+from undercard.film.transition import transition_kind
+from undercard.requests import Size
+
+REVISION = 1
+"""Raised whenever the same stills would give other frames or other bytes; part of a cached segment's key."""
+
+
+def piece_frames(piece: Piece, shoot: Callable[[Span], Iterable[Pixels]]) -> Iterator[Pixels]:
+    """Yield the frames of *piece*.
+
+    Args:
+        piece: from `Timeline.pieces`.
+        shoot: gives the frames of a span; `motion.frames` does.
+    """
+    if piece.transition is None:
+        yield from shoot(piece.spans[0])
+        return
+    *before, incoming = piece.spans
+    outgoing_count = before[0].frame_count if before else 0
+    outgoing = shoot(before[0]) if before else ()
+    splice = transition_kind(piece.transition.kind).splice
+    yield from splice(outgoing, shoot(incoming), outgoing_count, incoming.frame_count)
+
+
+def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, frame_count: int) -> None:
+    """Encode *frames* into a segment at *path*: H.264, yuv420p, bt709; the same frames give the same bytes.
+
+    Args:
+        frames: RGB, uint8, shape (height, width, 3), full range; read one at a time.
+        path: replaced when the segment is whole, and untouched when it fails.
+        size: of every frame, (width, height); both even.
+        fps: frames a second.
+        frame_count: how many frames there are.
+
+    Raises:
+        BadInput: yuv420p has no frame of that size.
+        FilmError: a frame of another shape, or more or fewer frames than *frame_count*.
+        EncodingFailed: ffmpeg stopped with an error.
+    """
+    check_size(size)
+    doing = f"cannot encode {path.name}"
+    with (
+        _beside(path) as half,
+        ffmpeg.running(ffmpeg.encode_command(half, size, fps), doing) as stdin,
+    ):
+        for frame in _counted(frames, size, frame_count, path.name):
+            stdin.write(np.ascontiguousarray(frame).data)
+
+
+def join(segments: Sequence[Path], path: Path) -> None:
+    """Join *segments*, in order, into a film at *path* without encoding them again.
+
+    Args:
+        segments: written by `encode` with one size and one fps.
+        path: replaced when the film is whole, and untouched when it fails.
+
+    Raises:
+        FilmError: there are none, or one has a line break in its name.
+        EncodingFailed: a segment cannot be read, or ffmpeg stopped with an error.
+    """
+    if not segments:
+        raise FilmError(f"{path.name}: no segments to join; give at least one")
+    for segment in segments:
+        if "\n" in str(segment.absolute()):
+            raise FilmError(f"{str(segment)!r} has a line break in its name, which ffmpeg cannot read; rename it")
+    frame_ticks = _frame_ticks(segments[0])
+    with _beside(path) as half:
+        script = half.with_suffix(".ffconcat")
+        script.write_text(ffmpeg.concat_script(list(segments)), encoding="utf-8")
+        with ffmpeg.running(ffmpeg.join_command(script, half, frame_ticks), f"cannot join {path.name}"):
+            pass
+
+
+def _frame_ticks(segment: Path) -> int:
+    """Return how long a frame of *segment* is on the segment's own clock."""
+    try:
+        with av.open(f"file:{segment}") as container:
+            packet = next(container.demux(video=0))
+            ticks = packet.duration
+    except (av.FFmpegError, StopIteration, IndexError) as exc:
+        raise EncodingFailed(f"segment {segment} cannot be read: {exc}; encode it again") from exc
+    if not ticks:
+        raise EncodingFailed(f"segment {segment} holds no frame; encode it again")
+    return ticks
+
+
+def _counted(frames: Iterable[Pixels], size: Size, frame_count: int, name: str) -> Iterator[Pixels]:
+    shape = (size[1], size[0], 3)
+    count = 0
+    for frame in frames:
+        count += 1
+        if count > frame_count:
+            raise FilmError(f"{name}: more than the {frame_count} frames that belong in it came")
+        if frame.shape != shape or frame.dtype != np.uint8:
+            raise FilmError(f"{name}: frame {count - 1} is {frame.dtype} {frame.shape}, not uint8 {shape}")
+        yield frame
+    if count != frame_count:
+        raise FilmError(f"{name}: {count} frames came where {frame_count} belong")
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield a path in a folder of its own next to *path*; when all went well, the file there takes its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}.", dir=path.parent))
+    half = folder / "half.mp4"
+    try:
+        yield half
+        half.replace(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
