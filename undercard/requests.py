@@ -1,4 +1,4 @@
-"""What to render and what came of it: RenderRequest and its key, Take, Verdict's summary, Attempt."""
+"""What to render and what came of it: RenderRequest and its key, Control, Take."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Control(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    key: str
+    """The key of the request whose picture `frame` is."""
     frame: StoredFile
     """RGB PNG: what the previz renderer sees."""
     depth: StoredFile
@@ -56,14 +58,27 @@ class RenderRequest:
 
 
 def content_key(content: object) -> str:
-    """Return the SHA-256 of *content*'s canonical JSON, in hexadecimal.
+    """Return the SHA-256 of *content*'s canonical JSON, in hexadecimal; equal contents have equal keys.
 
     Raises:
         TypeError: *content* holds something that JSON has no form for.
         ValueError: *content* holds a number that is not finite.
     """
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    canonical = json.dumps(
+        _canonical(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _canonical(content: object) -> object:
+    """Write whole numbers as integers: 35 equals 35.0 and -0.0 equals 0.0, but their JSON does not."""
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
+    if isinstance(content, dict):
+        return {name: _canonical(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_canonical(value) for value in content]
+    return content
 
 
 class Take(BaseModel):

@@ -119,6 +119,9 @@ def between(start: Staging, end: Staging, t: float) -> Staging:
     names = [fighter.name for fighter in start.fighters], [fighter.name for fighter in end.fighters]
     if names[0] != names[1]:
         raise ValueError(f"cannot pass from fighters {names[0]} to {names[1]} within a shot; cut instead")
+    # Exactly the keyframes at the ends: the sums would be off by a rounding, and by a turn in the facing.
+    if t in (0.0, 1.0):
+        return end if t else start
     fighters = tuple(_fighter_between(a, b, t) for a, b in zip(start.fighters, end.fighters, strict=True))
     return replace(start, camera=_blend(start.camera, end.camera, t), fighters=fighters)
 

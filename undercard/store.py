@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -15,6 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from undercard import settings
 from undercard.errors import MissingObject, StoreError
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a write answers when the disk, the owner's quota or the largest size of a file is reached."""
 
 
 class StoredFile(BaseModel):
@@ -34,9 +38,13 @@ class StoredFile(BaseModel):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         path = self.absolute
-        if not path.is_file() or path.stat().st_size != self.size_bytes or sha256_of(path) != self.sha256:
+        try:
+            whole = path.stat().st_size == self.size_bytes and sha256_of(path) == self.sha256
+        except OSError as exc:
+            raise ValueError(f"{path} is gone or unreadable ({exc.strerror}); it will be made again") from exc
+        if not whole:
             # pydantic turns a ValueError into its ValidationError, which Prefect reads as "no cached result".
-            raise ValueError(f"{path} is gone or altered; it will be made again")
+            raise ValueError(f"{path} is altered; it will be made again")
         return self
 
     @property
@@ -88,7 +96,11 @@ def put_bytes(content: bytes, suffix: str) -> StoredFile:
 
 @contextmanager
 def scratch(suffix: str) -> Iterator[Path]:
-    """Yield the path of a new, empty file inside the store, for `put_file`; it is gone when the context ends."""
+    """Yield the path of a new, empty file inside the store, for `put_file`; it is gone when the context ends.
+
+    Raises:
+        StoreError: the file cannot be made, or what is written to it finds no space.
+    """
     folder = settings.load().store_root / "scratch"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,24 +111,35 @@ def scratch(suffix: str) -> Iterator[Path]:
     path = Path(name)
     try:
         yield path
+    except OSError as exc:
+        if exc.errno not in FULL:
+            raise
+        raise StoreError(f"no space in {folder}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
     finally:
         path.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write *content* to *path* so that a reader, or a machine that dies, sees the old bytes or the new ones."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
+    """Write *content* to *path* so that a reader, or a machine that dies, sees the old bytes or the new ones.
+
+    Raises:
+        StoreError: it cannot be written, for want of space or of permission.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as exc:
+        raise StoreError(f"cannot write {path}: {exc.strerror}; free space or write elsewhere") from exc
 
 
 def copy_out(stored: StoredFile, target: Path) -> None:
@@ -124,15 +147,19 @@ def copy_out(stored: StoredFile, target: Path) -> None:
 
     Raises:
         MissingObject: the stored file is gone.
+        StoreError: the copy cannot be written, for want of space or of permission.
     """
     source = stored.absolute
     if not source.is_file():
         raise MissingObject(f"{source} is gone; run the same command again and it will be made")
-    target.parent.mkdir(parents=True, exist_ok=True)
     # A copy, not a link: what people do to their film must not reach the store.
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(source, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as exc:
+        raise StoreError(f"cannot write {target}: {exc.strerror}; free space or write elsewhere") from exc
