@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("undercard", "tasks", "flows")
+# The engine and the files of backends are imported when a backend opens.
+ON_DEMAND = ("undercard.engine", "undercard.backends.")
+HEAVY = ("torch", "diffusers", "transformers")
+
+
+def modules_of(package: str) -> list[str]:
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / package).rglob("*.py"))
+    return sorted(name.removesuffix(".__init__") for name in names if not name.startswith(ON_DEMAND))
+
+
+def run_after_imports(modules: list[str], watched: tuple[str, ...], ending: str) -> str:
+    """Import *modules* in a fresh interpreter that names every *watched* audit event on its standard output."""
+    code = f"""
+import importlib, sys
+watching = True
+def watch(event, arguments):
+    if watching and event in {watched!r}:
+        print(event, arguments)
+sys.addaudithook(watch)
+for name in {modules!r}:
+    importlib.import_module(name)
+watching = False
+{ending}
+"""
+    command = [sys.executable, "-B", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_everything_neither_reaches_the_network_nor_loads_torch() -> None:
+    modules = [module for package in PACKAGES for module in modules_of(package)]
+    ending = f"print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+
+    assert run_after_imports(modules, ("socket.connect", "socket.getaddrinfo"), ending).strip() == ""
+
+
+def test_importing_the_library_starts_no_process_and_makes_no_folder() -> None:
+    watched = ("subprocess.Popen", "os.system", "os.fork", "os.posix_spawn", "os.mkdir", "os.rename", "os.remove")
+
+    events = run_after_imports(modules_of("undercard"), watched, "").splitlines()
+
+    # numba makes the folder for its compiled code where Python keeps its own.
+    assert [event for event in events if "__pycache__" not in event] == []
+
+
+def test_importing_the_library_does_not_import_prefect() -> None:
+    assert run_after_imports(modules_of("undercard"), (), "print('prefect' in sys.modules)").strip() == "False"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_only_the_settings_read_the_environment(package: str) -> None:
+    readers = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / package).rglob("*.py")
+        if {"environ", "getenv", "putenv"} & set(names_in(path))
+    ]
+
+    assert readers == (["undercard/settings.py"] if package == "undercard" else [])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_file_says_what_it_owns(package: str) -> None:
+    paths = (ROOT / package).rglob("*.py")
+
+    assert [path.name for path in paths if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+
+
+def names_in(path: Path) -> list[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    attributes = [node.attr for node in nodes if isinstance(node, ast.Attribute)]
+    return attributes + [name.name for node in nodes if isinstance(node, ast.ImportFrom) for name in node.names]
