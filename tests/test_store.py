@@ -208,7 +208,7 @@ def wait_for_half_a_file(folder: Path) -> None:
     raise AssertionError("the child never began to write")
 
 
-def test_a_process_killed_while_it_overwrites_leaves_the_old_or_the_new(root: Path) -> None:
+def test_a_reader_sees_the_old_or_the_new_even_when_the_writer_is_killed(root: Path) -> None:
     target = root / "manifest.json"
     store.write_atomically(target, b"old")
     code = f"""
@@ -222,12 +222,19 @@ for letter in b"abcdefgh" * 1000:
     process = child(code, root, str(target))
     assert process.stdout is not None
     process.stdout.readline()
-    time.sleep(0.05)
+    sizes = {target.stat().st_size}
+    deadline = time.monotonic() + 20
+    # Long enough to see it replaced, then some.
+    while len(sizes) < 2 and time.monotonic() < deadline:
+        sizes.add(target.stat().st_size)
+    for _ in range(20_000):
+        sizes.add(target.stat().st_size)
     process.kill()
     process.communicate()
 
     content = target.read_bytes()
-    assert content == b"old" or content == content[:1] * LONG_BYTES
+    assert sizes == {len(b"old"), LONG_BYTES}
+    assert content == content[:1] * LONG_BYTES
 
 
 def test_a_copy_is_its_own_file(tmp_path: Path) -> None:
