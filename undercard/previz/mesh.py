@@ -21,6 +21,7 @@ class Texture(IntEnum):
     SKIN = 2
     LEATHER = 3
     CLOTH = 4
+    SKIRT = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,141 @@
+"""Light in the air and behind the stage: haze, beams, the arena's surfaces, camera flashes in the crowd."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undercard.previz.kernel import kernel
+from undercard.previz.mesh import Floats, Ints
+from undercard.previz.rays import normal_at
+
+
+@kernel
+def light_air(eye: Floats, directions: Floats, distances: Floats, beams: Floats, haze: Floats, out: Floats) -> None:
+    """Fill *out* (n, 3) with the light that haze sends to the eye along each ray, up to *distances* (n,).
+
+    A beam counts where the ray passes its axis the nearest: a Gaussian across, thinner with the way it has gone, and
+    as long in the ray as the crossing is slanted. That needs no marching, hence leaves no grain.
+
+    Arrays:
+        beams: See lights.BEAM_COLUMNS.
+        haze: Shape (3,), added by distance.
+    """
+    for i in range(len(directions)):
+        dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
+        depth = distances[i]
+        fog = 1.0 - np.exp(-0.05 * max(depth - 3.0, 0.0))
+        for k in range(3):
+            out[i, k] = haze[k] * fog
+        for b in range(len(beams)):
+            wx, wy, wz = eye[0] - beams[b, 0], eye[1] - beams[b, 1], eye[2] - beams[b, 2]
+            ax, ay, az = beams[b, 3], beams[b, 4], beams[b, 5]
+            cosine = dx * ax + dy * ay + dz * az
+            slant = max(1.0 - cosine * cosine, 0.02)
+            along_ray = dx * wx + dy * wy + dz * wz
+            along_beam = ax * wx + ay * wy + az * wz
+            t = (cosine * along_beam - along_ray) / slant
+            s = (along_beam - cosine * along_ray) / slant
+            s = min(max(s, 0.0), beams[b, 9])
+            t = max(t, 0.0)
+            gx, gy, gz = wx + t * dx - s * ax, wy + t * dy - s * ay, wz + t * dz - s * az
+            radius = beams[b, 11] + beams[b, 10] * s
+            apart = (gx * gx + gy * gy + gz * gz) / (radius * radius)
+            if apart > 9.0:
+                continue
+            strength = np.exp(-apart) / np.sqrt(slant) / (1.0 + 0.25 * s)
+            # A surface inside the beam cuts off what lies behind it.
+            strength *= min(max((depth - t) / (2.0 * radius) + 0.5, 0.0), 1.0)
+            # The shaft loses itself before its end.
+            strength *= min((beams[b, 9] - s) / (0.35 * beams[b, 9]) + 0.15, 1.0)
+            for k in range(3):
+                out[i, k] += strength * beams[b, 6 + k]
+
+
+@kernel
+def light_arena(
+    eye: Floats,
+    directions: Floats,
+    triangles: Ints,
+    distances: Floats,
+    us: Floats,
+    vs: Floats,
+    normals: Floats,
+    faces: Ints,
+    face_materials: Ints,
+    materials: Floats,
+    key: Floats,
+    level: float,
+    out: Floats,
+) -> None:
+    """Fill *out* (n, 3) with the arena's surfaces: the ring's glow on faces, a cold edge from above and behind.
+
+    Arrays:
+        key: Shape (3,), colour of the light over the ring, about 1.
+        level: How much light the stands get.
+    """
+    for i in range(len(triangles)):
+        out[i, 0] = out[i, 1] = out[i, 2] = 0.0
+        triangle = triangles[i]
+        if triangle < 0:
+            continue
+        dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
+        t = distances[i]
+        px, py, pz = eye[0] + t * dx, eye[1] + t * dy, eye[2] + t * dz
+        nx, ny, nz = normal_at(normals, faces, triangle, us[i], vs[i], dx, dy, dz)
+        material = face_materials[triangle]
+        if materials[material, 3] > 0.0:
+            for k in range(3):
+                out[i, k] = materials[material, k]
+            continue
+        # The canvas glows like a lamp two metres up.
+        lx, ly, lz = -px, 2.0 - py, -pz
+        square = lx * lx + ly * ly + lz * lz
+        away = np.sqrt(square)
+        cosine = (nx * lx + ny * ly + nz * lz) / away
+        front = max(0.75 * cosine + 0.25, 0.0) * 20.0 / (square + 14.0)
+        # Work lights high behind each stand draw its people's edges.
+        bx, by, bz = px / away * 0.75, 0.66, pz / away * 0.75
+        edge = max(nx * bx + ny * by + nz * bz, 0.0)
+        edge = edge * edge * (0.25 + 0.75 * (1.0 + nx * dx + ny * dy + nz * dz))
+        for k in range(3):
+            cold = 0.16 if k == 0 else (0.24 if k == 1 else 0.42)
+            lit = materials[material, k] * (0.34 * front * key[k] + 0.02) + 0.085 * edge * cold
+            out[i, k] = level * lit * np.exp(-0.035 * t)
+
+
+@kernel
+def add_flashes(rows: tuple[int, int], flashes: Floats, backdrop: Floats, reach: float) -> None:
+    """Add camera flashes to the backdrop's rows: a hot core in a wide glow.
+
+    Arrays:
+        flashes: x, y in the backdrop's pixels, strength; shape (n, 3).
+        backdrop: Shape (h, w, 3), changed in place.
+        reach: Radius of the core, px.
+    """
+    width = backdrop.shape[1]
+    for f in range(len(flashes)):
+        cx, cy, strength = flashes[f, 0], flashes[f, 1], flashes[f, 2]
+        span = int(6.0 * reach) + 1
+        for y in range(max(rows[0], int(cy) - span), min(rows[1], int(cy) + span + 1)):
+            for x in range(max(0, int(cx) - span), min(width, int(cx) + span + 1)):
+                square = ((x - cx) ** 2 + (y - cy) ** 2) / (reach * reach)
+                glow = strength * (np.exp(-square) + 0.06 * np.exp(-0.12 * square))
+                backdrop[y, x, 0] += glow * 0.92
+                backdrop[y, x, 1] += glow * 0.97
+                backdrop[y, x, 2] += glow
+
+
+@kernel
+def soften(rows: tuple[int, int], source: Floats, out: Floats) -> None:
+    """Blur *source* (h, w, 3) by the binomial 1 2 1 each way into the given rows of *out*."""
+    height, width = source.shape[0], source.shape[1]
+    for y in range(rows[0], rows[1]):
+        for x in range(width):
+            for k in range(3):
+                total = 0.0
+                for j in range(-1, 2):
+                    for i in range(-1, 2):
+                        weight = (2 - abs(j)) * (2 - abs(i))
+                        q, p = min(max(y + j, 0), height - 1), min(max(x + i, 0), width - 1)
+                        total += weight * source[q, p, k]
+                out[y, x, k] = total / 16.0
