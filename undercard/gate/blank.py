@@ -18,7 +18,7 @@ Grey: TypeAlias = NDArray[np.uint8]
 Cells: TypeAlias = NDArray[np.bool_]
 
 LEAST_SPREAD = 6.0
-"""Standard deviation of the liveliest channel, levels. Previz: 52 and more, 15 at a third of its exposure."""
+"""Standard deviation of the liveliest channel, levels. Calibrated on 16 previz frames of five lights: 36 to 83."""
 CELL = 16
 """Pixels; tiles of a latent decoder begin and end on multiples of it."""
 ABRUPT = 16.0
@@ -26,7 +26,7 @@ ABRUPT = 16.0
 LEAST_STEP = 4
 """Step of every single pixel across it, levels."""
 WALL_CELLS = 4
-"""Cells in a row that make a border: 64 px. Previz has no flat cell at all."""
+"""Cells in a row that make a border: 64 px. Under a spot 1.2 % of previz cells are flat, none is walled off."""
 LEAST_WALLS = 2
 """A rope seen from the front can lie along one line of the grid, before a hall that is one flat black."""
 MOST_DEAD = 0.005
