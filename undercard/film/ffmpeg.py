@@ -19,6 +19,8 @@ from undercard.requests import Size
 BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 LOOKS_SAME = {"crf": 17, "preset": "faster"}
 """17 is the rate factor that x264's guide calls visually lossless."""
+REORDERED = 2
+"""Frames that x264 decodes ahead of their turn when B-frames lean on B-frames (`b-pyramid`)."""
 GROUP_SECONDS = 2
 """Longest way between two places that a player can seek to."""
 KEPT_BYTES = 4000
@@ -53,7 +55,10 @@ def encode_command(path: Path, size: Size, fps: Fraction) -> list[str]:
         flags="+bitexact+cgop",
         fflags="+bitexact",
         video_track_timescale=ticks_per_second(fps),
-        **{"x264-params": f"keyint={group}:open-gop=0", "enc_time_base": f"{fps.denominator}/{fps.numerator}"},
+        **{
+            "x264-params": f"keyint={group}:open-gop=0:bframes=3:b-pyramid=normal",
+            "enc_time_base": f"{fps.denominator}/{fps.numerator}",
+        },
         **LOOKS_SAME,
         **BT709,
     )
@@ -71,8 +76,10 @@ def join_command(listed: Path, path: Path, frame_ticks: int) -> list[str]:
     source = ffmpeg.input(f"file:{listed}", format="concat", safe=0)
     # The concat demuxer reckons each segment's length in whole microseconds: at 24000/1001 fps the error adds up to
     # ticks over a few dozen segments. Each stamp is put back on the grid, which it has left by far less than half
-    # a frame.
-    grid = f"round({{}}/{frame_ticks})*{frame_ticks}"
+    # a frame. A segment of one or two frames is decoded with less delay than the others, so that its decoding
+    # stamps run into its neighbour's: they are counted anew.
+    shown = f"round(PTS/{frame_ticks})*{frame_ticks}"
+    decoded = f"(N-{REORDERED})*{frame_ticks}"
     output = ffmpeg.output(
         source.video,
         f"file:{path}",
@@ -80,7 +87,7 @@ def join_command(listed: Path, path: Path, frame_ticks: int) -> list[str]:
         vcodec="copy",
         fflags="+bitexact",
         movflags="+faststart",
-        **{"bsf:v": f"setts=pts={grid.format('PTS')}:dts={grid.format('DTS')}:duration={frame_ticks}"},
+        **{"bsf:v": f"setts=pts={shown}:dts={decoded}:duration={frame_ticks}"},
     )
     return _command(output)
 
@@ -136,5 +143,5 @@ def _last_words(said: IO[bytes]) -> str:
 
 
 def _command(output: object) -> list[str]:
-    quiet = ffmpeg.overwrite_output(output).global_args("-hide_banner", "-nostats", "-loglevel", "error")
+    quiet = ffmpeg.overwrite_output(output).global_args("-hide_banner", "-nostats", "-loglevel", "error", "-xerror")
     return [str(word) for word in ffmpeg.compile(quiet, cmd=imageio_ffmpeg.get_ffmpeg_exe())]

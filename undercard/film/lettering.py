@@ -73,9 +73,9 @@ def wrapped(text: str, face: Font, width: float, lines: int) -> list[str]:
     done: list[str] = []
     words = text.split()
     while words and len(done) < lines - 1:
-        count = len(words)
-        while count > 1 and face.getlength(" ".join(words[:count])) > width:
-            count -= 1
+        count = 1
+        while count < len(words) and face.getlength(" ".join(words[: count + 1])) <= width:
+            count += 1
         done.append(shortened(" ".join(words[:count]), face, width))
         del words[:count]
     if words:

@@ -73,7 +73,7 @@ def join(segments: Sequence[Path], path: Path) -> None:
         path: replaced when the film is whole, and untouched when it fails.
 
     Raises:
-        FilmError: there are none, or one has a line break in its name.
+        FilmError: there are none, they differ in size or fps, or one has a line break in its name.
         EncodingFailed: a segment cannot be read, or ffmpeg stopped with an error.
     """
     if not segments:
@@ -81,7 +81,7 @@ def join(segments: Sequence[Path], path: Path) -> None:
     for segment in segments:
         if "\n" in str(segment.absolute()):
             raise FilmError(f"{str(segment)!r} has a line break in its name, which ffmpeg cannot read; rename it")
-    frame_ticks = _frame_ticks(segments[0])
+    frame_ticks = _common_grid(segments)[1]
     with _beside(path) as half:
         script = half.with_suffix(".ffconcat")
         script.write_text(ffmpeg.concat_script(list(segments)), encoding="utf-8")
@@ -89,17 +89,36 @@ def join(segments: Sequence[Path], path: Path) -> None:
             pass
 
 
-def _frame_ticks(segment: Path) -> int:
-    """Return how long a frame of *segment* is on the segment's own clock."""
+def _common_grid(segments: Sequence[Path]) -> tuple[Fraction, int, Size]:
+    """Return the grid that all *segments* share; ffmpeg would join others, or leave one out, without a word."""
+    common = _grid(segments[0])
+    for segment in segments[1:]:
+        if (grid := _grid(segment)) != common:
+            raise FilmError(
+                f"segment {segment} has (tick, ticks a frame, size) {_shown(grid)} and {segments[0].name}"
+                f" has {_shown(common)}; encode both with one size and one fps"
+            )
+    return common
+
+
+def _grid(segment: Path) -> tuple[Fraction, int, Size]:
+    """Return the tick of a segment's clock in seconds, the ticks of a frame, and the size."""
     try:
         with av.open(f"file:{segment}") as container:
-            packet = next(container.demux(video=0))
-            ticks = packet.duration
+            stream = container.streams.video[0]
+            packet = next(container.demux(stream))
+            grid = stream.time_base, packet.duration, (stream.width, stream.height)
     except (av.FFmpegError, StopIteration, IndexError) as exc:
         raise EncodingFailed(f"segment {segment} cannot be read: {exc}; encode it again") from exc
-    if not ticks:
+    tick, ticks, size = grid
+    if not tick or not ticks:
         raise EncodingFailed(f"segment {segment} holds no frame; encode it again")
-    return ticks
+    return tick, ticks, size
+
+
+def _shown(grid: tuple[Fraction, int, Size]) -> str:
+    tick, ticks, (width, height) = grid
+    return f"({tick} s, {ticks}, {width}x{height})"
 
 
 def _counted(frames: Iterable[Pixels], size: Size, frame_count: int, name: str) -> Iterator[Pixels]:

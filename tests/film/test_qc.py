@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from tests.film.footage import SIZE, decoded, grey, level, numbered
+from undercard.errors import BadFilm
+from undercard.film.pixels import Pixels
+from undercard.film.qc import FilmReport, check
+from undercard.film.segments import encode, join, piece_frames
+from undercard.film.timeline import Clip, Span, Timeline, Transition
+
+FPS = Fraction(24000, 1001)
+TIMELINE = Timeline(
+    FPS,
+    SIZE,
+    (
+        Clip("a", 12, "hold", Transition("dip", 6)),
+        Clip("b", 10, "hold"),
+        Clip("c", 20, "hold", Transition("crossfade", 5)),
+        Clip("d", 9, "hold", Transition("dip", 4)),
+    ),
+)
+LEVELS = {"a": 60, "b": 90, "c": 150, "d": 210}
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("film")
+
+    def shoot(span: Span) -> list[Pixels]:
+        return [grey(LEVELS[span.clip.shot])] * span.frame_count
+
+    segments = []
+    for index, piece in enumerate(TIMELINE.pieces()):
+        segments.append(folder / f"{index}.mp4")
+        encode(piece_frames(piece, shoot), segments[-1], SIZE, FPS, piece.frame_count)
+    join(segments, folder / "film.mp4")
+    return folder / "film.mp4"
+
+
+def remade(film: Path, *options: str) -> Path:
+    """Return a copy of *film* that ffmpeg made with *options*."""
+    path = film.with_name("remade.mp4")
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", str(film), *options, str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def test_a_film_made_from_its_timeline_passes_and_its_facts_are_reported(film: Path) -> None:
+    assert check(film, TIMELINE) == FilmReport(
+        frames=46,
+        seconds="23023/12000",
+        fps="24000/1001",
+        size=SIZE,
+        codec="h264",
+        pixel_format="yuv420p",
+        size_bytes=film.stat().st_size,
+    )
+
+
+def test_every_shot_shows_where_the_timeline_says(film: Path) -> None:
+    shown = [level(frame) for frame in decoded(film)]
+
+    assert shown[:3] == pytest.approx([0, 20, 40], abs=2)
+    middles = {"a": 8, "b": TIMELINE.start_of("b") + 2, "c": TIMELINE.start_of("c") + 10, "d": 44}
+    assert {shot: shown[at] for shot, at in middles.items()} == pytest.approx(LEVELS, abs=2)
+    # Five frames from 90 to 150, the third halfway.
+    assert shown[TIMELINE.start_of("c") + 2] == pytest.approx(120, abs=2)
+    assert shown[TIMELINE.start_of("d")] == pytest.approx(0, abs=2)
+
+
+def test_a_film_with_a_frame_too_few_is_refused(film: Path) -> None:
+    longer = Timeline(FPS, SIZE, (*TIMELINE.clips, Clip("e", 1, "hold")))
+
+    with pytest.raises(BadFilm, match="number of frames is 46, not 47"):
+        check(film, longer)
+
+
+def test_a_film_of_another_size_is_refused(film: Path) -> None:
+    with pytest.raises(BadFilm, match=r"frame 0: size is \(64, 48\), not \(128, 96\)"):
+        check(film, Timeline(FPS, (128, 96), TIMELINE.clips))
+
+
+def test_a_film_of_another_speed_is_refused(film: Path) -> None:
+    with pytest.raises(BadFilm, match="frames a second is 24000/1001, not 24"):
+        check(film, Timeline(Fraction(24), SIZE, TIMELINE.clips))
+
+
+def test_a_film_whose_frames_leave_the_grid_is_refused(film: Path) -> None:
+    late = remade(film, "-c", "copy", "-movflags", "+faststart", "-bsf:v", "setts=pts=PTS+if(eq(N\\,20)\\,7\\,0)")
+
+    with pytest.raises(BadFilm, match=r"frame \d+: time in seconds is"):
+        check(late, TIMELINE)
+
+
+def test_a_film_without_colour_tags_is_refused(film: Path) -> None:
+    untagged = remade(film, "-c", "copy", "-movflags", "+faststart", "-bsf:v", "h264_metadata=matrix_coefficients=2")
+
+    with pytest.raises(BadFilm, match=r"frame 0: colour matrix is \d, not 1"):
+        check(untagged, TIMELINE)
+
+
+def test_a_film_in_another_pixel_format_is_refused(film: Path) -> None:
+    wide = remade(film, "-movflags", "+faststart", "-pix_fmt", "yuv444p")
+
+    with pytest.raises(BadFilm, match="frame 0: pixel format is yuv444p, not yuv420p"):
+        check(wide, TIMELINE)
+
+
+def test_a_film_that_cannot_play_while_it_loads_is_refused(film: Path) -> None:
+    with pytest.raises(BadFilm, match=r"moov \(the index\) must come before mdat"):
+        check(remade(film, "-c", "copy"), TIMELINE)
+
+
+def test_a_damaged_film_is_refused(film: Path) -> None:
+    damaged = film.with_name("damaged.mp4")
+    content = bytearray(film.read_bytes())
+    middle = len(content) * 3 // 4
+    content[middle : middle + 200] = bytes(200)
+    damaged.write_bytes(content)
+
+    with pytest.raises(BadFilm):
+        check(damaged, TIMELINE)
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, 3000])
+def test_a_film_that_is_cut_short_is_refused(film: Path, kept: int) -> None:
+    short = film.with_name("short.mp4")
+    short.write_bytes(film.read_bytes()[:kept])
+
+    with pytest.raises(BadFilm, match=r"short\.mp4"):
+        check(short, TIMELINE)
+
+
+def test_a_film_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFilm, match=r"gone\.mp4"):
+        check(tmp_path / "gone.mp4", TIMELINE)
+
+
+def test_a_single_frame_is_a_film(tmp_path: Path) -> None:
+    encode(numbered(0, 1), tmp_path / "a.mp4", SIZE, FPS, 1)
+    join([tmp_path / "a.mp4"], tmp_path / "film.mp4")
+
+    assert check(tmp_path / "film.mp4", Timeline(FPS, SIZE, (Clip("a", 1, "hold"),))).frames == 1
