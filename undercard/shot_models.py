@@ -1,0 +1,249 @@
+"""What a shot list holds, as pydantic models; `undercard.shotlist` reads them from a file."""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from fractions import Fraction
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
+from pydantic_core import CoreSchema
+
+from undercard.shot_fields import (
+    CameraName,
+    Colour,
+    Degrees,
+    FrameRate,
+    Frames,
+    FrameSize,
+    LightName,
+    Line,
+    Metres,
+    MotionName,
+    Music,
+    Picture,
+    Point,
+    PoseName,
+    Seed,
+    Text,
+    TransitionName,
+    refusal,
+)
+from undercard.staging import Corner, Stance
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+Ease = Literal["linear", "smooth", "snap", "settle"]
+DEFAULT_TEMPLATE = "{style} {fighters} {camera} {light} {prompt}"
+TEMPLATE_FIELDS = ("title", "style", "fighters", "camera", "light", "prompt")
+"""What a prompt template may name; `undercard.direction` fills them in."""
+
+
+def _template(value: str) -> str:
+    remedy = f"use {', '.join(f'{{{name}}}' for name in TEMPLATE_FIELDS)}; write {{{{ for a brace"
+    try:
+        parts = list(string.Formatter().parse(value))
+    except ValueError as exc:
+        raise refusal(f"prompt template {value!r} cannot be read: {exc}", remedy) from exc
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in TEMPLATE_FIELDS or form or conversion):
+            raise refusal(f"prompt template names {{{name}}}", remedy)
+    return value
+
+
+class Entry(BaseModel):
+    """A mapping of the shot list. Unknown keys are errors, nothing is converted, nothing changes once read."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+    short_form: ClassVar[str | None] = None
+    """The field that a bare string stands for: `camera: low` is `camera: {name: low}`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, value: object) -> object:
+        if cls.short_form is not None and isinstance(value, str):
+            return {cls.short_form: value}
+        return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        described = handler(schema)
+        if cls.short_form is not None:
+            mapping = handler.resolve_ref_schema(described)
+            whole = dict(mapping)
+            short = whole["properties"][cls.short_form]
+            mapping.clear()
+            mapping["anyOf"] = [short.get("anyOf", [short])[0], whole]
+        return described
+
+
+class LookEntry(Entry):
+    """Colours: `"#rrggbb"` or a name."""
+
+    skin: Colour | None = None
+    trunks: Colour | None = None
+    gloves: Colour | None = None
+    boots: Colour | None = None
+    hair: Colour | None = None
+
+
+class CastMember(Entry):
+    """A fighter."""
+
+    name: Line
+    """As captions and prompts call him."""
+    corner: Corner
+    stance: Stance = "orthodox"
+    look: LookEntry = LookEntry()
+    reference: Picture | None = None
+    """A picture of him, beside the shot list; image models keep his likeness."""
+
+
+class CameraEntry(Entry):
+    """A camera by name, framing whoever fights, or by position and target."""
+
+    short_form: ClassVar[str | None] = "name"
+
+    name: CameraName | None = None
+    subject: str | None = None
+    """Whom a named camera is about: an id of the cast."""
+    position: Point | None = None
+    """[x, y, z] in metres; y is up, the canvas is at 0 and the ring's centre at the origin."""
+    target: Point | None = None
+    lens_mm: Annotated[float, Field(ge=10, le=400)] | None = None
+    """Focal length on a frame 36 mm wide."""
+    f_number: Annotated[float, Field(ge=0, le=64)] | None = None
+    """Aperture; smaller blurs what is out of focus more, 0 keeps everything sharp."""
+    roll_degrees: Degrees = 0.0
+    ease: Literal["linear", "smooth"] = "smooth"
+    """How the camera moves here from where it was before."""
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        placed = (self.position is not None, self.target is not None)
+        if (self.name is None) == (not any(placed)) or any(placed) != all(placed):
+            raise refusal("a camera needs either a name or a position with a target", "write one of the two")
+        if all(placed) and self.subject is not None:
+            raise refusal("a camera with a position has no subject", "aim its target instead")
+        if self.position is not None and self.position == self.target:
+            raise refusal("the camera looks at the point where it stands", "move its target")
+        return self
+
+
+class Cue(Entry):
+    """What a fighter does at a keyframe; what is left out stays as it was at the keyframe before."""
+
+    short_form: ClassVar[str | None] = "pose"
+
+    pose: PoseName | None = None
+    position: tuple[Metres, Metres] | None = None
+    """[x, z] on the canvas, metres; red's default is at -x, blue's at +x, 1.1 m apart."""
+    facing: Degrees | str | None = None
+    """Degrees (0 looks along +z, 90 along +x) or an id of the cast; the opponent unless told."""
+    tune: dict[str, Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]] = Field(default_factory=dict)
+    """Offsets to the pose's joints, metres or degrees, such as {lead_hand: [0, 0.1, 0]}."""
+    aim: Literal["head", "body", "none"] | None = None
+    """Where a punch lands. Left out, it finds an opponent in reach; `none` leaves it in the air."""
+
+
+class Keyframe(Entry):
+    """A moment that is rendered as a picture of its own."""
+
+    at: Frames
+    """When: frames from the shot's start, or seconds such as "0.5s"."""
+    poses: dict[str, Cue] = Field(default_factory=dict)
+    """What each fighter does, by his id in the cast."""
+    ease: Ease = "smooth"
+    """How the frames move into this keyframe. snap: still fast when it stops, as a punch; settle: a touch too far."""
+    camera: CameraEntry | None = None
+    """Where the camera has moved to; it moves from the keyframe before that names one."""
+    prompt: Text | None = None
+    """Replaces the shot's prompt at this keyframe."""
+
+
+class TransitionEntry(Entry):
+    """How a shot follows the one before it."""
+
+    short_form: ClassVar[str | None] = "kind"
+
+    kind: TransitionName = "cut"
+    frames: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """How long; 12 unless told, none for a cut."""
+
+    @property
+    def length(self) -> int:
+        """Length in frames."""
+        if self.frames is not None:
+            return self.frames
+        return 0 if self.kind == "cut" else 12
+
+
+class Shot(Entry):
+    """From one cut to the next."""
+
+    id: Identifier
+    """Short name: letters, digits, - and _; begins with a letter."""
+    number: SkipJsonSchema[int] = 0
+    """Its place in the film, from 1; never written."""
+    frames: Frames = Field(alias="length")
+    """How long it is: frames, or seconds such as "2.5s" (to the nearest frame; halves go up)."""
+    keyframes: Annotated[tuple[Keyframe, ...], Field(min_length=1)]
+    camera: CameraEntry = CameraEntry(name="wide")
+    light: LightName = "stage"
+    prompt: Text = ""
+    """What an image model should know of this shot beyond who, where and how."""
+    negative_prompt: Text = ""
+    seed: Seed = 1
+    motion: MotionName = "pose"
+    """How its keyframes become its frames."""
+    transition: TransitionEntry = TransitionEntry()
+    """How it follows the shot before it."""
+    caption: Text = ""
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.number, self.frames))
+
+
+class Sound(Entry):
+    """The film's sound."""
+
+    music: Music
+    """A file beside the shot list."""
+    gain_db: Annotated[float, Field(ge=-60, le=12)] = 0.0
+
+
+class ShotList(Entry):
+    """A film."""
+
+    title: Line
+    fps: FrameRate = Fraction(24)
+    """Frames per second: 24, or a fraction such as 24000/1001."""
+    size: FrameSize = (1024, 576)
+    """Width and height in pixels: "1024x576" or [1024, 576]."""
+    cast: Annotated[dict[str, CastMember], Field(min_length=1, max_length=64)]
+    """The fighters by id."""
+    prompt: Text = "A cinematic still from a boxing film, photorealistic."
+    """Style of the whole film."""
+    negative_prompt: Text = ""
+    prompt_template: Annotated[Text, AfterValidator(_template)] = DEFAULT_TEMPLATE
+    """Prompt of a keyframe; {title}, {style}, {fighters}, {camera}, {light} and {prompt} are filled in."""
+    light: LightName = "stage"
+    """Light of every shot that names none."""
+    seed: Seed = 1
+    """Seed of every shot that names none."""
+    sound: Sound | None = None
+    shots: Annotated[tuple[Shot, ...], Field(min_length=1)]
+
+    def __hash__(self) -> int:
+        return hash((self.title, self.size, len(self.shots)))
+
+    @property
+    def slug(self) -> str:
+        """The title as a file's name: lower-case letters and digits, with hyphens between."""
+        plain = unicodedata.normalize("NFKD", self.title.casefold())
+        words = re.findall(r"\w+", "".join(c for c in plain if not unicodedata.combining(c)))
+        return "-".join(words).replace("_", "-").strip("-")[:60].rstrip("-") or "film"
