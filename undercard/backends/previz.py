@@ -1,0 +1,72 @@
+"""The embedded backend: draws the staging itself, so that a film can be made with no GPU and no weights."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from undercard.backends import Needs
+from undercard.devices import Device
+from undercard.previz.render import draw
+from undercard.requests import RenderRequest, Size
+
+_CORE_SECONDS_A_MEGAPIXEL = 2.4
+"""Processor seconds for a million pixels, measured at 1024×576 (benchmarks/results/previz.json)."""
+_CORE_SECONDS_A_FRAME = 0.12
+"""Posing, building the tree and what else does not grow with the picture."""
+_BASE_BYTES = 330_000_000
+"""The process with its compiled kernels, the arena and the meshes, measured at 512×288."""
+_BYTES_A_PIXEL = 150
+"""Every buffer of one drawing together, measured between 512×288 and 1920×1080."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Renderer:
+    """Draws a request at a time; every thread's drawing uses all cores, so more at once would only take memory."""
+
+    turn: threading.Lock
+
+    def encode(self, requests: Sequence[RenderRequest]) -> None:
+        """Nothing to prepare: a staging is all that a drawing needs."""
+
+    def render(self, request: RenderRequest) -> Image.Image:
+        """Return the drawing of the request's staging."""
+        with self.turn:
+            return Image.fromarray(draw(request.staging, request.size, request.seed).image)
+
+
+@dataclass(frozen=True, slots=True)
+class PrevizBackend:
+    """The ray tracer of undercard/previz behind the contract of every backend."""
+
+    name: str = "previz"
+    revision: int = 1
+    exact: bool = False
+    animates: bool = True
+
+    def needs(self, size: Size, device: Device) -> Needs:
+        """Estimate from what was measured: seconds and memory both grow with the number of pixels."""
+        pixels = size[0] * size[1]
+        core_seconds = _CORE_SECONDS_A_FRAME + _CORE_SECONDS_A_MEGAPIXEL * pixels / 1e6
+        host_bytes = _BASE_BYTES + _BYTES_A_PIXEL * pixels
+        return Needs(vram_bytes=0, host_bytes=host_bytes, seconds=core_seconds / max(device.cores, 1))
+
+    def unavailable(self, device: Device) -> str | None:
+        """Return None: it runs on any machine that undercard installs on."""
+        return None
+
+    def open(self, device: Device) -> AbstractContextManager[_Renderer]:
+        """Open it; there is nothing to load."""
+        return _open()
+
+
+@contextmanager
+def _open() -> Iterator[_Renderer]:
+    yield _Renderer(threading.Lock())
+
+
+BACKEND = PrevizBackend()
