@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -160,6 +162,26 @@ def test_ffmpeg_that_dies_half_way_is_reported_and_leaves_no_file(
         encode(frames, tmp_path / "a.mp4", SIZE, FPS, 400)
 
     assert names(tmp_path) == []
+
+
+def test_a_process_that_is_killed_while_encoding_leaves_nothing_under_the_name(tmp_path: Path) -> None:
+    program = (
+        "import sys, time, pathlib, fractions, numpy\n"
+        "from undercard.film.segments import encode\n"
+        "def frames():\n"
+        "    yield numpy.zeros((48, 64, 3), numpy.uint8)\n"
+        "    print('encoding', flush=True)\n"
+        "    time.sleep(60)\n"
+        "encode(frames(), pathlib.Path(sys.argv[1]), (64, 48), fractions.Fraction(24), 2)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.mp4")]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"encoding\n"
+        process.kill()
+
+    assert not (tmp_path / "a.mp4").exists()
 
 
 def fed(command: list[str], content: bytes) -> None:

@@ -1,1 +1,14 @@
-"""The film: a timeline, what moves between keyframes, and ffmpeg."""
+"""The film: from accepted keyframes to a checked MP4.
+
+timeline       which shot shows when, and the pieces that are encoded on their own
+motion         how a shot's stills become its frames
+transition     how one shot becomes the next
+segments       encode a piece, join the pieces
+ffmpeg         the only file that knows ffmpeg
+qc             hold the finished film against its timeline
+contact_sheet  every keyframe on one picture
+sheet_grid     where its frames lie
+lettering      text on pictures
+stills         reading a keyframe's picture
+pixels         a frame, and the mixing of two
+"""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from undercard.errors import BadFilm
@@ -65,6 +66,8 @@ def _decoded(container: InputContainer, path: Path, timeline: Timeline) -> FilmR
     for frame in container.decode(stream):
         _check_frame(name, frame, count, timeline)
         count += 1
+    # As the pictures themselves say, not the container around them: known once they are decoded.
+    _check_colour(name, stream.codec_context)
     _expect(name, "number of frames", count, timeline.frame_count)
     duration = (stream.duration or 0) * (stream.time_base or Fraction(0))
     _expect(name, "length in seconds", duration, timeline.seconds)
@@ -85,13 +88,16 @@ def _check_frame(name: str, frame: VideoFrame, index: int, timeline: Timeline) -
     _expect(name, f"{where}pixel format", frame.format.name, "yuv420p")
     time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
     _expect(name, f"{where}time in seconds", time, index / timeline.fps)
+
+
+def _check_colour(name: str, decoder: VideoCodecContext) -> None:
     for what, code in (
-        ("colour primaries", frame.color_primaries),
-        ("transfer", frame.color_trc),
-        ("colour matrix", frame.colorspace),
+        ("colour primaries", decoder.color_primaries),
+        ("transfer", decoder.color_trc),
+        ("colour matrix", decoder.colorspace),
     ):
-        _expect(name, f"{where}{what}", int(code), BT709)
-    _expect(name, f"{where}colour range", int(frame.color_range), LIMITED_RANGE)
+        _expect(name, what, int(code), BT709)
+    _expect(name, "colour range", int(decoder.color_range), LIMITED_RANGE)
 
 
 def _expect(name: str, what: str, found: object, expected: object) -> None:
