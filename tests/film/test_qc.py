@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 import pytest
 
 from tests.film.footage import SIZE, decoded, grey, level, numbered
@@ -117,15 +118,20 @@ def test_a_film_that_cannot_play_while_it_loads_is_refused(film: Path) -> None:
         check(remade(film, "-c", "copy"), TIMELINE)
 
 
-def test_a_damaged_film_is_refused(film: Path) -> None:
-    damaged = film.with_name("damaged.mp4")
-    content = bytearray(film.read_bytes())
-    middle = len(content) * 3 // 4
-    content[middle : middle + 200] = bytes(200)
-    damaged.write_bytes(content)
+def test_a_film_with_damage_that_players_paint_over_is_refused(tmp_path: Path) -> None:
+    y, x = np.mgrid[0:48, 0:64]
+    moving = [np.stack([x * 3 + n * 5, y * 5 + n * 3, x * y // 9], axis=2).astype(np.uint8) for n in range(24)]
+    encode(moving, tmp_path / "a.mp4", SIZE, FPS, 24)
+    join([tmp_path / "a.mp4"], tmp_path / "film.mp4")
+    content = bytearray((tmp_path / "film.mp4").read_bytes())
+    pictures = content.index(b"mdat")
+    third = pictures + (len(content) - pictures) * 3 // 10
+    content[third : third + 40] = b"\xff" * 40
+    (tmp_path / "film.mp4").write_bytes(content)
 
-    with pytest.raises(BadFilm):
-        check(damaged, TIMELINE)
+    assert len(decoded(tmp_path / "film.mp4")) == 24
+    with pytest.raises(BadFilm, match=r"film\.mp4 cannot be decoded"):
+        check(tmp_path / "film.mp4", Timeline(FPS, SIZE, (Clip("a", 24, "hold"),)))
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, 3000])
