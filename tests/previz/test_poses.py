@@ -9,15 +9,17 @@ import pytest
 from undercard.errors import BadInput
 from undercard.previz import poses
 
-NEEDED = (
-    "guard jab cross lead_hook rear_hook lead_uppercut rear_uppercut body_jab body_hook slip_left slip_right duck "
-    "lean_back block clinch stagger hurt knockdown down count rest walk_lead walk_rear bow victory raised touch "
-    "bounce_up bounce_down"
-).split()
+NEEDED = {
+    *("guard", "jab", "cross", "lead_hook", "rear_hook", "lead_uppercut"),
+    *("rear_uppercut", "body_jab", "body_hook", "slip_left", "slip_right", "duck"),
+    *("lean_back", "block", "clinch", "stagger", "hurt", "knockdown"),
+    *("down", "count", "rest", "walk_lead", "walk_rear", "bow"),
+    *("victory", "raised", "touch", "bounce_up", "bounce_down"),
+}
 
 
 def test_the_library_holds_every_pose_a_fight_needs() -> None:
-    assert set(NEEDED) <= set(poses.names())
+    assert set(poses.names()) >= NEEDED
 
 
 @pytest.mark.parametrize("name", poses.names())

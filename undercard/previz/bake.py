@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from undercard.previz.cloth import PARTS
 from undercard.previz.gear import Solid, boot, glove
 from undercard.previz.makehuman import Build, Figurine, morphed
-from undercard.previz.tailor import PARTS, dressed
+from undercard.previz.tailor import dressed
 
 BUILDS = {
     "red": Build(
@@ -30,6 +31,7 @@ BUILDS = {
         },
         crop_metres=0.007,
         beard=False,
+        lips_metres=(0.0108, 0.0105),
     ),
     "blue": Build(
         height_metres=1.83,
@@ -41,6 +43,7 @@ BUILDS = {
         },
         crop_metres=0.003,
         beard=True,
+        lips_metres=(0.0130, 0.0140),
     ),
 }
 

@@ -23,6 +23,8 @@ BONES = (
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 # MakeHuman's decimetres.
 METRES = 0.1
+# The vertex in the middle of the line between the lips; the base mesh numbers its vertices the same in every build.
+MOUTH_VERTEX = 523
 SOLE_METRES = 0.008
 """What the boots add below the bare foot."""
 
@@ -50,6 +52,8 @@ class Build:
     crop_metres: float
     """Length of the hair."""
     beard: bool
+    lips_metres: tuple[float, float]
+    """Height of the upper and of the lower lip."""
 
 
 @dataclass(frozen=True, slots=True)

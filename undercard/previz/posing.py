@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,13 @@ FARTHEST_METRES = 5.0
 CLAVICLE_FOLLOWS = 0.35
 # A fist turns palm down over the last part of a straight punch; the forearm takes this share of the turn.
 FOREARM_TWIST = 0.4
+
+# Halving the step each round settles the hooks, whose forearm swings most, to a centimetre.
+AIMING_ROUNDS = 6
+
+Aiming: TypeAlias = Callable[[str, Vector, Vector, Vector], Vector]
+"""Given "lead" or "rear", the shoulder, the forearm's direction and the wrist's place in the pose, all in the body's
+frame, returns where the wrist goes instead."""
 
 _UP = np.array([0.0, 1.0, 0.0])
 
@@ -83,15 +91,14 @@ def mirrored(pose: Pose) -> Pose:
     )
 
 
-def bend(rig: Rig, pose: Pose, stance: Stance, aim: Callable[[str, Vector, Vector], Vector] | None = None) -> Skeleton:
+def bend(rig: Rig, pose: Pose, stance: Stance, aim: Aiming | None = None) -> Skeleton:
     """Return the rig's bones in a pose; finite for any finite pose.
 
     Args:
         rig: whose bones.
         pose: as an orthodox boxer takes it.
         stance: "southpaw" mirrors it.
-        aim: given "lead" or "rear", the shoulder and the wrist's place (both in the body's frame), returns where
-            the wrist goes instead.
+        aim: moves the wrists; without it they go where the pose has them.
     """
     return _Bending(rig, pose, stance, aim).skeleton()
 
@@ -99,9 +106,7 @@ def bend(rig: Rig, pose: Pose, stance: Stance, aim: Callable[[str, Vector, Vecto
 class _Bending:
     """The work of `bend`, bone by bone from the pelvis outwards."""
 
-    def __init__(
-        self, rig: Rig, pose: Pose, stance: Stance, aim: Callable[[str, Vector, Vector], Vector] | None
-    ) -> None:
+    def __init__(self, rig: Rig, pose: Pose, stance: Stance, aim: Aiming | None) -> None:
         self.rig, self.aim = rig, aim
         self.pose = mirrored(pose) if stance == "southpaw" else pose
         self.scale = float(rig.head("upperarm_l")[1]) / NOMINAL_SHOULDER_METRES
@@ -132,23 +137,34 @@ class _Bending:
         limbs = self._limbs(side)
         collar, upper, lower, hand = (f"{bone}_{side}" for bone in ("clavicle", "upperarm", "lowerarm", "hand"))
         self._grow(collar, np.eye(3))
-        place = limbs.hand
-        if self.aim is not None:
-            place = self.aim(self.ends[side], self._end_of(collar, upper), place)
+        place = self._aimed(side, limbs, self._end_of(collar, upper))
         self._follow(collar, upper, place)
         self._grow(upper, np.eye(3))
-        elbow, wrist = reach(
-            self.positions[self.rig.index(upper)],
-            place,
-            self.rig.length(upper, lower),
-            self.rig.length(lower, hand),
-            limbs.elbow,
-        )
+        shoulder = self.positions[self.rig.index(upper)]
+        elbow, wrist = self._reached(side, limbs, shoulder, self._aimed(side, limbs, shoulder))
         self._point(upper, lower, elbow)
         self._grow(lower, np.eye(3))
         self._point(lower, hand, wrist)
         self._grow(hand, np.eye(3))
         self._twist(side, elbow, wrist)
+
+    def _reached(self, side: str, limbs: Limbs, shoulder: Vector, place: Vector) -> tuple[Vector, Vector]:
+        upper, lower, hand = (f"{bone}_{side}" for bone in ("upperarm", "lowerarm", "hand"))
+        lengths = self.rig.length(upper, lower), self.rig.length(lower, hand)
+        return reach(shoulder, place, *lengths, limbs.elbow)
+
+    def _aimed(self, side: str, limbs: Limbs, shoulder: Vector) -> Vector:
+        """Return where the wrist goes: where a fist lands depends on the forearm, and that on where it lands."""
+        place = limbs.hand
+        if self.aim is None:
+            return place
+        elbow, wrist = self._reached(side, limbs, shoulder, place)
+        forearm = unit(wrist - elbow, _UP)
+        for _ in range(AIMING_ROUNDS):
+            place = self.aim(self.ends[side], shoulder, forearm, limbs.hand)
+            elbow, wrist = self._reached(side, limbs, shoulder, place)
+            forearm = unit(forearm + unit(wrist - elbow, _UP), _UP)
+        return place
 
     def _follow(self, collar: str, upper: str, place: Vector) -> None:
         """Let the collar bone go along with a reaching arm."""
