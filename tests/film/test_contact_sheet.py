@@ -53,7 +53,10 @@ def test_every_picture_is_on_the_sheet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", get_args(Status))
 def test_each_status_has_its_colour_on_the_sheet(green: Path, status: Status) -> None:
-    counts = {s: area(contact_sheet("x", [Cell("jab", green, s)]), rgb(COLOURS[status]), 2) for s in get_args(Status)}
+    counts = {
+        s: area(contact_sheet("x", [Cell("jab", green, s)], width=600), rgb(COLOURS[status]), 2)
+        for s in get_args(Status)
+    }
 
     assert max(counts, key=lambda s: counts[s]) == status
 
@@ -106,7 +109,7 @@ def test_there_is_room_for_hundreds_of_cells_but_not_for_any_number() -> None:
 
 @pytest.mark.parametrize("title", ["", "x" * 900, "word " * 300, "Kováč × Öst — 映画 🥊 Ж\ud800\x00\n\u202e"])
 def test_any_title_label_and_note_can_be_lettered(green: Path, title: str) -> None:
-    sheet = contact_sheet(title, [Cell(title, green, "failed", title)] * 9, subtitle=title)
+    sheet = contact_sheet(title, [Cell(title, green, "failed", title)] * 3, subtitle=title)
 
     assert sheet.width == 1600
 
