@@ -46,6 +46,7 @@ class PrevizBackend:
     name: str = "previz"
     revision: int = 1
     exact: bool = False
+    prompted: bool = False
     animates: bool = True
 
     def needs(self, size: Size, device: Device) -> Needs:

@@ -99,7 +99,7 @@ def light_arena(
         edge = edge * edge * (0.25 + 0.75 * (1.0 + nx * dx + ny * dy + nz * dz))
         for k in range(3):
             cold = 0.16 if k == 0 else (0.24 if k == 1 else 0.42)
-            lit = materials[material, k] * (0.34 * front * key[k] + 0.02) + 0.085 * edge * cold
+            lit = materials[material, k] * (1.1 * front * key[k] + 0.05) + (0.05 + materials[material, k]) * edge * cold
             out[i, k] = level * lit * np.exp(-0.035 * t)
 
 

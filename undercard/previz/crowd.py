@@ -71,9 +71,9 @@ def _stands() -> Iterator[Mesh]:
     for turn in range(4):
         for piece in np.arange(-18.0, 18.0, 1.5):
             shade = float(board.uniform(0.35, 1.0))
-            tint = (0.05 * shade, 0.16 * shade, 0.55 * shade)
+            tint = (0.02 * shade, 0.07 * shade, 0.28 * shade)
             if board.random() < 0.18:
-                tint = (0.55 * shade, 0.09 * shade, 0.06 * shade)
+                tint = (0.30 * shade, 0.04 * shade, 0.03 * shade)
             corners = [(piece, 4.35), (piece + 1.44, 4.35), (piece + 1.44, 4.85), (piece, 4.85)]
             spin = yaw(90.0 * turn)
             # Wound to face the ring.
@@ -102,8 +102,8 @@ def _truss() -> Iterator[Mesh]:
             yield tube((np.array(zigzag) @ spin.T).astype(np.float32), 0.014, steel, sides=4)
         for place in (-2.6, -1.3, 0.0, 1.3, 2.6):
             lamp = spin @ (place, 6.0, 3.1)
-            yield rounded_box(lamp, (0.13, 0.14, 0.13), _matt((0.04, 0.04, 0.045)), power=4)
-            yield rounded_box(lamp - (0, 0.12, 0), (0.10, 0.03, 0.10), _glow((7.0, 6.6, 6.0)), power=2)
+            yield rounded_box(lamp, (0.13, 0.14, 0.13), _matt((0.04, 0.04, 0.045)), power=4, detail=10)
+            yield rounded_box(lamp - (0, 0.12, 0), (0.10, 0.03, 0.10), _glow((7.0, 6.6, 6.0)), power=2, detail=10)
 
 
 def _tables() -> Iterator[Mesh]:
@@ -141,8 +141,8 @@ def _seats(rng: np.random.Generator) -> Floats:
 def _people(rng: np.random.Generator) -> Mesh:
     seats = _seats(rng)
     bodies = (_body(), _body(arms=1), _body(arms=2))
-    kind = rng.choice(len(bodies), len(seats), p=(0.82, 0.09, 0.09))
-    materials = [_matt(colour) for colour in (*_CLOTHES, *_SKINS, *_HAIRS)] + [_glow((0.55, 0.75, 1.1))]
+    kind = rng.choice(len(bodies), len(seats), p=(0.89, 0.035, 0.075))
+    materials = [_matt(colour) for colour in (*_CLOTHES, *_SKINS, *_HAIRS)] + [_glow((0.40, 0.52, 0.75))]
     meshes = []
     for index, body in enumerate(bodies):
         chosen = seats[kind == index]
@@ -201,7 +201,14 @@ def _body(arms: int = 0) -> Mesh:
         sleeve = np.array([(side * 0.20, 0.98, 0.0), elbow], np.float32)
         parts += [tube(sleeve, 0.05, clothes, sides=5)]
         parts += [tube(np.array([elbow, hand], np.float32), 0.038, skin, sides=5)]
-        parts += [rounded_box(hand, (0.045, 0.055, 0.045), skin, power=2)] if arms == 2 else []
+        x, y, z = hand
+        fist = (
+            (y - 0.05, 0.02, 0.02, z),
+            (y - 0.02, 0.045, 0.045, z),
+            (y + 0.03, 0.045, 0.045, z),
+            (y + 0.06, 0.01, 0.01, z),
+        )
+        parts += [_loft(fist, skin, sides=5, across=x)] if arms == 2 else []
     if arms == 1:
         x, y, z = 0.22, 1.44, 0.21
         # The screen faces its owner, its light the people behind.
@@ -213,10 +220,12 @@ def _body(arms: int = 0) -> Mesh:
     return Mesh(whole.vertices, whole.normals, whole.faces, index[whole.face_materials], order)
 
 
-def _loft(rings: tuple[tuple[float, float, float, float], ...], material: Material, sides: int = 8) -> Mesh:
+def _loft(
+    rings: tuple[tuple[float, float, float, float], ...], material: Material, sides: int = 6, across: float = 0.0
+) -> Mesh:
     turn = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     vertices = np.array(
-        [[(w * np.cos(a), y, z + d * np.sin(a)) for a in turn] for y, w, d, z in rings], np.float32
+        [[(across + w * np.cos(a), y, z + d * np.sin(a)) for a in turn] for y, w, d, z in rings], np.float32
     ).reshape(-1, 3)
     faces = grid_faces(len(rings), sides, closed=True)
     return mesh(vertices, faces, material, smooth_normals(vertices, faces))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undercard.previz.kernel import kernel
-from undercard.previz.mesh import Floats
+from undercard.previz.mesh import Floats, Ints
 from undercard.previz.view import SENSOR_WIDTH_MM
 
 BACKDROP_METRES = 14.0
@@ -33,38 +33,81 @@ def confusion(
             out[y, x] = min(max(radius, -limit_px), limit_px)
 
 
+def spiral(limit_px: float) -> tuple[Ints, Floats]:
+    """Return the taps of a disc of *limit_px*: steps (TAPS, 2) in rows and columns, and their lengths (TAPS,).
+
+    A golden-angle spiral (Vogel, "A better way to construct the sunflower head", 1979); whole pixels, so that a tap
+    is one read.
+    """
+    index = np.arange(TAPS)
+    away = limit_px * np.sqrt((index + 0.5) / TAPS)
+    turn = index * np.pi * (3.0 - np.sqrt(5.0))
+    steps = np.stack([np.round(away * np.sin(turn)), np.round(away * np.cos(turn))], axis=1).astype(np.int32)
+    lengths: Floats = np.hypot(steps[:, 0], steps[:, 1]).astype(np.float32)
+    return steps, lengths
+
+
 @kernel
-def blur(light: Floats, depth: Floats, radius: Floats, limit_px: float, rows: tuple[int, int], out: Floats) -> None:
+def blur(
+    light: Floats, depth: Floats, radius: Floats, steps: Ints, lengths: Floats, rows: tuple[int, int], out: Floats
+) -> None:
     """Gather the circles of confusion that reach each pixel of the given rows.
 
-    A fixed golden-angle spiral (Vogel 1979), so that nothing boils. A neighbour counts when its own circle reaches
-    here, and, if it lies behind, no farther than this pixel's own blur, so that a sharp edge stays clean.
+    The taps are the same for every pixel, so that nothing boils. A neighbour counts when its own circle reaches here,
+    and, if it lies behind, no farther than this pixel's own blur, so that a sharp edge stays clean.
     """
     height, width = depth.shape
-    golden = 2.399963229728653
-    for y in range(rows[0], rows[1]):
-        for x in range(width):
-            own = abs(radius[y, x])
-            total = 1.0
-            r, g, b = light[y, x, 0], light[y, x, 1], light[y, x, 2]
-            z = min(depth[y, x], BACKDROP_METRES)
-            for tap in range(TAPS):
-                away = limit_px * np.sqrt((tap + 0.5) / TAPS)
-                turn = tap * golden
-                q = min(max(int(np.floor(y + 0.5 + away * np.sin(turn))), 0), height - 1)
-                p = min(max(int(np.floor(x + 0.5 + away * np.cos(turn))), 0), width - 1)
-                theirs = abs(radius[q, p])
-                if min(depth[q, p], BACKDROP_METRES) > z + 0.05:
-                    theirs = min(theirs, own)
-                weight = min(max(theirs - away + 1.0, 0.0), 1.0)
-                if weight > 0.0:
-                    # A wide circle spreads its light thin.
-                    weight *= min(limit_px * limit_px / max(theirs * theirs, 1.0), 4.0) * 0.25
-                    total += weight
-                    r += weight * light[q, p, 0]
-                    g += weight * light[q, p, 1]
-                    b += weight * light[q, p, 2]
-            out[y, x, 0], out[y, x, 1], out[y, x, 2] = r / total, g / total, b / total
+    tile = 16
+    reach = int(lengths.max()) + 1
+    for y0 in range(rows[0], rows[1], tile):
+        for x0 in range(0, width, tile):
+            y1, x1 = min(y0 + tile, rows[1]), min(x0 + tile, width)
+            widest = 0.0
+            for y in range(max(y0 - reach, 0), min(y1 + reach, height), 2):
+                for x in range(max(x0 - reach, 0), min(x1 + reach, width), 2):
+                    widest = max(widest, abs(radius[y, x]))
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    _blur_pixel(light, depth, radius, steps, lengths, y, x, widest, out)
+
+
+@kernel
+def _blur_pixel(
+    light: Floats,
+    depth: Floats,
+    radius: Floats,
+    steps: Ints,
+    lengths: Floats,
+    y: int,
+    x: int,
+    widest: float,
+    out: Floats,
+) -> None:
+    height, width = depth.shape
+    own = abs(radius[y, x])
+    total = 1.0
+    r, g, b = light[y, x, 0], light[y, x, 1], light[y, x, 2]
+    z = depth[y, x]
+    for tap in range(len(lengths)):
+        away = lengths[tap]
+        # The spiral winds outward: past the widest circle of the neighbourhood nothing can reach here.
+        if away > widest + 1.0:
+            break
+        q, p = y + steps[tap, 0], x + steps[tap, 1]
+        if q < 0 or p < 0 or q >= height or p >= width:
+            continue
+        theirs = abs(radius[q, p])
+        if depth[q, p] > z + 0.05:
+            theirs = min(theirs, own)
+        weight = min(max(theirs - away + 1.0, 0.0), 1.0)
+        if weight > 0.0:
+            # A wide circle spreads its light thin.
+            weight *= 4.0 / max(theirs, 2.0)
+            total += weight
+            r += weight * light[q, p, 0]
+            g += weight * light[q, p, 1]
+            b += weight * light[q, p, 2]
+    out[y, x, 0], out[y, x, 1], out[y, x, 2] = r / total, g / total, b / total
 
 
 @kernel
@@ -108,12 +151,21 @@ def gaussian(sigma: float) -> Floats:
     return weights
 
 
+def transfer_curve() -> Floats:
+    """Return sRGB's transfer curve (IEC 61966-2-1) at the squares of 1024 even steps: a root is cheaper than a power."""
+    light = np.linspace(0.0, 1.0, 1024) ** 2
+    coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1.0 / 2.4) - 0.055)
+    curve: Floats = coded.astype(np.float32)
+    return curve
+
+
 @kernel
 def develop(
     light: Floats,
     glow: Floats,
     step: int,
     grade: Floats,
+    curve: Floats,
     seed: int,
     rows: tuple[int, int],
     image: NDArray[np.uint8],
@@ -123,6 +175,7 @@ def develop(
     Arrays:
         glow: At 1/step resolution.
         grade: Exposure, contrast, saturation, vignette, bloom, tint's red, green and blue, grain.
+        curve: See transfer_curve.
         seed: Of the grain; the same seed gives the same grain.
     """
     height, width = light.shape[0], light.shape[1]
@@ -144,7 +197,10 @@ def develop(
             luma = 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
             noise = grade[8] * _grain(x, y, seed) * (0.35 + luma) * (1.15 - luma)
             for k in range(3):
-                value = _encoded(luma + (colour[k] - luma) * grade[2])
+                value = luma + (colour[k] - luma) * grade[2]
+                place = np.sqrt(min(max(value, 0.0), 1.0)) * (len(curve) - 1.001)
+                low = int(place)
+                value = curve[low] + (place - low) * (curve[low + 1] - curve[low])
                 value = 0.42 + (value - 0.42) * grade[1] + noise
                 image[y, x, k] = np.uint8(min(max(value, 0.0), 1.0) * 255.0 + 0.5)
 
@@ -153,13 +209,6 @@ def develop(
 def _filmic(x: float) -> float:
     """Return the ACES film curve, 0…1 (fit by Narkowicz, "ACES Filmic Tone Mapping Curve", 2016)."""
     return min(max(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0.0), 1.0)
-
-
-@kernel
-def _encoded(value: float) -> float:
-    """Return linear light in sRGB's transfer curve (IEC 61966-2-1)."""
-    value = min(max(value, 0.0), 1.0)
-    return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1.0 / 2.4) - 0.055
 
 
 @kernel

@@ -96,17 +96,17 @@ _TEAL: Vec3 = (0.30, 0.85, 1.0)
 _LIGHTS = {
     "stage": Light(
         about="fight night: warm key from the truss, blue and amber edges, the crowd in the dark",
-        key=Lamp((0.9, 5.6, 2.1), 0.55, _scaled(_WARM, 62.0)),
+        key=Lamp((1.5, 5.0, 2.3), 0.42, _scaled(_WARM, 88.0)),
         rims=(
-            Lamp((-4.2, 4.2, -3.8), 0.35, _scaled(_COOL, 62.0)),
-            Lamp((4.4, 3.9, -3.4), 0.35, _scaled(_AMBER, 46.0)),
+            Lamp((-4.4, 3.0, -4.2), 0.35, _scaled(_COOL, 64.0)),
+            Lamp((4.6, 2.8, -3.8), 0.35, _scaled(_AMBER, 48.0)),
         ),
-        fill=(0.33, 0.34, 0.37),
-        sky=(0.25, 0.28, 0.34),
-        ground=(0.17, 0.17, 0.18),
+        fill=(0.20, 0.205, 0.225),
+        sky=(0.17, 0.195, 0.25),
+        ground=(0.16, 0.155, 0.16),
         beams=_truss(_COOL, _WARM, 0.075),
         haze=(0.010, 0.014, 0.026),
-        crowd=1.0,
+        crowd=0.72,
     ),
     "corner": Light(
         about="between rounds: one low lamp from the side, deep shadow, the arena nearly gone",

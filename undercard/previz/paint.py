@@ -17,7 +17,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 CANVAS_PX = 2048
 SKIRT_PX = (2048, 344)
 
-_CLOTH = (178, 186, 197)
+_CLOTH = (122, 128, 139)
 _NAVY = (22, 34, 84)
 _RED = (150, 22, 24)
 _BLUE = (24, 52, 150)

@@ -174,7 +174,9 @@ def expose(shot: Shot, light: Floats, depth: Floats, focus: float, lens_mm: floa
         limit = width / 72.0
         radius, blurred = np.empty_like(depth), np.empty_like(light)
         shot.bands.run(lambda rows: lens.confusion(depth, focus, lens_mm, f_number, limit, rows, radius), height)
-        shot.bands.run(lambda rows: lens.blur(light, depth, radius, limit, rows, blurred), height, 24)
+        steps, lengths = lens.spiral(limit)
+        linear = light
+        shot.bands.run(lambda rows: lens.blur(linear, depth, radius, steps, lengths, rows, blurred), height, 32)
         light = blurred
     glow = _glow(shot, light)
     grade = shot.light
@@ -184,7 +186,8 @@ def expose(shot: Shot, light: Floats, depth: Floats, focus: float, lens_mm: floa
     )
     image = np.empty((height, width, 3), np.uint8)
     seed = shot.seed % 1_000_003
-    shot.bands.run(lambda rows: lens.develop(light, glow, GLOW_STEP, numbers, seed, rows, image), height)
+    curve = lens.transfer_curve()
+    shot.bands.run(lambda rows: lens.develop(light, glow, GLOW_STEP, numbers, curve, seed, rows, image), height)
     return image
 
 

@@ -17,9 +17,9 @@ from undercard.previz.view import View, look_through
 from undercard.staging import PlacedFighter, Staging, Vec3
 
 Quality = Sampling
-DRAFT = Sampling(key=3, rim=1, sky=3, edge=0)
+DRAFT = Sampling(key=2, rim=1, sky=2, edge=0)
 """For looking at timing and framing: rough edges, rough shadows."""
-FINAL = Sampling(key=6, rim=2, sky=6, edge=5)
+FINAL = Sampling(key=4, rim=1, sky=5, edge=4)
 """For films."""
 
 _JOINT_DEPTH = np.array(

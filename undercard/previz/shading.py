@@ -69,15 +69,15 @@ def shade(
         t = distances[i]
         px, py, pz = eye[0] + t * dx, eye[1] + t * dy, eye[2] + t * dz
         nx, ny, nz = normal_at(normals, faces, triangle, us[i], vs[i], dx, dy, dz)
-        row = materials[face_materials[triangle]]
+        material = face_materials[triangle]
         depth = t * (axes[2, 0] * dx + axes[2, 1] * dy + axes[2, 2] * dz)
         surface[i, 0] = depth
         surface[i, 1] = nx * axes[0, 0] + ny * axes[0, 1] + nz * axes[0, 2]
         surface[i, 2] = nx * axes[1, 0] + ny * axes[1, 1] + nz * axes[1, 2]
         # Toward the camera is positive.
         surface[i, 3] = -(nx * axes[2, 0] + ny * axes[2, 1] + nz * axes[2, 2])
-        surface[i, 4] = row[6]
-        surface[i, 5] = face_materials[triangle]
+        surface[i, 4] = materials[material, 6]
+        surface[i, 5] = material
 
         facing = max(-(nx * dx + ny * dy + nz * dz), 0.0)
         footprint = t / focal_px / max(facing, 0.18)
@@ -86,7 +86,7 @@ def shade(
         rx = rest[a, 0] * w + rest[b, 0] * us[i] + rest[c, 0] * vs[i]
         ry = rest[a, 1] * w + rest[b, 1] * us[i] + rest[c, 1] * vs[i]
         rz = rest[a, 2] * w + rest[b, 2] * us[i] + rest[c, 2] * vs[i]
-        _paint(row, rx, ry, rz, footprint, textures, look)
+        _paint(materials, material, rx, ry, rz, footprint, textures, look)
         # look: albedo, specular, shininess, what of skin this is
         _near_light(xs[i], ys[i], px, py, pz, nx, ny, nz, t, half, light)
         # light: visibility of key, rims and sky, then haze
@@ -158,13 +158,17 @@ def _wrapped(cosine: float, wrap: float) -> float:
 @kernel
 def _glossy(half_cosine: float, shininess: float) -> float:
     """Return the normalised Blinn-Phong lobe (Akenine-Möller et al., "Real-Time Rendering", 4th ed., 9.8)."""
+    if shininess * (1.0 - half_cosine) > 9.0:
+        # Below a ten-thousandth of the peak, and a power is the dearest thing here.
+        return 0.0
     lobe: float = (shininess + 8.0) / (8.0 * np.pi) * half_cosine**shininess
     return lobe
 
 
 @kernel
 def _paint(
-    row: Floats,
+    materials: Floats,
+    material: int,
     x: float,
     y: float,
     z: float,
@@ -172,14 +176,14 @@ def _paint(
     textures: tuple[NDArray[np.uint8], Ints, NDArray[np.uint8], Ints],
     look: Floats,
 ) -> None:
-    """Fill *look* with albedo (3), specular, shininess and skin (0 or 1) of material *row* at a rest place."""
-    texture = int(row[5])
+    """Fill *look* with albedo (3), specular, shininess and skin (0 or 1) of a material at a rest place."""
+    texture = int(materials[material, 5])
     for k in range(5):
-        look[k] = row[k]
+        look[k] = materials[material, k]
     look[5] = 0.0
     if texture == _CANVAS:
         _texel(textures[0], textures[1], x / _WHOLE_RING + 0.5, z / _WHOLE_RING + 0.5, footprint / _WHOLE_RING, look)
-        look[3] *= 1.0 + 0.6 * _noise(3.1 * x, 0.0, 3.1 * z)
+        look[3] *= 1.0 + 0.6 * np.sin(2.3 * x + 1.3 * np.sin(3.1 * z)) * np.sin(2.9 * z)
     elif texture == _SKIRT:
         if abs(abs(z) - 0.5 * _WHOLE_RING) < abs(abs(x) - 0.5 * _WHOLE_RING):
             across = x if z > 0.0 else -x
@@ -225,7 +229,7 @@ def _texel(texels: NDArray[np.uint8], levels: Ints, u: float, v: float, footprin
     blend = level - fine
     look[0] = look[1] = look[2] = 0.0
     for step in range(2):
-        start, width, height = levels[fine + step]
+        start, width, height = levels[fine + step, 0], levels[fine + step, 1], levels[fine + step, 2]
         share = blend if step == 1 else 1.0 - blend
         x = min(max(u * width - 0.5, 0.0), width - 1.001)
         y = min(max(v * height - 0.5, 0.0), height - 1.001)
@@ -235,7 +239,7 @@ def _texel(texels: NDArray[np.uint8], levels: Ints, u: float, v: float, footprin
                 weight = share * (x - x0 if i else 1.0 - (x - x0)) * (y - y0 if j else 1.0 - (y - y0))
                 place = start + (y0 + j) * width + x0 + i
                 for k in range(3):
-                    tone = texels[place, k] / 255.0
+                    tone = texels[place, k] * (1.0 / 255.0)
                     # A square is close enough to sRGB's curve for paint.
                     look[k] += weight * tone * tone
 

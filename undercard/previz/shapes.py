@@ -75,13 +75,14 @@ def tube(path: Floats, radius: float, material: Material, sides: int = 10) -> Me
 
 
 def rounded_box(
-    centre: Point, half: Point, material: Material, *, turn_degrees: float = 0.0, power: float = 8.0
+    centre: Point, half: Point, material: Material, *, turn_degrees: float = 0.0, power: float = 8.0, detail: int = 32
 ) -> Mesh:
     """Return a superellipsoid: a box of half-extents *half* with soft edges, turned about the y axis.
 
-    |x/a|ᵖ + |y/b|ᵖ + |z/c|ᵖ = 1 (Barr, "Superquadrics", 1981); *power* 2 is an ellipsoid.
+    |x/a|ᵖ + |y/b|ᵖ + |z/c|ᵖ = 1 (Barr, "Superquadrics", 1981); *power* 2 is an
+    ellipsoid; *detail* is the number of vertices around.
     """
-    columns, rows = 32, 19
+    columns, rows = detail, detail // 2 + 3
     east, north = np.meshgrid(
         np.linspace(0, 2 * np.pi, columns, endpoint=False), np.linspace(-np.pi / 2, np.pi / 2, rows)
     )
