@@ -140,6 +140,7 @@ class Watched:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
+        """Pass one request or connection on."""
         self.last_asked = time.monotonic()
         await self.app(scope, receive, send)
         self.last_asked = time.monotonic()

@@ -2,3 +2,5 @@
 
 `shotlist` reads what to film, `previz` draws it, `backends` render keyframes, `gate` judges them, `film` cuts them.
 """
+
+__version__ = "0.1.0"

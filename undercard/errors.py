@@ -8,7 +8,7 @@ UndercardError
 ├── BackendError            a backend could not render
 │   ├── UnknownBackend      no file of that name in undercard/backends
 │   └── BackendUnavailable  the backend cannot run on this machine
-├── NoAcceptedTake          every take of a keyframe was rejected by the gate
+├── ShotsFailed             some shots have a keyframe without an accepted take
 ├── StoreError              the store cannot be read or written
 │   └── MissingObject       a file of the store is gone or altered
 └── FilmError               the film could not be made
@@ -85,8 +85,8 @@ class BackendUnavailable(BackendError):
     """The backend cannot run on this machine."""
 
 
-class NoAcceptedTake(UndercardError):
-    """Every take of a keyframe was rejected by the gate."""
+class ShotsFailed(UndercardError):
+    """Some shots have a keyframe without an accepted take; the message names them."""
 
 
 class StoreError(UndercardError):

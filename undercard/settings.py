@@ -15,7 +15,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="UNDERCARD_", frozen=True, extra="forbid")
 
     store: Path = Field(
-        default=Path("data/store"),
+        default_factory=lambda: project_root() / "data" / "store",
         description="Folder for everything that is made: takes, segments, films.",
     )
     workers: int = Field(
@@ -29,6 +29,12 @@ class Settings(BaseSettings):
     def store_root(self) -> Path:
         """The store as an absolute path, so that a task in another working directory finds it."""
         return self.store.expanduser().resolve()
+
+
+def project_root() -> Path:
+    """Return the checkout that this package runs from, or the working directory when it is installed without one."""
+    checkout = Path(__file__).parent.parent
+    return checkout if (checkout / "prefect.yaml").is_file() else Path.cwd()
 
 
 def load() -> Settings:

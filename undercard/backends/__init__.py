@@ -54,6 +54,8 @@ class Backend(Protocol):
     """Raised whenever the same request would give other pixels."""
     exact: bool
     """Gives the pixels of bf16 Qwen-Image-Edit."""
+    prompted: bool
+    """The prompt changes its pixels; where it does not, a new prompt makes nothing stale."""
     animates: bool
     """Draws any staging fast enough for the frames between keyframes."""
 

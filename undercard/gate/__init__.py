@@ -9,13 +9,19 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict
 
+from undercard.errors import UnreadableImage
 from undercard.requests import Size
+
+REVISION = 1
+"""Raised whenever a check or a threshold changes what the gate says, so that no old verdict is believed."""
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """RGB, shape (height, width, 3)."""
@@ -75,9 +81,7 @@ class Check(Protocol):
 
 def checks() -> tuple[Check, ...]:
     """Import and return every check, cheapest first."""
-    modules = (
-        importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
-    )
+    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
     found: list[Check] = [module.CHECK for module in modules]
     return tuple(sorted(found, key=lambda check: (check.cost, check.name)))
 
@@ -85,3 +89,26 @@ def checks() -> tuple[Check, ...]:
 def judge(evidence: Evidence) -> Verdict:
     """Run every check over *evidence*."""
     return Verdict(findings=tuple(check.examine(evidence) for check in checks()))
+
+
+def judge_files(picture: Path, expected_size: Size, neighbours: Sequence[Path] = ()) -> Verdict:
+    """Judge the picture at *picture*.
+
+    Args:
+        picture: what to judge.
+        expected_size: the (width, height) in pixels that it should have.
+        neighbours: the keyframes of the same shot that it must differ from.
+
+    Raises:
+        UnreadableImage: one of them cannot be decoded.
+    """
+    others = [_read(neighbour) for neighbour in neighbours]
+    return judge(Evidence(pixels=_read(picture), expected_size=expected_size, neighbours=others))
+
+
+def _read(path: Path) -> Pixels:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError) as exc:
+        raise UnreadableImage(f"{path} cannot be read as a picture: {exc}; make it again") from exc

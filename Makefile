@@ -1,0 +1,39 @@
+# make film: watch the title fight. make test: everything that must hold. Both set themselves up.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+LIST ?= data/shots/title_fight.yaml
+SIZE ?= 640x360
+# CI and developers get the pinned builds; users of the package get the ranges of pyproject.toml.
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: film test lint clean
+
+film: $(VENV)/.base
+	$(BIN)/undercard render $(LIST) --size $(SIZE)
+
+test: $(VENV)/.test lint
+	$(BIN)/pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("undercard needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "Installing undercard into $(VENV), a minute or two …"
+	$(PIP_INSTALL) .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "Installing undercard and its tests into $(VENV), a few minutes …"
+	$(PIP_INSTALL) '.[test]'
+	@touch $@ $(VENV)/.base
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,77 @@
+"""Accepted keyframes → film, contact sheet and table of shots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from prefect import flow
+from prefect.futures import as_completed
+from prefect.logging import get_run_logger
+
+from tasks import film as film_tasks
+from tasks import reports
+from undercard import backends, cutting, manifest, options, progress, report
+from undercard.devices import this_device
+from undercard.errors import ShotsFailed
+from undercard.manifest import KeyframeRecord
+from undercard.options import RunOptions
+from undercard.planning import Plan, narrowed
+from undercard.store import StoredFile
+
+
+@flow(name="assemble", flow_run_name="assemble · {run.shot_list.stem}")
+def assemble(run: RunOptions) -> Path:
+    """Cut the film from the keyframes that were accepted, and return its path.
+
+    Shots that were not selected are in it when an earlier run has their keyframes. A film that lacks a shot is named
+    `excerpt.mp4` and leaves the last whole film as it is.
+
+    Raises:
+        ShotsFailed: no shot has all its keyframes.
+    """
+    plan = options.plan_run(run, this_device())
+    folder = options.folder_of(plan)
+    records = manifest.remembered(folder)
+    _publish_rows(plan, records, folder)
+    ready, takes = _ready(plan, records)
+    if not ready.shots:
+        raise ShotsFailed(f"no shot of {plan.shot_list.title!r} has all its keyframes; render them first")
+    name = cutting.film_name(ready)
+    join = film_tasks.join_film.with_options(result_storage=options.results_folder())
+    film = join(name=name, pieces=_cut(ready, takes), timeline=ready.timeline)
+    path = cutting.publish(film.file, folder, ready)
+    manifest.add_film(folder, name, film)
+    reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
+    get_run_logger().info("%s: %s", plan.shot_list.title, path)
+    return path
+
+
+def _ready(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[Plan, cutting.Takes]:
+    """Return the plan of what can be cut, with its takes: the whole film, or what was selected, less what failed."""
+    takes = {shot.id: cutting.accepted_takes(plan, shot, records) for shot in plan.shot_list.shots}
+    complete = {shot: found for shot, found in takes.items() if found is not None}
+    everything = len(complete) == len(plan.shot_list.shots)
+    wanted = plan.shot_list.shots if everything else plan.shots
+    return narrowed(plan, [shot for shot in wanted if shot.id in complete]), complete
+
+
+def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:
+    """Draw and encode every piece, several at once, and return them in the film's order."""
+    meter = progress.current()
+    task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
+    pieces = plan.timeline.pieces()
+    with backends.backend(plan.backend).open(plan.device) as renderer:
+        futures = [task.submit(piece=piece, plan=plan, takes=takes, renderer=renderer, meter=meter) for piece in pieces]
+        names = dict(zip(futures, pieces, strict=True))
+        for future in as_completed(futures):
+            future.wait()
+            if future.state.name == "Cached":
+                meter.skip(cutting.piece_cost(plan, names[future]), names[future].name)
+        return [future.result() for future in futures]
+
+
+def _publish_rows(plan: Plan, records: Mapping[str, KeyframeRecord], folder: Path) -> None:
+    rows = report.shot_rows(plan, records)
+    reports.publish_shot_table(rows, plan.shot_list.title)
+    reports.publish_contact_sheet(rows, plan.shot_list.title, report.summary(plan, rows), folder / "contact_sheet.png")

@@ -1,0 +1,251 @@
+"""Shot list → accepted keyframes; owns the take and repair policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from prefect import flow
+from prefect.futures import PrefectFuture, as_completed
+from prefect.logging import get_run_logger
+
+from tasks import gate as gate_tasks
+from tasks import keyframes as keyframe_tasks
+from tasks import reports
+from undercard import __version__, backends, manifest, progress
+from undercard.backends import Renderer
+from undercard.devices import this_device
+from undercard.errors import ShotsFailed, UndercardError
+from undercard.keyframes import control_request
+from undercard.manifest import Judged, KeyframeRecord, Manifest
+from undercard.options import RunOptions, folder_of, plan_run, results_folder
+from undercard.planning import Plan, PlannedKeyframe
+from undercard.progress import Meter
+from undercard.requests import Control, Take
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Pursuit:
+    """One keyframe on its way to an accepted take."""
+
+    keyframe: PlannedKeyframe
+    next_take: int
+    last_take: int
+    control: Control | None = None
+    judged: list[Judged] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def accepted(self) -> Take | None:
+        """The take that the gate accepted."""
+        return self.record.accepted
+
+    @property
+    def pending(self) -> bool:
+        """Neither accepted nor failed nor out of takes."""
+        return not self.error and self.next_take <= self.last_take and self.accepted is None
+
+    @property
+    def record(self) -> KeyframeRecord:
+        """What came of it."""
+        return KeyframeRecord(
+            label=self.keyframe.label,
+            shot=self.keyframe.shot.id,
+            frame=self.keyframe.frame,
+            key=self.keyframe.request(1).key,
+            control=self.control,
+            takes=tuple(self.judged),
+            error=self.error,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """What a task made for one keyframe."""
+
+    pursuit: Pursuit
+    value: T
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """The control images, then rounds of one take each over what the gate has not accepted yet.
+
+    A round renders all that is pending before anything is judged: a backend that takes minutes to load, or that
+    shares its card with the gate's networks, changes hands once a round and not once a keyframe.
+    """
+
+    plan: Plan
+    renderer: Renderer
+    meter: Meter
+    results: Path
+
+    def draw_controls(self, pursuits: Sequence[Pursuit]) -> None:
+        """Draw the control image of each keyframe."""
+        task = keyframe_tasks.draw_control.with_options(result_storage=self.results)
+        self.meter.expect(self.plan.control_seconds * len(pursuits))
+        bar = reports.begin_progress(f"{self.plan.shot_list.title}: control images")
+        submitted = [
+            (pursuit, task.submit(label=pursuit.keyframe.label, request=control_request(pursuit.keyframe.request(1))))
+            for pursuit in pursuits
+        ]
+        for done in self._gathered(submitted, self.plan.control_seconds, bar):
+            done.pursuit.control = done.value
+
+    def take(self, pursuits: Sequence[Pursuit], everyone: Sequence[Pursuit]) -> None:
+        """Render the next take of each of *pursuits* and judge it; *everyone* holds the neighbours, too."""
+        task = keyframe_tasks.render_keyframe.with_options(result_storage=self.results)
+        self.meter.expect(self.plan.take_seconds * len(pursuits))
+        bar = reports.begin_progress(f"{self.plan.shot_list.title}: takes on {self.plan.backend}")
+        submitted = []
+        for pursuit in pursuits:
+            assert pursuit.control is not None, "a keyframe whose control image failed is not pending"
+            number = pursuit.next_take
+            pursuit.next_take += 1
+            future = task.submit(
+                label=pursuit.keyframe.label,
+                number=number,
+                backend=self.plan.backend,
+                request=pursuit.keyframe.request(number),
+                control=pursuit.control,
+                renderer=self.renderer,
+            )
+            submitted.append((pursuit, future))
+        rendered = list(self._gathered(submitted, self.plan.take_seconds, bar))
+        self._judge(rendered, everyone)
+
+    def _judge(self, rendered: Sequence[Done[Take]], everyone: Sequence[Pursuit]) -> None:
+        task = gate_tasks.judge_keyframe.with_options(result_storage=self.results)
+        newest = {pursuit.keyframe.label: pursuit.accepted for pursuit in everyone}
+        newest |= {done.pursuit.keyframe.label: done.value for done in rendered}
+        submitted = [
+            task.submit(
+                label=done.pursuit.keyframe.label,
+                take=done.value,
+                request=done.pursuit.keyframe.request(done.value.number),
+                neighbours=_neighbours(done.pursuit, everyone, newest),
+            )
+            for done in rendered
+        ]
+        for done, future in zip(rendered, submitted, strict=True):
+            verdict = _result(future, done.pursuit)
+            if verdict is not None:
+                done.pursuit.judged.append(Judged(take=done.value, verdict=verdict, cached=done.cached))
+
+    def _gathered(
+        self, submitted: Sequence[tuple[Pursuit, PrefectFuture[T]]], cost: float, bar: UUID
+    ) -> Iterator[Done[T]]:
+        """Yield what the tasks made, as they finish; a failure is noted in its pursuit and yields nothing."""
+        pursuits = {future: pursuit for pursuit, future in submitted}
+        for count, future in enumerate(as_completed([future for _, future in submitted]), start=1):
+            pursuit = pursuits[future]
+            value = _result(future, pursuit)
+            cached = future.state.name == "Cached"
+            (self.meter.skip if cached or value is None else self.meter.work)(cost, pursuit.keyframe.label)
+            # Each move of the bar is a request to the server: twenty of them show as much as hundreds.
+            if count % max(1, len(submitted) // 20) == 0 or count == len(submitted):
+                reports.show_progress(bar, count / len(submitted))
+            if value is not None:
+                yield Done(pursuit, value, cached)
+
+
+@flow(name="keyframes", flow_run_name="keyframes · {run.shot_list.stem}")
+def keyframes(run: RunOptions) -> Path:
+    """Render the keyframes of a shot list until the gate accepts each, and return the manifest's path.
+
+    Raises:
+        ShotsFailed: some shots have a keyframe without an accepted take; the manifest holds all that was made.
+    """
+    plan = plan_run(run, this_device())
+    folder = folder_of(plan)
+    remembered = manifest.remembered(folder)
+    pursuits = [
+        _pursuit(keyframe, remembered.get(keyframe.label), run.takes)
+        for shot in plan.shots
+        for keyframe in plan.keyframes(shot)
+    ]
+    with backends.backend(plan.backend).open(plan.device) as renderer:
+        rounds = Rounds(plan, renderer, progress.current(), results_folder())
+        rounds.draw_controls(pursuits)
+        while pending := [pursuit for pursuit in pursuits if pursuit.pending]:
+            rounds.take(pending, pursuits)
+    written = manifest.write(_manifest(plan, run, pursuits, remembered), folder)
+    _raise_if_failed(plan, pursuits)
+    return written
+
+
+def _pursuit(keyframe: PlannedKeyframe, before: KeyframeRecord | None, takes: int) -> Pursuit:
+    """Begin where the last run ended: an accepted take stands, and rejected ones are not tried again."""
+    first = 1
+    if before is not None and before.key == keyframe.request(1).key:
+        if before.accepted is not None:
+            first = before.accepted.number
+        elif before.takes:
+            first = before.takes[-1].take.number + 1
+    return Pursuit(keyframe, next_take=first, last_take=first + takes - 1)
+
+
+def _neighbours(pursuit: Pursuit, everyone: Sequence[Pursuit], newest: Mapping[str, Take | None]) -> list[Take]:
+    """Return the takes of the keyframe before, in the same shot, unless it is staged alike."""
+    keyframe = pursuit.keyframe
+    takes = [
+        newest[other.keyframe.label]
+        for other in everyone
+        if other.keyframe.shot.id == keyframe.shot.id
+        and other.keyframe.index == keyframe.index - 1
+        and other.keyframe.staging != keyframe.staging
+    ]
+    return [take for take in takes if take is not None]
+
+
+def _result(future: PrefectFuture[T], pursuit: Pursuit) -> T | None:
+    """Wait for a task; note in *pursuit* why it failed, if it did."""
+    future.wait()
+    if future.state.is_completed():
+        return future.result()
+    error = future.state.result(raise_on_failure=False)
+    pursuit.error = str(error) if isinstance(error, UndercardError) else f"{type(error).__name__}: {error}"
+    return None
+
+
+def _manifest(
+    plan: Plan, run: RunOptions, pursuits: Sequence[Pursuit], remembered: Mapping[str, KeyframeRecord]
+) -> Manifest:
+    """Put what this run made beside what earlier runs made of the shots that it left alone."""
+    made = {pursuit.keyframe.label: pursuit.record for pursuit in pursuits}
+    planned = [keyframe for shot in plan.shot_list.shots for keyframe in plan.keyframes(shot)]
+    kept = {
+        keyframe.label: remembered[keyframe.label]
+        for keyframe in planned
+        if keyframe.label in remembered and remembered[keyframe.label].key == keyframe.request(1).key
+    }
+    records = [made.get(keyframe.label) or kept.get(keyframe.label) for keyframe in planned]
+    return Manifest(
+        undercard=__version__,
+        title=plan.shot_list.title,
+        shot_list=str(run.shot_list),
+        size=plan.size,
+        fps=str(plan.shot_list.fps),
+        backend=plan.backend,
+        keyframes=tuple(record for record in records if record is not None),
+    )
+
+
+def _raise_if_failed(plan: Plan, pursuits: Sequence[Pursuit]) -> None:
+    failed = [pursuit for pursuit in pursuits if pursuit.accepted is None]
+    for pursuit in failed:
+        get_run_logger().error(pursuit.record.cause)
+    if not failed:
+        return
+    shots = dict.fromkeys(pursuit.keyframe.shot.id for pursuit in failed)
+    causes = "; ".join(pursuit.record.cause for pursuit in failed[:3]) + (" …" if len(failed) > 3 else "")
+    raise ShotsFailed(
+        f"{len(shots)} of {len(plan.shots)} shots failed: {', '.join(shots)} ({causes});"
+        " run the same again with `failed` to render only these"
+    )

@@ -1,0 +1,85 @@
+"""Shot list → film: the main job, the other flows in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from prefect import flow
+from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from flows.assemble import assemble
+from flows.keyframes import keyframes
+from undercard import backends, cutting, options, progress
+from undercard.backends import Backend
+from undercard.devices import Device, this_device
+from undercard.errors import ShotsFailed
+from undercard.options import BackendName, RunOptions
+from undercard.settings import load
+
+
+@flow(name="produce", flow_run_name="produce · {shot_list}")
+def produce(
+    shot_list: Path = Path("data/shots/title_fight.yaml"),
+    backend: BackendName = "previz",
+    exact: bool = False,
+    size: str | None = None,
+    shots: str | None = None,
+    start: str | None = None,
+    failed: bool = False,
+    take_limit: int | None = None,
+) -> Path:
+    """Render a shot list into a film, and return the film's path.
+
+    What earlier runs made is used again: a second run renders nothing, and a run after an edit renders what it
+    touches. A failing shot does not stop the others.
+
+    Args:
+        shot_list: YAML file with the shots; a relative path starts at the project's folder.
+        backend: What renders the keyframes.
+        exact: Only accept exact bf16 Qwen-Image-Edit pixels.
+        size: WIDTHxHEIGHT in pixels; empty for the shot list's own.
+        shots: Which shots to render, such as `3,7-9,jab`; empty for all.
+        start: Number or id of the first shot to render.
+        failed: Render only the shots that failed last time.
+        take_limit: Takes of a keyframe before its shot is given up.
+
+    Raises:
+        ShotsFailed: some shots failed; the message names them, and all others are done.
+    """
+    run = RunOptions(
+        shot_list=shot_list,
+        backend=backend,
+        exact=exact,
+        size=size or None,
+        shots=shots or None,
+        start=start or None,
+        failed=failed,
+        take_limit=take_limit,
+    )
+    plan = options.plan_run(run, this_device())
+    # The second flow must see the same shots: after the first, none of them counts as failed any more.
+    run = run.model_copy(
+        update={"shots": ",".join(str(shot.number) for shot in plan.shots), "start": None, "failed": False}
+    )
+    progress.current().expect(cutting.cost(plan))
+    get_run_logger().info("%s: %d of %d shots", plan.shot_list.title, len(plan.shots), len(plan.shot_list.shots))
+    workers = _workers(plan.device, backends.backend(plan.backend))
+    # Prefect's own annotations do not let its runner through.
+    runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=workers))
+    failure: ShotsFailed | None = None
+    try:
+        keyframes.with_options(task_runner=runner)(run)
+    except ShotsFailed as exc:
+        failure = exc
+    film = assemble.with_options(task_runner=runner)(run)
+    if failure is not None:
+        raise failure
+    return film
+
+
+def _workers(device: Device, backend: Backend) -> int:
+    # A card renders one picture at a time; a backend that draws on the CPU has every core.
+    return load().workers or (device.cores if backend.animates else 1)

@@ -1,0 +1,53 @@
+"""The film's tasks: a piece of it, and the whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+from prefect.context import TaskRunContext
+from prefect.logging import get_run_logger
+
+from undercard import cutting, store
+from undercard.backends import Renderer
+from undercard.film import segments
+from undercard.film.timeline import Piece, Timeline
+from undercard.manifest import FilmRecord
+from undercard.planning import Plan
+from undercard.progress import Meter
+from undercard.requests import content_key
+
+
+def _piece_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    return "piece-" + cutting.piece_key(parameters["plan"], parameters["piece"], parameters["takes"])
+
+
+def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    return "film-" + content_key([segments.REVISION, [piece.sha256 for piece in parameters["pieces"]]])
+
+
+@task(
+    task_run_name="segment {piece.name}",
+    cache_key_fn=_piece_key,
+    persist_result=True,
+    # A result is read from the store each time, so that a file gone since is noticed.
+    cache_result_in_memory=False,
+    result_serializer="json",
+)
+def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> store.StoredFile:
+    """Draw and encode one piece of the film: the body of a shot, or the transition between two."""
+    return cutting.cut_piece(plan, piece, takes, renderer, meter)
+
+
+@task(
+    task_run_name="join {name}",
+    cache_key_fn=_film_key,
+    persist_result=True,
+    cache_result_in_memory=False,
+    result_serializer="json",
+)
+def join_film(name: str, pieces: list[store.StoredFile], timeline: Timeline) -> FilmRecord:
+    """Join the pieces without encoding them again, and check the film by decoding it."""
+    film = cutting.join_film(pieces, timeline)
+    get_run_logger().info("%s: %d frames in %d pieces", name, film.frames, len(pieces))
+    return film

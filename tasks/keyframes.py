@@ -1,0 +1,57 @@
+"""One keyframe's tasks: its control image and its takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+from prefect.context import TaskRunContext
+from prefect.logging import get_run_logger
+
+from undercard import keyframes
+from undercard.backends import Renderer
+from undercard.requests import Control, RenderRequest, Take
+
+# Raise when a result that an earlier version cached must not be used any more.
+SCHEMA = 1
+
+
+def _control_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    return f"control-{SCHEMA}-{parameters['request'].key}"
+
+
+def _take_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    # The number is the take's name in the manifest; two takes of one request differ in their seeds already.
+    return f"take-{SCHEMA}-{parameters['number']}-{parameters['request'].key}"
+
+
+@task(
+    task_run_name="{label} · control",
+    cache_key_fn=_control_key,
+    persist_result=True,
+    # A result is read from the store each time, so that a file gone since is noticed.
+    cache_result_in_memory=False,
+    result_serializer="json",
+)
+def draw_control(label: str, request: RenderRequest) -> Control:
+    """Draw the previz frame of a keyframe and the maps that a diffusion model follows."""
+    control = keyframes.draw_control(request)
+    get_run_logger().info("%s: control image %s", label, control.frame.path)
+    return control
+
+
+@task(
+    task_run_name="{label} · take {number} · {backend}",
+    cache_key_fn=_take_key,
+    persist_result=True,
+    # A result is read from the store each time, so that a file gone since is noticed.
+    cache_result_in_memory=False,
+    result_serializer="json",
+)
+def render_keyframe(
+    label: str, number: int, backend: str, request: RenderRequest, control: Control, renderer: Renderer
+) -> Take:
+    """Render one take of a keyframe."""
+    take = keyframes.render_take(request, number, backend, renderer, control)
+    get_run_logger().info("%s: take %d in %.2f s: %s", label, number, take.seconds, take.picture.path)
+    return take

@@ -1,0 +1,75 @@
+"""What a run leaves to look at: contact sheet, table of shots, link to the film."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from undercard.film.contact_sheet import small_jpeg
+from undercard.report import ShotRow, draw_sheet
+
+
+@task(task_run_name="contact sheet")
+def publish_contact_sheet(rows: list[ShotRow], title: str, subtitle: str, path: Path) -> Path:
+    """Draw the contact sheet, save it beside the film and show it in Prefect's UI."""
+    sheet = draw_sheet(rows, title, subtitle)
+    sheet.save(path)
+    # The UI keeps the picture in its database, so it gets a small one.
+    picture = "data:image/jpeg;base64," + base64.b64encode(small_jpeg(sheet)).decode()
+    create_image_artifact(image_url=picture, key="contact-sheet", description=f"{title}: {subtitle}")
+    create_markdown_artifact(
+        markdown=f"# {title}\n\n{subtitle}\n\n![contact sheet]({picture})\n\nFull size: `{path}`\n",
+        key="contact-sheet-page",
+        description=f"{title}: contact sheet",
+    )
+    return path
+
+
+@task(task_run_name="table of shots")
+def publish_shot_table(rows: list[ShotRow], title: str) -> None:
+    """Show the shots with status, take, backend and seconds in Prefect's UI."""
+    create_table_artifact(
+        table=[
+            {
+                "no.": row.number,
+                "shot": row.shot,
+                "status": row.status,
+                "take": row.take,
+                "backend": row.backend,
+                "seconds": row.seconds,
+                "cause": row.cause,
+            }
+            for row in rows
+        ],
+        key="shots",
+        description=f"{title}: {len(rows)} shots",
+    )
+
+
+@task(task_run_name="link to the film")
+def publish_film_link(path: Path, title: str) -> None:
+    """Show where the film lies in Prefect's UI."""
+    create_link_artifact(link=path.as_uri(), link_text=str(path), key="film", description=title)
+
+
+def begin_progress(description: str) -> UUID:
+    """Show a bar in Prefect's UI, at nought."""
+    artifact = create_progress_artifact(progress=0.0, key="keyframes", description=description)
+    assert isinstance(artifact, UUID)
+    return artifact
+
+
+def show_progress(artifact: UUID, fraction: float) -> None:
+    """Move the bar to *fraction*, 0…1."""
+    update_progress_artifact(artifact, progress=round(100.0 * fraction, 1))

@@ -1,0 +1,63 @@
+"""A backend that goes wrong on purpose, found by its folder like any other: the previz with planted faults.
+
+A shot's prompt tells it what to do: `fault: crash` raises, `fault: blank` gives a black picture, and
+`fault: blank once` does so on the first take only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from PIL import Image
+from undercard.backends.previz import BACKEND as PREVIZ
+
+from undercard.backends import Needs, Renderer
+from undercard.devices import Device
+from undercard.errors import BackendError
+from undercard.planning import SEED_STRIDE
+from undercard.requests import RenderRequest, Size
+
+
+class FaultyRenderer:
+    """Renders what the prompt does not forbid."""
+
+    def __init__(self, previz: Renderer) -> None:
+        self.previz = previz
+
+    def encode(self, requests: Sequence[RenderRequest]) -> None:
+        self.previz.encode(requests)
+
+    def render(self, request: RenderRequest) -> Image.Image:
+        if "fault: crash" in request.prompt:
+            raise BackendError("the card fell off")
+        first_take = request.seed < SEED_STRIDE
+        if "fault: blank once" in request.prompt and first_take:
+            return Image.new("RGB", request.size)
+        if "fault: blank always" in request.prompt:
+            return Image.new("RGB", request.size)
+        return self.previz.render(request)
+
+
+class Faulty:
+    """The backend."""
+
+    name = "faulty"
+    revision = 1
+    exact = False
+    prompted = True
+    animates = True
+
+    def needs(self, size: Size, device: Device) -> Needs:
+        return PREVIZ.needs(size, device)
+
+    def unavailable(self, device: Device) -> str | None:
+        return None
+
+    @contextmanager
+    def open(self, device: Device) -> Iterator[Renderer]:
+        with PREVIZ.open(device) as previz:
+            yield FaultyRenderer(previz)
+
+
+BACKEND = Faulty()

@@ -1,0 +1,77 @@
+"""The borrowed Prefect server, for real: started, found again, ended when idle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows import local_server
+
+
+@pytest.fixture
+def prefect_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "prefect"
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    return home
+
+
+def gone(pid: int, within_seconds: float) -> bool:
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_home")
+def test_a_server_is_started_once_and_found_again(tmp_path: Path) -> None:
+    state = tmp_path / "server.json"
+    first = local_server.borrow(state)
+    assert first.process is not None
+    try:
+        started = first.ready()
+        again = local_server.borrow(state)
+
+        assert again.process is None
+        assert again.ready() == started
+        assert started.url.startswith("http://127.0.0.1:")
+    finally:
+        os.kill(first.process.pid, signal.SIGTERM)
+        first.process.wait(timeout=30)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_home")
+def test_a_server_that_nobody_asks_ends_by_itself() -> None:
+    code = "import sys; from flows import local_server; local_server.serve(int(sys.argv[1]), idle_seconds=1.0)"
+    process = subprocess.Popen([sys.executable, "-c", code, "0"])
+    try:
+        assert gone(process.pid, within_seconds=90)
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+
+def test_a_server_that_cannot_start_is_reported_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_server, "__name__", "flows.no_such_module")
+    starting = local_server.borrow(tmp_path / "server.json")
+
+    with pytest.raises(local_server.ServerDidNotStart, match=r"ended with 1; see .*server\.log"):
+        starting.ready()
+
+    assert "no_such_module" in (tmp_path / "server.log").read_text()
+
+
+def test_a_state_file_that_is_damaged_is_not_believed(tmp_path: Path) -> None:
+    state = tmp_path / "server.json"
+    state.write_text('{"url": 3')
+
+    assert local_server._remembered(state) is None

@@ -1,0 +1,80 @@
+"""The command line as people meet it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from undercard import __version__
+from undercard.cli import app
+
+SHOTS = Path(__file__).parent.parent / "data" / "shots"
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "160", "NO_COLOR": "1"})
+    return result.exit_code, result.output
+
+
+def test_version_is_printed() -> None:
+    assert run("--version") == (0, f"undercard {__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["render", "plan", "shots", "vocabulary", "doctor"])
+def test_every_command_has_help_that_says_what_it_does(command: str) -> None:
+    status, output = run(command, "--help")
+
+    assert status == 0
+    assert len(output.split("Options")[0].split()) > 8
+
+
+def test_shots_prints_each_shot_of_a_list() -> None:
+    status, output = run("shots", str(SHOTS / "sparring.yaml"))
+
+    assert status == 0
+    assert output.count("pose") >= 1
+
+
+def test_plan_says_how_much_there_is_to_do() -> None:
+    status, output = run("plan", str(SHOTS / "sparring.yaml"), "--size", "512x288")
+
+    assert status == 0
+    assert "512×288 on previz: about" in output
+
+
+def test_vocabulary_explains_every_name_that_a_shot_list_may_use() -> None:
+    status, output = run("vocabulary")
+
+    assert status == 0
+    assert {"guard", "over_the_shoulder", "crossfade", "push_in", "stage"} <= set(output.split())
+
+
+def test_doctor_says_that_previz_works_here() -> None:
+    status, output = run("doctor")
+
+    assert status == 0
+    assert "previz" in output
+    assert "yes" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["no-such.yaml"], "no-such.yaml"),
+        ([str(SHOTS / "sparring.yaml"), "--size", "1024"], "write it like 1024x576"),
+        ([str(SHOTS / "sparring.yaml"), "--size", "1023x576"], "use 1022 or 1024"),
+        ([str(SHOTS / "sparring.yaml"), "--size", "0x0"], "between 64 and 4096"),
+        ([str(SHOTS / "sparring.yaml"), "--backend", "nope"], "backend 'nope' does not exist; use one of"),
+        ([str(SHOTS / "sparring.yaml"), "--shots", "99"], "99"),
+        ([str(SHOTS / "sparring.yaml"), "--exact"], "exact"),
+        ([str(SHOTS / "sparring.yaml"), "--failed"], "nothing was rendered"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(arguments: list[str], words: str) -> None:
+    status, output = run("plan", *arguments)
+
+    assert status in {1, 2}
+    assert words in " ".join(output.split())
+    assert "Traceback" not in output

@@ -1,0 +1,155 @@
+"""From accepted takes to encoded pieces of the film, and from those to the film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from undercard import store
+from undercard.backends import Renderer
+from undercard.film.motion import Still, drawn_frames, frames
+from undercard.film.pixels import Pixels
+from undercard.film.qc import check
+from undercard.film.segments import REVISION, encode, join, piece_frames
+from undercard.film.timeline import Piece, Span, Timeline
+from undercard.manifest import FilmRecord, KeyframeRecord
+from undercard.planning import Plan, PlannedKeyframe
+from undercard.progress import Meter
+from undercard.requests import Take, content_key
+from undercard.shotlist import Shot
+
+Takes: TypeAlias = Mapping[str, tuple[Take, ...]]
+"""The accepted takes of each shot, in the order of its keyframes."""
+
+
+def piece_key(plan: Plan, piece: Piece, takes: Takes) -> str:
+    """Return the SHA-256 of everything that decides the piece's bytes."""
+    return content_key(
+        {
+            "encoder": REVISION,
+            "fps": str(plan.shot_list.fps),
+            "size": plan.size,
+            "transition": asdict(piece.transition) if piece.transition else None,
+            "spans": [_span_content(plan, span, takes[span.clip.shot]) for span in piece.spans],
+        }
+    )
+
+
+def drawn_in(plan: Plan, span: Span) -> tuple[int, ...]:
+    """Return the frames of *span* that are drawn, rather than made from its shot's keyframes."""
+    shot = plan.shot(span.clip.shot)
+    if not plan.animates:
+        return ()
+    return drawn_frames(shot.motion, [keyframe.at for keyframe in shot.keyframes], span.start, span.stop)
+
+
+def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter: Meter) -> store.StoredFile:
+    """Draw and encode *piece* and store it.
+
+    Raises:
+        EncodingFailed: ffmpeg stopped with an error.
+        StoreError: it cannot be stored.
+    """
+    with store.scratch(".mp4") as path:
+
+        def shoot(span: Span) -> Iterator[Pixels]:
+            return _span_frames(plan, span, takes[span.clip.shot], renderer)
+
+        shown = _counted(plan, piece, piece_frames(piece, shoot), meter)
+        encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
+        return store.put_file(path)
+
+
+def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Renderer) -> Iterator[Pixels]:
+    shot = plan.shot(span.clip.shot)
+
+    def draw(frame: int) -> Pixels:
+        return np.asarray(renderer.render(plan.between(shot, frame)))
+
+    stills = [Still(keyframe.at, take.picture.absolute) for keyframe, take in zip(shot.keyframes, takes, strict=True)]
+    return frames(shot.motion, stills, plan.size, shot.frames, draw if plan.animates else None, span.start, span.stop)
+
+
+def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:
+    shot = plan.shot(span.clip.shot)
+    return {
+        "motion": shot.motion,
+        "frames": [shot.frames, span.start, span.stop],
+        "stills": [[keyframe.at, take.picture.sha256] for keyframe, take in zip(shot.keyframes, takes, strict=True)],
+        "drawn": [plan.between(shot, frame).key for frame in drawn_in(plan, span)],
+    }
+
+
+def piece_cost(plan: Plan, piece: Piece) -> float:
+    """Estimate the seconds that *piece* takes to draw and encode."""
+    return piece.frame_count * _frame_cost(plan, piece)
+
+
+def _frame_cost(plan: Plan, piece: Piece) -> float:
+    drawn = sum(len(drawn_in(plan, span)) for span in piece.spans)
+    return plan.encode_seconds + plan.draw_seconds * drawn / piece.frame_count
+
+
+def _counted(plan: Plan, piece: Piece, shown: Iterator[Pixels], meter: Meter) -> Iterator[Pixels]:
+    cost = _frame_cost(plan, piece)
+    for pixels in shown:
+        yield pixels
+        meter.work(cost, f"shot {piece.name}")
+
+
+def join_film(pieces: Sequence[store.StoredFile], timeline: Timeline) -> FilmRecord:
+    """Join *pieces* without encoding them again, check the film by decoding it, and store it.
+
+    Raises:
+        BadFilm: it is not what *timeline* says.
+        EncodingFailed: ffmpeg stopped with an error.
+    """
+    with store.scratch(".mp4") as path:
+        join([piece.absolute for piece in pieces], path)
+        found = check(path, timeline)
+        return FilmRecord(
+            file=store.put_file(path),
+            frames=found.frames,
+            seconds=found.seconds,
+            codec=found.codec,
+            pixel_format=found.pixel_format,
+            shots=tuple(clip.shot for clip in timeline.clips),
+        )
+
+
+def cost(plan: Plan) -> float:
+    """Estimate the seconds that the pieces of the film take to draw and encode."""
+    return sum(piece_cost(plan, piece) for piece in plan.timeline.pieces())
+
+
+def accepted_takes(plan: Plan, shot: Shot, records: Mapping[str, KeyframeRecord]) -> tuple[Take, ...] | None:
+    """Return the accepted takes of *shot*, or None while one of its keyframes lacks one or has changed since."""
+    takes = [_accepted(keyframe, records) for keyframe in plan.keyframes(shot)]
+    found = tuple(take for take in takes if take is not None)
+    return found if len(found) == len(takes) else None
+
+
+def accepted_keyframes(keyframes: Sequence[PlannedKeyframe], records: Mapping[str, KeyframeRecord]) -> int:
+    """Count the keyframes that have an accepted take."""
+    return sum(_accepted(keyframe, records) is not None for keyframe in keyframes)
+
+
+def _accepted(keyframe: PlannedKeyframe, records: Mapping[str, KeyframeRecord]) -> Take | None:
+    record = records.get(keyframe.label)
+    return record.accepted if record is not None and record.key == keyframe.request(1).key else None
+
+
+def film_name(plan: Plan) -> str:
+    """Return the name of the film's file: a film that lacks shots is an excerpt and never replaces the film."""
+    return "film.mp4" if plan.whole else "excerpt.mp4"
+
+
+def publish(film: store.StoredFile, folder: Path, plan: Plan) -> Path:
+    """Put the finished film where people find it."""
+    path = folder / film_name(plan)
+    store.copy_out(film, path)
+    return path

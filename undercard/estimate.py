@@ -1,0 +1,53 @@
+"""What a planned run would render, and about how long it would take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from undercard import cutting, manifest, options
+from undercard.planning import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class ShotEstimate:
+    """One shot of a plan."""
+
+    number: int
+    shot: str
+    frames: int
+    motion: str
+    keyframes: int
+    done: int
+    """Keyframes that an earlier run had accepted."""
+    drawn: int
+    """Frames drawn between keyframes."""
+    seconds: float
+
+
+def rows(plan: Plan) -> list[ShotEstimate]:
+    """Return an estimate for each selected shot."""
+    records = manifest.remembered(options.folder_of(plan))
+    estimates = []
+    for shot in plan.shots:
+        keyframes = plan.keyframes(shot)
+        done = cutting.accepted_keyframes(keyframes, records)
+        pieces = [piece for piece in plan.timeline.pieces() if piece.spans[-1].clip.shot == shot.id]
+        rendering = (plan.control_seconds + plan.take_seconds) * (len(keyframes) - done)
+        estimates.append(
+            ShotEstimate(
+                number=shot.number,
+                shot=shot.id,
+                frames=shot.frames,
+                motion=shot.motion,
+                keyframes=len(keyframes),
+                done=done,
+                drawn=sum(len(cutting.drawn_in(plan, span)) for piece in pieces for span in piece.spans),
+                seconds=rendering + sum(cutting.piece_cost(plan, piece) for piece in pieces),
+            )
+        )
+    return estimates
+
+
+def total(plan: Plan) -> float:
+    """Return about how many seconds the run takes; cached segments make it shorter."""
+    return sum(row.seconds for row in rows(plan))

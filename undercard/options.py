@@ -1,0 +1,105 @@
+"""What a run is asked for, from the command line or from Prefect's form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from undercard import backends, manifest, planning, settings, shotlist
+from undercard.devices import Device
+from undercard.errors import BadInput
+from undercard.planning import Plan
+
+
+class _ListsBackends:
+    """Adds the names of the backends to a JSON schema when a form is drawn, not when this module is imported."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema of a string with the choices there are."""
+        return {**handler(schema), "enum": list(backends.names())}
+
+
+BackendName: TypeAlias = Annotated[str, _ListsBackends]
+"""The name of a backend, which a form offers as a choice."""
+
+
+class RunOptions(BaseModel):
+    """One run over a shot list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shot_list: Path
+    backend: BackendName = "previz"
+    exact: bool = False
+    size: str | None = None
+    """`WIDTHxHEIGHT` in pixels; the shot list's own when None."""
+    shots: str | None = None
+    """A selection such as `3,7-9,jab`; all shots when None."""
+    start: str | None = None
+    """The id or number of the first shot to render."""
+    failed: bool = False
+    """Only the shots that the last run left without an accepted keyframe."""
+    take_limit: int | None = Field(default=None, ge=1, le=20)
+
+    @property
+    def takes(self) -> int:
+        """How many takes of a keyframe to try in this run."""
+        return self.take_limit or settings.load().take_limit
+
+
+def plan_run(options: RunOptions, device: Device) -> Plan:
+    """Read the shot list and plan what *options* ask for.
+
+    Raises:
+        BadShotList: the shot list has problems; all are named.
+        BadInput: an option has a value that cannot be used.
+        BackendUnavailable: the backend cannot run here.
+    """
+    whole = planning.plan(
+        shotlist.load(find(options.shot_list)),
+        device,
+        backend=options.backend,
+        exact=options.exact,
+        size=planning.parse_size(options.size) if options.size else None,
+        shots=options.shots,
+        start=options.start,
+    )
+    if not options.failed:
+        return whole
+    failed = manifest.failed_shots(folder_of(whole))
+    shots = [shot for shot in whole.shots if shot.id in failed]
+    if not shots:
+        raise BadInput("no shot of the last run failed, so there is nothing to render again; leave out `failed`")
+    return planning.narrowed(whole, shots)
+
+
+def folder_of(plan: Plan) -> Path:
+    """Return where the film and the manifest of *plan* go."""
+    return planning.output_folder(settings.load().store_root, plan)
+
+
+def results_folder() -> Path:
+    """Return where Prefect keeps the small results of tasks, beside the files they speak of."""
+    return settings.load().store_root / "results"
+
+
+def find(path: Path) -> Path:
+    """Return *path* as it stands from the working directory, else from the project's root.
+
+    A deployment's worker runs in a folder of its own, so a path that is right for people would be wrong for it.
+
+    Raises:
+        BadInput: there is no such file in either place.
+    """
+    for root in (Path.cwd(), settings.project_root()):
+        candidate = root / path
+        if candidate.is_file():
+            return candidate
+    raise BadInput(
+        f"shot list {str(path)!r} does not exist; give the path of a YAML file such as data/shots/sparring.yaml"
+    )

@@ -1,0 +1,257 @@
+"""What a run has to do: which keyframes to render, which frames to draw between them, how the film is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from undercard import backends, direction
+from undercard.backends import Backend
+from undercard.devices import Device
+from undercard.errors import BackendUnavailable, BadInput
+from undercard.film.timeline import CUT, Clip, Timeline, Transition
+from undercard.film.transition import transition_kind
+from undercard.requests import RenderRequest, Size
+from undercard.shotlist import Shot, ShotList, from_shot, select
+from undercard.staging import Staging
+
+# Far enough apart that the takes of a shot never meet the seeds of its neighbours, which count up by one.
+SEED_STRIDE = 1_000_003
+SEED_LIMIT = 2**31
+# x264 veryfast on one core of a small server, with the pipe that feeds it.
+ENCODE_SECONDS_PER_MEGAPIXEL = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedKeyframe:
+    """One keyframe to render."""
+
+    shot: Shot
+    index: int
+    """From 1, within its shot."""
+    frame: int
+    """The frame of the shot on which it falls, from 0."""
+    staging: Staging
+    prompt: str
+    negative_prompt: str
+    renderer: str
+    size: Size
+
+    @property
+    def label(self) -> str:
+        """What people call it: `jab-03` is the third keyframe of shot `jab`."""
+        return f"{self.shot.id}-{self.index:02d}"
+
+    def request(self, take: int) -> RenderRequest:
+        """Return what to render for take number *take*, from 1: each take has a seed of its own."""
+        return RenderRequest(
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt,
+            seed=(self.shot.seed + SEED_STRIDE * (take - 1)) % SEED_LIMIT,
+            size=self.size,
+            staging=self.staging,
+            renderer=self.renderer,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run: the shots it renders and the film they make."""
+
+    shot_list: ShotList
+    shots: tuple[Shot, ...]
+    """The selected ones, in film order."""
+    size: Size
+    backend: str
+    device: Device
+
+    @property
+    def whole(self) -> bool:
+        """Every shot of the list is selected."""
+        return len(self.shots) == len(self.shot_list.shots)
+
+    @property
+    def renderer(self) -> str:
+        """What draws the pixels, for the keys of requests; empty when the backend is exact."""
+        found = backends.backend(self.backend)
+        return "" if found.exact else f"{found.name} {found.revision}"
+
+    def keyframes(self, shot: Shot) -> tuple[PlannedKeyframe, ...]:
+        """Return the keyframes of *shot*."""
+        staged = direction.stagings(self.shot_list, shot)
+        prompted = backends.backend(self.backend).prompted
+        return tuple(
+            PlannedKeyframe(
+                shot=shot,
+                index=index,
+                frame=frame,
+                staging=staging,
+                prompt=direction.prompt(self.shot_list, shot, keyframe) if prompted else "",
+                negative_prompt=shot.negative_prompt if prompted else "",
+                renderer=self.renderer,
+                size=self.size,
+            )
+            for index, ((frame, staging), keyframe) in enumerate(zip(staged, shot.keyframes, strict=True), start=1)
+        )
+
+    def between(self, shot: Shot, frame: int) -> RenderRequest:
+        """Return the request for a frame of *shot* that falls between keyframes."""
+        return RenderRequest(
+            prompt="",
+            negative_prompt="",
+            seed=shot.seed,
+            size=self.size,
+            staging=direction.staging_at(self.shot_list, shot, frame),
+            renderer=self.renderer,
+        )
+
+    @property
+    def animates(self) -> bool:
+        """The backend draws the frames between keyframes, too."""
+        return backends.backend(self.backend).animates
+
+    @property
+    def draw_seconds(self) -> float:
+        """Estimate of what one picture takes on this machine."""
+        return backends.backend(self.backend).needs(self.size, self.device).seconds
+
+    @property
+    def control_seconds(self) -> float:
+        """Estimate of what one control image with its maps takes."""
+        previz = backends.backend("previz").needs(self.size, self.device).seconds
+        # The maps and their PNGs take about half of a picture again.
+        return 1.5 * previz
+
+    @property
+    def take_seconds(self) -> float:
+        """Estimate of what one take of a keyframe takes."""
+        # The previz's first take is its control image, and a stored file is soon looked up.
+        return 0.0 if self.backend == "previz" else self.draw_seconds
+
+    @property
+    def encode_seconds(self) -> float:
+        """Estimate of what encoding one frame takes on one core."""
+        return ENCODE_SECONDS_PER_MEGAPIXEL * self.size[0] * self.size[1] / 1e6
+
+    def shot(self, shot_id: str) -> Shot:
+        """Return the shot of that id.
+
+        Raises:
+            KeyError: the shot list has no such shot.
+        """
+        for shot in self.shot_list.shots:
+            if shot.id == shot_id:
+                return shot
+        raise KeyError(shot_id)
+
+    @property
+    def timeline(self) -> Timeline:
+        """The film of the selected shots."""
+        clips = [
+            Clip(
+                shot=shot.id,
+                frames=shot.frames,
+                motion=shot.motion,
+                transition_in=_transition(shot, first=number == 0),
+                caption=shot.caption,
+            )
+            for number, shot in enumerate(self.shots)
+        ]
+        return Timeline(fps=self.shot_list.fps, size=self.size, clips=tuple(clips))
+
+
+def plan(
+    shot_list: ShotList,
+    device: Device,
+    *,
+    backend: str = "previz",
+    exact: bool = False,
+    size: Size | None = None,
+    shots: str | None = None,
+    start: str | None = None,
+) -> Plan:
+    """Plan a run.
+
+    Args:
+        shot_list: what to film.
+        device: where to render it.
+        backend: name of the backend.
+        exact: only take a backend whose pixels are those of bf16 Qwen-Image-Edit.
+        size: (width, height) in pixels; the shot list's own by default.
+        shots: a selection such as `3,7-9,jab`; all by default.
+        start: the id or number of the first shot to render.
+
+    Raises:
+        UnknownShots: the selection names shots that the list lacks.
+        UnknownBackend: there is no such backend.
+        BackendUnavailable: it cannot run here, or is not exact where that was asked for.
+    """
+    chosen = backends.backend(backend)
+    _require(chosen, device, exact=exact)
+    selected: Sequence[Shot] = shot_list.shots
+    if shots is not None:
+        selected = select(selected, shots)
+    if start is not None:
+        selected = from_shot(selected, start)
+    return Plan(
+        shot_list=shot_list,
+        shots=tuple(selected),
+        size=checked(size or shot_list.size),
+        backend=chosen.name,
+        device=device,
+    )
+
+
+def _transition(shot: Shot, *, first: bool) -> Transition:
+    # The first shot of an excerpt has nothing to mix with; a dip still comes up from black.
+    if first and transition_kind(shot.transition.kind).overlaps:
+        return CUT
+    return Transition(shot.transition.kind, shot.transition.length)
+
+
+def narrowed(plan: Plan, shots: Sequence[Shot]) -> Plan:
+    """Return *plan* with only *shots*."""
+    return replace(plan, shots=tuple(shots))
+
+
+def _require(backend: Backend, device: Device, *, exact: bool) -> None:
+    reason = backend.unavailable(device)
+    if reason is not None:
+        raise BackendUnavailable(f"backend {backend.name!r} cannot run here: {reason}")
+    if exact and not backend.exact:
+        raise BackendUnavailable(
+            f"backend {backend.name!r} does not give exact Qwen-Image-Edit pixels; leave out `exact` or name another"
+        )
+
+
+def parse_size(text: str) -> Size:
+    """Read a size such as `1024x576`.
+
+    Raises:
+        BadInput: it is no size, or one that cannot be filmed.
+    """
+    width, separator, height = text.lower().replace("×", "x").partition("x")
+    if not separator or not width.strip().isdecimal() or not height.strip().isdecimal():
+        raise BadInput(f"size {text!r} is not WIDTHxHEIGHT in pixels; write it like 1024x576")
+    return checked((int(width), int(height)))
+
+
+def checked(size: Size) -> Size:
+    """Return *size* when it can be filmed.
+
+    Raises:
+        BadInput: a side is odd, below 64 or above 4096 pixels.
+    """
+    for name, pixels in zip(("width", "height"), size, strict=True):
+        if not 64 <= pixels <= 4096:
+            raise BadInput(f"{name} {pixels} is not between 64 and 4096 pixels; use a size like 1024x576")
+        if pixels % 2:
+            raise BadInput(f"{name} {pixels} is odd, which H.264 cannot store; use {pixels - 1} or {pixels + 1}")
+    return size
+
+
+def output_folder(store_root: Path, plan: Plan) -> Path:
+    """Return where the film of *plan* goes: one folder a title, size and backend."""
+    width, height = plan.size
+    return store_root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.backend}"

@@ -1,0 +1,95 @@
+"""The rows that people read after a run: one a shot, for the table and the contact sheet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from PIL.Image import Image
+
+from undercard.film.contact_sheet import Cell, contact_sheet
+from undercard.manifest import KeyframeRecord
+from undercard.planning import Plan
+from undercard.shotlist import Shot
+
+ShotStatus: TypeAlias = Literal["accepted", "cached", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShotRow:
+    """What came of one shot."""
+
+    number: int
+    shot: str
+    status: ShotStatus
+    take: str
+    """The takes that its keyframes needed, such as `1` or `1–3`."""
+    backend: str
+    seconds: float
+    """Rendering time of the takes that stand, whenever they were made."""
+    cause: str
+    picture: Path | None
+    """Its middle keyframe, or the one that failed."""
+
+
+def shot_rows(plan: Plan, records: Mapping[str, KeyframeRecord]) -> list[ShotRow]:
+    """Return a row for each shot of the list, in film order."""
+    by_shot: dict[str, list[KeyframeRecord]] = {}
+    for record in records.values():
+        by_shot.setdefault(record.shot, []).append(record)
+    return [_row(shot, by_shot.get(shot.id, [])) for shot in plan.shot_list.shots]
+
+
+def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:
+    """Return a line such as `28 shots · 27 accepted · 1 failed · 1024×576 · previz`."""
+    counts = Counter(row.status for row in rows)
+    statuses = [f"{counts[status]} {status}" for status in get_args(ShotStatus) if counts[status]]
+    width, height = plan.size
+    return " · ".join([f"{len(rows)} shots", *statuses, f"{width}×{height}", plan.backend])
+
+
+def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
+    """Draw the contact sheet: a picture a shot, red where it failed, with the cause."""
+    cells = [
+        Cell(label=f"{row.number} {row.shot}", picture=row.picture, status=row.status, note=_note(row)) for row in rows
+    ]
+    return contact_sheet(title, cells, subtitle=subtitle)
+
+
+def _note(row: ShotRow) -> str:
+    if row.status == "failed":
+        return row.cause
+    return f"take {row.take} · {row.backend}" if row.take else ""
+
+
+def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
+    takes = [record.best for record in records if record.best is not None]
+    numbers = sorted({take.number for take in takes})
+    return ShotRow(
+        number=shot.number,
+        shot=shot.id,
+        status=_status(records),
+        take="–".join(str(number) for number in dict.fromkeys((numbers[0], numbers[-1]))) if numbers else "",
+        backend=", ".join(dict.fromkeys(take.backend for take in takes)),
+        seconds=round(sum(take.seconds for take in takes), 2),
+        cause="; ".join(record.cause for record in records if record.cause),
+        picture=_picture(records),
+    )
+
+
+def _status(records: Sequence[KeyframeRecord]) -> ShotStatus:
+    if not records:
+        return "skipped"
+    if any(record.accepted is None for record in records):
+        return "failed"
+    return "cached" if all(judged.cached for record in records for judged in record.takes) else "accepted"
+
+
+def _picture(records: Sequence[KeyframeRecord]) -> Path | None:
+    failed = [record for record in records if record.accepted is None]
+    shown = failed[0] if failed else records[len(records) // 2] if records else None
+    take = shown.best if shown else None
+    return take.picture.absolute if take else None

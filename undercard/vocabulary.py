@@ -1,0 +1,18 @@
+"""The names that a shot list may use, each with a line that says what it is."""
+
+from __future__ import annotations
+
+from undercard.film.motion import MOTIONS
+from undercard.film.transition import TRANSITIONS
+from undercard.previz import cameras, lights, poses
+
+
+def everything() -> dict[str, dict[str, str]]:
+    """Return the names of each kind with their descriptions."""
+    return {
+        "poses": {name: poses.pose_card(name) for name in poses.names()},
+        "cameras": {name: cameras.about(name) for name in cameras.names()},
+        "lights": {name: lights.about(name) for name in lights.names()},
+        "motions": {name: motion.about for name, motion in MOTIONS.items()},
+        "transitions": {name: kind.about for name, kind in TRANSITIONS.items()},
+    }
