@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from PIL import Image
-from undercard.backends.previz import BACKEND as PREVIZ
 
 from undercard.backends import Needs, Renderer
+from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.devices import Device
 from undercard.errors import BackendError
 from undercard.planning import SEED_STRIDE
