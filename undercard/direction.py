@@ -17,9 +17,11 @@ START: Mapping[Corner, Vec2] = {"red": (-0.55, 0.0), "blue": (0.55, 0.0)}
 """Where fighters stand unless told, metres: 1.1 m apart, the reach of a straight punch with the body behind it."""
 REACH_METRES = 1.4
 """Between the fighters' middles; beyond it a straight punch falls short of the head and is not aimed."""
+DEFAULT_LENS_MM = 35.0
+"""Of a camera by position; a named one has its own."""
 CORNER_LOOK: Mapping[Corner, Look] = {
     "red": Look(*(COLOURS[name] for name in ("fair", "crimson", "red", "black", "chestnut"))),
-    "blue": Look(*(COLOURS[name] for name in ("umber", "royal", "blue", "white", "black"))),
+    "blue": Look(*(COLOURS[name] for name in ("umber", "royal_blue", "blue", "white", "black"))),
 }
 
 
@@ -94,7 +96,7 @@ def prompt(shot_list: ShotList, shot: Shot, keyframe: Keyframe) -> str:
         "title": shot_list.title,
         "style": shot_list.prompt,
         "fighters": " ".join(_described(shot_list.cast[name], cue) for name, cue in cues.items()),
-        "camera": _sentence(f"Camera: {cameras.about(camera.name)}") if camera.name else "",
+        "camera": _sentence(f"Camera: {_camera_words(camera)}"),
         "light": _sentence(f"Light: {lights.about(shot.light)}"),
         "prompt": keyframe.prompt if keyframe.prompt is not None else shot.prompt,
     }
@@ -229,7 +231,9 @@ def _camera(entry: CameraEntry, fighters: tuple[PlacedFighter, ...]) -> Camera:
     if entry.name is None:
         assert entry.position is not None
         assert entry.target is not None
-        return Camera(entry.position, entry.target, entry.lens_mm or 35.0, entry.roll_degrees, entry.f_number or 0.0)
+        return Camera(
+            entry.position, entry.target, entry.lens_mm or DEFAULT_LENS_MM, entry.roll_degrees, entry.f_number or 0.0
+        )
     named = cameras.camera(entry.name, fighters, subject=entry.subject, lens_mm=entry.lens_mm, f_number=entry.f_number)
     return replace(named, roll_degrees=named.roll_degrees + entry.roll_degrees)
 
@@ -260,6 +264,15 @@ def _camera_between(a: Camera, b: Camera, t: float) -> Camera:
         roll_degrees=mix(a.roll_degrees, b.roll_degrees),
         f_number=mix(a.f_number, b.f_number),
     )
+
+
+def _camera_words(entry: CameraEntry) -> str:
+    if entry.name is not None:
+        return cameras.about(entry.name)
+    assert entry.position is not None
+    # A standing fighter's hip and the top of his raised gloves.
+    angle = "low angle" if entry.position[1] < 0.9 else "high angle" if entry.position[1] > 2.2 else "eye level"
+    return f"{angle}, {entry.lens_mm or DEFAULT_LENS_MM:g} mm lens"
 
 
 def _described(member: CastMember, cue: Cue) -> str:

@@ -46,9 +46,9 @@ COLOURS: Mapping[str, str] = {
     "emerald": "#0d6b4b",
     "teal": "#127c80",
     "turquoise": "#2fb8b4",
-    "sky": "#5aa6e0",
+    "sky_blue": "#5aa6e0",
     "blue": "#1b45c4",
-    "royal": "#2a36a8",
+    "royal_blue": "#2a36a8",
     "navy": "#141d4a",
     "purple": "#5a2a94",
     "magenta": "#b5208a",
@@ -87,7 +87,7 @@ def refusal(what: str, remedy: str) -> PydanticCustomError:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return what to use in place of *name*: its nearest neighbours, or all of a handful."""
     names = list(known)
-    close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), names, n=3)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"use one of {', '.join(names)}"
@@ -123,7 +123,7 @@ def _colour(value: str) -> str:
     digits = value.removeprefix("#")
     if value.startswith("#") and len(digits) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
         return value.lower()
-    raise refusal(f"colour {value!r} is unknown", f'write "#rrggbb", or {nearest(value, COLOURS)}')
+    raise refusal(f"colour {value!r} is unknown", f'write "#rrggbb" or a name; {nearest(value, COLOURS)}')
 
 
 def colour_name(colour: str) -> str:
@@ -136,7 +136,7 @@ def colour_name(colour: str) -> str:
     return min(
         COLOURS,
         key=lambda name: sum((a - b) ** 2 for a, b in zip(wanted, channels(COLOURS[name]), strict=True)),
-    )
+    ).replace("_", " ")
 
 
 def _text(value: str) -> str:

@@ -13,6 +13,8 @@ from undercard.shot_fields import nearest
 from undercard.shot_models import Entry, ShotList
 from undercard.yaml_source import Location, Source, where
 
+NOUNS = {"model_type": "mapping", "dict_type": "mapping", "tuple_type": "list", "string_type": "text"}
+"""What pydantic's types are called in YAML."""
 REMEDIES = {
     "missing": "add it",
     "string_type": "write text; put it in quotes if it looks like a number",
@@ -67,6 +69,8 @@ def _explain(error: ErrorDetails) -> tuple[str, str]:
         least = context["min_length"]
         count = "it is empty" if least == 1 else f"{_shown(error['input'])} is too short"
         return count, f"write {least} at least"
+    if error["type"] in NOUNS:
+        return f"{_shown(error['input'])} is no {NOUNS[error['type']]}", REMEDIES[error["type"]]
     message = error["msg"].removeprefix("Input ").replace("Value should", "should")
     what = f"{_shown(error['input'])} {message}"
     return what, REMEDIES.get(error["type"], "write a value within those limits")

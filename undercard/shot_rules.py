@@ -131,11 +131,10 @@ def _cue(source: Source, location: Location, cue: Value, cast: dict[str, Value])
     if known and fields.get("aim") in ("head", "body") and poses.strike(str(pose)) is None:
         what = f"pose {pose!r} throws no punch to aim"
         yield problem(source, (*location, "aim"), what, "remove the aim, or choose a punch")
-    if known and isinstance(fields.get("tune"), dict):
-        yield from _tuned(source, location, str(pose), _mapping(fields["tune"]))
+    yield from _tuned(source, location, _mapping(fields.get("tune")))
 
 
-def _tuned(source: Source, location: Location, pose: str, tune: dict[str, Value]) -> Iterator[Problem]:
+def _tuned(source: Source, location: Location, tune: dict[str, Value]) -> Iterator[Problem]:
     for name, offset in tune.items():
         if name not in POSE_FIELDS:
             what = f"a pose has no {name!r}"
@@ -144,7 +143,7 @@ def _tuned(source: Source, location: Location, pose: str, tune: dict[str, Value]
             numbers = [part for part in offset if isinstance(part, int | float)]
             limit = MAX_TURN if name.endswith("_turn") else MAX_OFFSET
             if any(abs(number) > limit for number in numbers):
-                what = f"an offset of {list(offset)} to {pose}'s {name}"
+                what = f"an offset of {list(offset)} to {name}"
                 yield problem(source, (*location, "tune", name), what, f"keep within ±{limit}")
 
 
@@ -162,8 +161,9 @@ def _transitions(source: Source, shots: Sequence[dict[str, Value]], fps: Fractio
         kind = TRANSITIONS.get(name)
         length = _frames(shot.get("length"), fps)
         location = ("shots", index, "transition")
-        if kind is None or length is None or length < 1:
-            taken = 0
+        before = _frames(shots[index - 1].get("length"), fps) if index else None
+        if kind is None or length is None or length < 1 or (index and before is None):
+            taken = 0  # another problem says what is wrong
             continue
         if kind.instant and frames:
             yield problem(source, location, f"a {name} of {frames} frames", "a cut has none: remove frames")
@@ -173,13 +173,16 @@ def _transitions(source: Source, shots: Sequence[dict[str, Value]], fps: Fractio
             what = f"{name} into the first shot has nothing to come from"
             yield problem(source, location, what, "use cut, or dip for a fade from black")
         head = kind.takes(frames)[1]
-        before = _frames(shots[index - 1].get("length"), fps) if index else None
         room = None if before is None else before - 1 - taken
         longest = _longest(kind, length - 1, room)
         if not kind.instant and frames > longest and not (index == 0 and kind.overlaps):
-            what = f"a {name} of {frames} frames exceeds its shots ({before or 'none'} and {length} frames)"
+            what = f"a {name} of {frames} frames exceeds its shots ({_lengths(before, length)})"
             yield problem(source, location, what, f"use at most {longest}" if longest else "use a cut")
         taken = head
+
+
+def _lengths(before: int | None, length: int) -> str:
+    return f"{length} frames" if before is None else f"{before} and {length} frames"
 
 
 def _longest(kind: TransitionKind, room: int, room_before: int | None) -> int:
