@@ -64,6 +64,11 @@ class Cloth:
         """Return the mesh less the triangles marked."""
         return replace(self, faces=self.faces[~dropped], parts=self.parts[~dropped])
 
+    def without_slivers(self, least_metres2: float) -> Cloth:
+        """Return the mesh less the triangles of less than an area: they have no normal to speak of."""
+        a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
+        return self.without(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2.0 < least_metres2)
+
     def without_unused(self) -> Cloth:
         """Return the mesh less the vertices that no triangle has."""
         used, faces = np.unique(self.faces, return_inverse=True)

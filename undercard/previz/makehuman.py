@@ -69,6 +69,8 @@ class Figurine:
     heads: Points
     tails: Points
     thumb_roots: Mapping[str, Points]
+    ears: Points
+    """Shape (k, 3): the vertices of both ears."""
 
     def head(self, bone: str, side: str = "") -> Points:
         """Return where a bone begins, shape (3,)."""
@@ -151,6 +153,7 @@ def morphed(source: Path, build: Build) -> Figurine:
         (heads - floor) * scale,
         (tails - floor) * scale,
         {side: (thumb - floor) * scale for side, thumb in thumbs.items()},
+        (vertices[_ears(source)] - floor) * scale,
     )
 
 
@@ -176,6 +179,16 @@ def _target(path: Path) -> tuple[NDArray[np.int64], Points]:
     rows = [row for row in rows if len(row) >= 4]
     shift = np.array([[float(value) * METRES for value in row[1:4]] for row in rows]).reshape(-1, 3)
     return np.array([int(row[0]) for row in rows], np.int64), shift
+
+
+def _ears(source: Path) -> NDArray[np.int64]:
+    """Return the vertices that a morph of the ears moves wholly; those it moves in part lie on the skull."""
+    found = []
+    for side in "lr":
+        index, shift = _target(source / "targets" / "ears" / f"{side}-ear-trans-forward.target.gz")
+        moved = np.linalg.norm(shift, axis=1)
+        found.append(index[moved > 0.95 * moved.max()])
+    return np.concatenate(found)
 
 
 def _end(end: _End, vertices: Points, groups: Mapping[str, Triangles]) -> Points:

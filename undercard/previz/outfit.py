@@ -26,7 +26,7 @@ def materials(look: Look, parts: tuple[str, ...]) -> tuple[Material, ...]:
         "brows": Material(_mixed(skin, hair, 0.85), 0.10, 12.0),
         "beard": Material(_mixed(skin, hair, 0.68), 0.12, 12.0, Texture.SKIN),
         "fade": Material(_mixed(skin, hair, 0.72), 0.20, 18.0, Texture.SKIN),
-        "hair": Material(_mixed(skin, hair, 0.92), 0.15, 14.0),
+        "hair": Material(_mixed(skin, hair, 0.92), 0.06, 8.0),
         "eye": Material((0.68, 0.66, 0.63), 0.80, 110.0),
         "iris": Material((0.075, 0.036, 0.016), 0.90, 120.0),
         "pupil": Material((0.006, 0.006, 0.007), 1.00, 140.0),

@@ -58,7 +58,7 @@ def load(corner: Corner) -> Rig:
     """Return the boxer of a corner, read once a process."""
     path = resources.files("undercard") / "assets" / f"boxer_{corner}.npz"
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        vertices = stored["vertices"].astype(np.float32)
+        vertices = (stored["vertices"] * float(stored["step_metres"])).astype(np.float32)
         bones = tuple(str(bone) for bone in stored["bones"])
         share = stored["weights"].astype(np.float32)
         weights = np.zeros((len(vertices), len(bones)), np.float32)

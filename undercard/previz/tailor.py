@@ -11,6 +11,9 @@ from undercard.previz.cloth import PARTS, Cloth
 from undercard.previz.makehuman import MOUTH_VERTEX, Build, Figurine
 from undercard.previz.sculpt import Distances, Points, Triangles
 
+# The hair keeps this far from the ears' vertices.
+EAR_METRES = 0.0055
+
 
 def dressed(figurine: Figurine, build: Build) -> Cloth:
     """Return the body with its face, hair, eyes and trunks, less what gloves, boots and trunks hide."""
@@ -50,7 +53,7 @@ def _bared(body: Cloth, figurine: Figurine) -> Cloth:
 
 
 def _face(cloth: Cloth, figurine: Figurine, build: Build) -> Cloth:
-    for border, reach in ((_brows, 0.004), (_lips, 0.004), (_hairline, 0.006)):
+    for border, reach in ((_brows, 0.004), (_lips, 0.004), (_hairline, 0.010)):
         # A part thinner than the triangles, or one with a curved border, needs smaller ones.
         near = np.abs(border(cloth, figurine, build)) < reach
         cloth = cloth.finer(np.any(near[cloth.faces], axis=1))
@@ -77,9 +80,9 @@ def _hairline(cloth: Cloth, figurine: Figurine, _: Build) -> Distances:
     behind = np.clip((-0.075 - z) / 0.045, 0.0, 1.0)
     temple = 0.02 * np.clip((x - 0.055) / 0.02, 0.0, 1.0) * ahead
     line = 0.016 + 0.049 * ahead * ahead - 0.060 * behind - temple
-    ear = (x > figurine.face_points()[3][0] - 0.010) & (y < 0.030)
-    on_head = (_share(cloth, figurine, "head", "neck_01") > 0.5) & ~ear
-    return np.asarray(np.where(on_head, y - line, -1.0), np.float64)
+    apart = np.linalg.norm(cloth.vertices[:, None, :] - figurine.ears[None, :, :], axis=2).min(1)
+    level = np.minimum(y - line, apart - EAR_METRES)
+    return np.asarray(np.where(_share(cloth, figurine, "head", "neck_01") > 0.5, level, -1.0), np.float64)
 
 
 def _fade(cloth: Cloth, figurine: Figurine) -> Distances:
@@ -90,7 +93,10 @@ def _fade(cloth: Cloth, figurine: Figurine) -> Distances:
 
 def _grown(cloth: Cloth, figurine: Figurine, build: Build) -> Cloth:
     """Let the hair stand off the head, less and less towards its border."""
+    cloth = cloth.finer(cloth.parts == PARTS.index("hair"))
     rise = np.clip(_hairline(cloth, figurine, build) / 0.03, 0.0, 1.0)
+    # Uneven like cropped hair: a smooth cap would shine like a helmet. The bake is the same every time.
+    rise *= np.random.default_rng(1).uniform(0.6, 1.25, len(rise))
     centre = figurine.eye("l") * [0.0, 1.0, 0.0] + [0.0, 0.02, figurine.head("head")[2] + 0.01]
     away = cloth.vertices - centre
     away /= np.linalg.norm(away, axis=1, keepdims=True)
@@ -111,8 +117,8 @@ def _lips(cloth: Cloth, figurine: Figurine, build: Build) -> Distances:
 def _brows(cloth: Cloth, figurine: Figurine, _: Build) -> Distances:
     x, y, z = _head(cloth, figurine)
     t = np.clip((x - 0.012) / 0.042, 0.0, 1.0)
-    arch = 0.0165 + 0.0100 * np.sin(0.8 * np.pi * t**0.8)
-    thick = 0.0046 * (1.0 - 0.55 * t)
+    arch = 0.0150 + 0.0075 * np.sin(0.8 * np.pi * t**0.8)
+    thick = 0.0046 * (1.0 - 0.60 * t)
     ends = np.minimum(x - 0.012, 0.054 - x)
     return np.asarray(np.minimum.reduce([thick - np.abs(y - arch), ends, z + 0.01]), np.float64)
 
@@ -158,6 +164,8 @@ def _trunks(figurine: Figurine) -> Cloth:
     cloth = _loosened(cloth.without_unused(), figurine)
     cloth = cloth.cut(cloth.vertices[:, 1] - (waist - 0.058), "trim", ["trunks"])
     cloth = cloth.cut(hem + 0.016 - cloth.vertices[:, 1], "trim", ["trunks"])
+    near = np.abs(_stripe(cloth.vertices, figurine)) < 0.012
+    cloth = cloth.finer(np.any(near[cloth.faces], axis=1))
     return cloth.cut(_stripe(cloth.vertices, figurine), "trim", ["trunks"])
 
 
