@@ -12,7 +12,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.assemble import assemble
 from flows.keyframes import keyframes
-from undercard import backends, cutting, options, progress
+from undercard import backends, cutting, options, progress, store
 from undercard.backends import Backend
 from undercard.devices import Device, this_device
 from undercard.errors import ShotsFailed
@@ -60,6 +60,7 @@ def produce(
         take_limit=take_limit,
     )
     plan = options.plan_run(run, this_device())
+    store.sweep()
     # The second flow must see the same shots: after the first, none of them counts as failed any more.
     run = run.model_copy(
         update={"shots": ",".join(str(shot.number) for shot in plan.shots), "start": None, "failed": False}

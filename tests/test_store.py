@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -261,3 +262,25 @@ def test_a_copy_that_cannot_be_written_is_reported_by_its_place(tmp_path: Path) 
 
     with pytest.raises(StoreError, match=r"film\.mp4"):
         store.copy_out(store.put_bytes(CONTENT, ".mp4"), tmp_path / "file" / "film.mp4")
+
+
+def test_sweeping_removes_what_a_killed_run_left_and_spares_what_may_still_be_written(tmp_path: Path) -> None:
+    folder = settings.load().store_root / "scratch"
+    folder.mkdir(parents=True)
+    old, fresh = folder / "old.mp4", folder / "fresh.mp4"
+    for path in (old, fresh):
+        path.touch()
+    os.utime(old, (0, 0))
+
+    store.sweep()
+
+    assert [path.name for path in folder.iterdir()] == ["fresh.mp4"]
+
+
+def test_the_store_s_files_are_as_readable_as_the_user_s_others(tmp_path: Path) -> None:
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+
+    stored = store.put_bytes(b"picture", ".png")
+
+    assert stored.absolute.stat().st_mode == ordinary.stat().st_mode

@@ -12,7 +12,7 @@ from typing import Annotated, Protocol, cast
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from undercard import __version__, backends, settings
 from undercard.devices import this_device
@@ -120,15 +120,14 @@ def plan(
             shot_list=shot_list, backend=backend, exact=exact, size=size, shots=shots, start=start, failed=failed
         )
         planned = plan_run(run, this_device())
-        table = Table("no.", "shot", "frames", "motion", "keyframes", "of which done", "drawn between", "about")
+        table = Table("no.", Column("shot", no_wrap=True), "frames", "motion", "keyframes done", "drawn", "about")
         for row in estimate.rows(planned):
             table.add_row(
                 str(row.number),
                 row.shot,
                 str(row.frames),
                 row.motion,
-                str(row.keyframes),
-                str(row.done),
+                f"{row.done} of {row.keyframes}",
                 str(row.drawn),
                 _duration(row.seconds),
             )
@@ -148,13 +147,12 @@ def shots(shot_list: ShotListFile) -> None:
     console = Console()
     with _told(console):
         film = shotlist.load(find(shot_list))
-        table = Table("no.", "shot", "frames", "camera", "light", "motion", "keyframes", "caption", title=film.title)
+        columns = ("no.", Column("shot", no_wrap=True), "frames", "camera", "light", "motion", "keyframes at")
+        table = Table(*columns, title=film.title)
         for shot in film.shots:
             frames = ", ".join(str(keyframe.at) for keyframe in shot.keyframes)
             camera = shot.camera.name or "placed"
-            table.add_row(
-                str(shot.number), shot.id, str(shot.frames), camera, shot.light, shot.motion, frames, shot.caption
-            )
+            table.add_row(str(shot.number), shot.id, str(shot.frames), camera, shot.light, shot.motion, frames)
         console.print(table)
 
 

@@ -6,11 +6,12 @@ import errno
 import hashlib
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -19,6 +20,7 @@ from undercard.errors import MissingObject, StoreError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a write answers when the disk, the owner's quota or the largest size of a file is reached."""
+SWEEP_SECONDS = 86_400.0
 
 
 class StoredFile(BaseModel):
@@ -104,11 +106,11 @@ def scratch(suffix: str) -> Iterator[Path]:
     folder = settings.load().store_root / "scratch"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=suffix, dir=folder)
+        # Not mkstemp, whose files nobody but their owner may read: a store is often shared.
+        path = folder / f"{uuid4().hex}{suffix}"
+        path.touch(exist_ok=False)
     except OSError as exc:
         raise StoreError(f"cannot write in {folder}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
-    os.close(handle)
-    path = Path(name)
     try:
         yield path
     except OSError as exc:
@@ -119,6 +121,16 @@ def scratch(suffix: str) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
+def sweep() -> None:
+    """Remove what runs that were killed left unfinished, once it is a day old and nobody can be writing it still."""
+    oldest = time.time() - SWEEP_SECONDS
+    for path in (settings.load().store_root / "scratch").glob("*"):
+        # Another run may sweep at the same time.
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write *content* to *path* so that a reader, or a machine that dies, sees the old bytes or the new ones.
 
@@ -127,10 +139,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
+        temporary = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
