@@ -217,6 +217,16 @@ def test_a_prompt_says_who_does_what_in_which_light_seen_from_where(tmp_path: Pa
     assert text.endswith("Sweat flies.")
 
 
+@pytest.mark.parametrize(("height", "angle"), [(0.4, "low angle"), (1.5, "eye level"), (3.0, "high angle")])
+def test_a_camera_by_position_is_told_by_angle_and_lens(tmp_path: Path, height: float, angle: str) -> None:
+    entry = f"camera: {{position: [0, {height}, 4], target: [0, 1, 0], lens_mm: 50}}\n    length: 24"
+    film = duel(tmp_path, ("length: 24", entry))
+
+    text = direction.prompt(film, film.shots[0], film.shots[0].keyframes[0])
+
+    assert f"Camera: {angle}, 50 mm lens." in text
+
+
 def test_a_keyframes_own_prompt_takes_the_place_of_the_shots(tmp_path: Path) -> None:
     film = duel(tmp_path, ("id: jab", "id: jab\n    prompt: Sweat."), ("at: 8", "at: 8, prompt: Blood."))
     shot = film.shots[0]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from undercard.previz import cameras, lights, poses
-from undercard.shot_fields import COLOURS, colour_name
+from undercard import wording
+from undercard.previz import cameras, poses
+from undercard.shot_fields import COLOURS
 from undercard.shot_models import CameraEntry, CastMember, Cue, Ease, Keyframe, LookEntry, Shot, ShotList
 from undercard.staging import Aim, Camera, Corner, Look, PlacedFighter, Staging, Vec2, Vec3, between
 
@@ -17,8 +18,6 @@ START: Mapping[Corner, Vec2] = {"red": (-0.55, 0.0), "blue": (0.55, 0.0)}
 """Where fighters stand unless told, metres: 1.1 m apart, the reach of a straight punch with the body behind it."""
 REACH_METRES = 1.4
 """Between the fighters' middles; beyond it a straight punch falls short of the head and is not aimed."""
-DEFAULT_LENS_MM = 35.0
-"""Of a camera by position; a named one has its own."""
 CORNER_LOOK: Mapping[Corner, Look] = {
     "red": Look(*(COLOURS[name] for name in ("fair", "crimson", "red", "black", "chestnut"))),
     "blue": Look(*(COLOURS[name] for name in ("umber", "royal_blue", "blue", "white", "black"))),
@@ -95,9 +94,9 @@ def prompt(shot_list: ShotList, shot: Shot, keyframe: Keyframe) -> str:
     parts = {
         "title": shot_list.title,
         "style": shot_list.prompt,
-        "fighters": " ".join(_described(shot_list.cast[name], cue) for name, cue in cues.items()),
-        "camera": _sentence(f"Camera: {_camera_words(camera)}"),
-        "light": _sentence(f"Light: {lights.about(shot.light)}"),
+        "fighters": " ".join(wording.fighter(*_seen(shot_list.cast[name], cue)) for name, cue in cues.items()),
+        "camera": wording.camera(camera),
+        "light": wording.light(shot.light),
         "prompt": keyframe.prompt if keyframe.prompt is not None else shot.prompt,
     }
     return " ".join(shot_list.prompt_template.format(**parts).split())
@@ -179,6 +178,10 @@ def _fighter(name: str, cast: Mapping[str, CastMember], cue: Cue, positions: Map
     )
 
 
+def _seen(member: CastMember, cue: Cue) -> tuple[CastMember, Look, str]:
+    return member, look(member), cue.pose or "guard"
+
+
 def look(member: CastMember) -> Look:
     """Return the colours of *member*; those not written are his corner's."""
     written = {name: colour for name in LookEntry.model_fields if (colour := getattr(member.look, name))}
@@ -232,7 +235,11 @@ def _camera(entry: CameraEntry, fighters: tuple[PlacedFighter, ...]) -> Camera:
         assert entry.position is not None
         assert entry.target is not None
         return Camera(
-            entry.position, entry.target, entry.lens_mm or DEFAULT_LENS_MM, entry.roll_degrees, entry.f_number or 0.0
+            entry.position,
+            entry.target,
+            entry.lens_mm or wording.DEFAULT_LENS_MM,
+            entry.roll_degrees,
+            entry.f_number or 0.0,
         )
     named = cameras.camera(entry.name, fighters, subject=entry.subject, lens_mm=entry.lens_mm, f_number=entry.f_number)
     return replace(named, roll_degrees=named.roll_degrees + entry.roll_degrees)
@@ -264,25 +271,3 @@ def _camera_between(a: Camera, b: Camera, t: float) -> Camera:
         roll_degrees=mix(a.roll_degrees, b.roll_degrees),
         f_number=mix(a.f_number, b.f_number),
     )
-
-
-def _camera_words(entry: CameraEntry) -> str:
-    if entry.name is not None:
-        return cameras.about(entry.name)
-    assert entry.position is not None
-    # A standing fighter's hip and the top of his raised gloves.
-    angle = "low angle" if entry.position[1] < 0.9 else "high angle" if entry.position[1] > 2.2 else "eye level"
-    return f"{angle}, {entry.lens_mm or DEFAULT_LENS_MM:g} mm lens"
-
-
-def _described(member: CastMember, cue: Cue) -> str:
-    colours = look(member)
-    words = {name: colour_name(getattr(colours, name)) for name in LookEntry.model_fields}
-    return _sentence(
-        f"{member.name}, {words['skin']} skin, {words['hair']} hair, {words['trunks']} trunks, {words['gloves']} "
-        f"gloves, {words['boots']} boots, {member.stance} stance: {poses.pose_card(cue.pose or 'guard')}"
-    )
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
