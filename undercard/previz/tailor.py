@@ -191,8 +191,21 @@ def _loosened(cloth: Cloth, figurine: Figurine) -> Cloth:
     fall /= figurine.head("thigh", "l")[1] + 0.05 - _hem(figurine)
     # The legs would rub through each other where they face inwards.
     inward = np.clip(-normals[:, 0] * np.sign(vertices[:, 0]), 0.0, 1.0)
-    lift = 0.015 + 0.034 * fall * (1.0 - 0.65 * inward)
-    return replace(cloth, vertices=vertices + normals * lift[:, None])
+    # The waistband is elastic and sits close.
+    band = np.clip((vertices[:, 1] - _waist(figurine) + 0.09) / 0.05, 0.0, 1.0)
+    lift = 0.015 - 0.004 * band + 0.034 * fall * (1.0 - 0.65 * inward)
+    return _hugging(replace(cloth, vertices=vertices + normals * lift[:, None]), figurine)
+
+
+def _hugging(cloth: Cloth, figurine: Figurine) -> Cloth:
+    """Let the waistband move as the skin under it does, or the skin would come through when the back bends."""
+    body = np.unique(figurine.groups["body"])
+    body = body[np.abs(figurine.vertices[body, 1] - _waist(figurine) + 0.1) < 0.2]
+    apart = np.linalg.norm(cloth.vertices[:, None, :] - figurine.vertices[None, body, :], axis=2)
+    nearest = np.argsort(apart, axis=1)[:, :4]
+    below = figurine.weights[body][nearest].mean(1)
+    share = np.clip((cloth.vertices[:, 1] - _waist(figurine) + 0.20) / 0.10, 0.0, 1.0)[:, None]
+    return replace(cloth, weights=cloth.weights * (1.0 - share) + below * share)
 
 
 def _smoothed(vertices: Points, faces: Triangles, times: int) -> Points:
