@@ -127,6 +127,14 @@ def test_all_mistakes_of_a_file_are_told_at_once_in_its_order(tmp_path: Path) ->
     assert "duel.yaml:3: cast › ray › corner: 'green' is none of the choices; use red or blue" in str(caught.value)
 
 
+def test_a_file_of_thousands_of_mistakes_is_told_in_two_hundred(tmp_path: Path) -> None:
+    with pytest.raises(BadShotList) as caught:
+        shotlist.load(write(tmp_path, "".join(f"b{number}: 1\n" for number in range(3000))))
+
+    assert len(caught.value.problems) == 201
+    assert "more problems like these; mend these first" in str(caught.value)
+
+
 def test_a_fighter_who_enters_late_is_asked_to_come_at_the_start(tmp_path: Path) -> None:
     found = problems(tmp_path, ("{ray: guard, sol: guard}", "{ray: guard}"), ("ray: jab", "sol: jab"))
 

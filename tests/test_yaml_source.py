@@ -86,6 +86,13 @@ def test_aliases_are_refused_wherever_they_stand(tmp_path: Path) -> None:
     assert "list.yaml:3" in message
 
 
+def test_a_file_full_of_aliases_is_given_up_after_two_hundred(tmp_path: Path) -> None:
+    with pytest.raises(BadShotList) as caught:
+        read(tmp_path, "a: &a x\n" + "".join(f"b{number}: *a\n" for number in range(3000)))
+
+    assert len(caught.value.problems) == yaml_source.MAX_REFUSED
+
+
 def test_merge_keys_bring_nothing_in(tmp_path: Path) -> None:
     assert "alias *base" in refused(tmp_path, "a: &base {x: 1}\nb:\n  <<: *base\n")
 
@@ -121,6 +128,7 @@ def test_all_refusals_are_told_at_once(tmp_path: Path) -> None:
         (b"n: " + b"9" * 5000 + b"\n", "too large"),
         (b"a: " + b"[" * 60_000, "nested deeper"),
         (b"a: " + b"{b: " * 5000, "nested deeper"),
+        (b"a: [" + b"1," * 250_001 + b"]", "more than 250,000 values"),
     ],
 )
 def test_a_file_that_is_no_plain_yaml_is_a_clear_error(tmp_path: Path, content: bytes, said: str) -> None:

@@ -234,13 +234,8 @@ def _camera(entry: CameraEntry, fighters: tuple[PlacedFighter, ...]) -> Camera:
     if entry.name is None:
         assert entry.position is not None
         assert entry.target is not None
-        return Camera(
-            entry.position,
-            entry.target,
-            entry.lens_mm or wording.DEFAULT_LENS_MM,
-            entry.roll_degrees,
-            entry.f_number or 0.0,
-        )
+        lens_mm = entry.lens_mm or wording.DEFAULT_LENS_MM
+        return Camera(entry.position, entry.target, lens_mm, entry.roll_degrees, entry.f_number or 0.0)
     named = cameras.camera(entry.name, fighters, subject=entry.subject, lens_mm=entry.lens_mm, f_number=entry.f_number)
     return replace(named, roll_degrees=named.roll_degrees + entry.roll_degrees)
 

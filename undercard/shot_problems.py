@@ -13,6 +13,8 @@ from undercard.shot_fields import nearest
 from undercard.shot_models import Entry, ShotList
 from undercard.yaml_source import Location, Source, where
 
+MAX_TOLD = 200
+"""More than anybody reads."""
 NOUNS = {"model_type": "mapping", "dict_type": "mapping", "tuple_type": "list", "string_type": "text"}
 """What pydantic's types are called in YAML."""
 REMEDIES = {
@@ -30,8 +32,12 @@ REMEDIES = {
 
 
 def in_order(problems: Sequence[Problem]) -> list[Problem]:
-    """Return *problems* from the file's top to its end, without repetitions."""
-    return sorted(dict.fromkeys(problems), key=lambda problem: problem.line or 0)
+    """Return *problems* from the file's top to its end, without repetitions, and at most `MAX_TOLD` of them."""
+    ordered = sorted(dict.fromkeys(problems), key=lambda problem: problem.line or 0)
+    if len(ordered) <= MAX_TOLD:
+        return ordered
+    rest = len(ordered) - MAX_TOLD
+    return [*ordered[:MAX_TOLD], Problem("the file", f"{rest:,} more problems like these", "mend these first")]
 
 
 def translate(exc: ValidationError, source: Source, added: frozenset[Location]) -> Iterator[Problem]:

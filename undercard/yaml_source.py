@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import yaml
 
@@ -19,6 +19,10 @@ from undercard.errors import BadInput, BadShotList, Problem
 
 MAX_BYTES = 1 << 20
 """A shot list of 2,000 shots with four keyframes each takes about 800 kB."""
+MAX_VALUES = 250_000
+"""A shot list of 2,000 shots holds about 100,000; the line of each is kept."""
+MAX_REFUSED = 200
+"""More than anybody reads; a file full of aliases would else make an error of 20 MB."""
 MAX_DEPTH = 16
 """The format itself is 8 levels deep."""
 
@@ -99,7 +103,7 @@ def _text(path: Path) -> str:
     return text
 
 
-def _fail(path: Path, what: str, remedy: str, line: int | None = None) -> None:
+def _fail(path: Path, what: str, remedy: str, line: int | None = None) -> NoReturn:
     raise BadShotList(path.name, [Problem("the file", what, remedy, line)])
 
 
@@ -132,18 +136,8 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise BadShotList(
-                        self.file,
-                        [
-                            *self.problems,
-                            Problem(
-                                "the file",
-                                "a second document begins",
-                                "keep one film a file and remove the `---`",
-                                _line(event),
-                            ),
-                        ],
-                    )
+                    remedy = "keep one film a file and remove the `---`"
+                    self._stop((), "a second document begins", remedy, _line(event))
             elif isinstance(event, yaml.NodeEvent):
                 data = self._node(event, events, ())
         return data
@@ -152,8 +146,9 @@ class _Reader:
         line = _line(event)
         self.lines.setdefault(path, line)
         if len(path) > MAX_DEPTH:
-            problem = Problem(where(path[:3]), f"nested deeper than {MAX_DEPTH} levels", "flatten it", line)
-            raise BadShotList(self.file, [*self.problems, problem])
+            self._stop(path, f"nested deeper than {MAX_DEPTH} levels", "flatten it", line)
+        if len(self.lines) > MAX_VALUES:
+            self._stop(path, f"more than {MAX_VALUES:,} values", "split the film into several shot lists", line)
         if isinstance(event, yaml.AliasEvent):
             self._refuse(path, f"alias *{event.anchor}", "write the value out", line)
             return None
@@ -217,8 +212,13 @@ class _Reader:
             return number
         return text
 
+    def _stop(self, path: Location, what: str, remedy: str, line: int) -> NoReturn:
+        raise BadShotList(self.file, [*self.problems, Problem(where(path[:3]), what, remedy, line)])
+
     def _refuse(self, path: Location, what: str, remedy: str, line: int) -> None:
         self.problems.append(Problem(where(path), what, remedy, line))
+        if len(self.problems) >= MAX_REFUSED:
+            raise BadShotList(self.file, self.problems)
 
 
 def _line(event: yaml.Event) -> int:
