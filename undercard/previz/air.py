@@ -85,7 +85,7 @@ def light_arena(
         material = face_materials[triangle]
         if materials[material, 3] > 0.0:
             for k in range(3):
-                out[i, k] = materials[material, k]
+                out[i, k] = materials[material, k] * min(0.15 + level, 1.0)
             continue
         # The canvas glows like a lamp two metres up.
         lx, ly, lz = -px, 2.0 - py, -pz

@@ -97,14 +97,17 @@ def camera(
 def _of_action(setup: Setup, action: Action) -> Spot:
     """Stand square to the line between the fighters, turned by the azimuth, far enough to show them both."""
     way = framing.turned(action.side, setup.azimuth)
-    target = np.array([action.middle[0], setup.aim, action.middle[2]])
+    low, high = framing.head_range(action)
+    aim = min(setup.aim, (low + high) / 2)
+    target = np.array([action.middle[0], aim, action.middle[2]])
     if setup.plumb:
         # A hand's breadth off the vertical, so that the picture's top is the far side of the ring.
         eye = target + way * 0.05
         eye[1] = setup.height
         needed = setup.width + action.apart * 0.5
         return Spot(eye, target, 36.0 * (setup.height - setup.aim) / needed)
-    width = setup.width + action.apart * abs(float(np.cos(np.radians(setup.azimuth))))
+    across = setup.width + action.apart * abs(float(np.cos(np.radians(setup.azimuth))))
+    width = max(across, framing.PICTURE_ASPECT * (high - low + 0.8))
     spot = framing.back_off(target, way, width, setup.lens_mm, setup.height)
     if setup.inside:
         return framing.between_ropes(spot, width, action)

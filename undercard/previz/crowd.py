@@ -122,9 +122,11 @@ def _seats(rng: np.random.Generator) -> Floats:
     seats = []
     tables = (4.6, FLOOR)
     for half, height in (tables, *_ROWS, *_BALCONY):
-        count = int(2 * half / SEAT_PITCH)
+        # High up, in the dark, a thinner crowd looks as full.
+        pitch = SEAT_PITCH if half < _BALCONY[0][0] else 1.6 * SEAT_PITCH
+        count = int(2 * half / pitch)
         for turn in range(4):
-            along = (np.arange(count) + 0.5) * SEAT_PITCH - half
+            along = (np.arange(count) + 0.5) * pitch - half
             taken = rng.random(count) < 0.93
             if half == tables[0]:
                 taken = (np.abs(along) < 1.6) & (rng.random(count) < 0.7)

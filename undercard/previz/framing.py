@@ -24,6 +24,8 @@ INSIDE_HALF = ROPE_HALF - 0.22
 CLEARANCE = 0.55
 """Least distance from a camera to the axis of a body, metres: a chest and a raised elbow."""
 SHORTEST_LENS_MM = 18.0
+PICTURE_ASPECT = 16 / 9
+"""That pictures are framed for; a squarer one shows more above and below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,32 @@ def action(fighters: Sequence[PlacedFighter], subject: int) -> Action:
         _joints(fighter, next((other for other in fighters if other is not fighter), None)) for fighter in fighters
     )
     middle = np.mean(feet, axis=0) if feet else np.zeros(3)
-    line = feet[1] - feet[0] if len(feet) > 1 else np.array([1.0, 0.0, 0.0])
+    line = feet[1] - feet[0] if len(feet) > 1 else np.zeros(3)
     apart = float(np.linalg.norm(line))
-    side = np.array([-line[2], 0.0, line[0]]) / apart if apart > 1e-6 else np.array([0.0, 0.0, 1.0])
-    if side[2] < 0 or (side[2] == 0 and side[0] < 0):
-        side = -side
+    side = _house_side(line, apart, facings)
     heads = tuple(_steady_head(*each) for each in zip(feet, facings, joints, strict=True))
     corners = tuple(fighter.corner for fighter in fighters)
-    apart = apart if len(feet) > 1 else 0.0
+    middle, apart = _spread(feet, heads, middle, line)
     return Action(middle, side, apart, feet, heads, facings, corners, joints, subject)
+
+
+def _spread(feet: tuple[Vector, ...], heads: tuple[Vector, ...], middle: Vector, line: Vector) -> tuple[Vector, float]:
+    """Return the middle of all that matters along *line*, and how far it reaches: a man who lies is longer."""
+    length = float(np.linalg.norm(line))
+    if length <= 1e-6:
+        return middle, 0.0
+    way = line / length
+    along = [float((point - middle) @ way) for point in (*feet, *heads)]
+    centre: Vector = middle + way * (max(along) + min(along)) / 2
+    return centre, max(along) - min(along)
+
+
+def _house_side(line: Vector, apart: float, facings: tuple[Vector, ...]) -> Vector:
+    """Return the side of the line between two fighters nearer +z; before a fighter alone, the way he faces."""
+    if apart <= 1e-6:
+        return facings[0] if facings else np.array([0.0, 0.0, 1.0])
+    side: Vector = np.array([-line[2], 0.0, line[0]]) / apart
+    return -side if side[2] < 0 or (side[2] == 0 and side[0] < 0) else side
 
 
 def turned(level: Vector, degrees: float) -> Vector:
@@ -131,6 +150,12 @@ def rope_gap(eye: Vector, head: Vector) -> float:
                 height = eye[1] + share * (head[1] - eye[1])
                 gap = min(gap, min(abs(height - rope) for rope in ROPE_HEIGHTS))
     return float(gap)
+
+
+def head_range(action: Action) -> tuple[float, float]:
+    """Return the heights of the lowest and of the highest head, metres."""
+    heights = [float(head[1]) for head in action.heads] or [HEAD_HEIGHT]
+    return min(heights), max(heights)
 
 
 def candidates(azimuth: float, facing: Vector, side: Vector) -> Iterator[float]:

@@ -152,7 +152,7 @@ def gaussian(sigma: float) -> Floats:
 
 
 def transfer_curve() -> Floats:
-    """Return sRGB's transfer curve (IEC 61966-2-1) at the squares of 1024 even steps: a root is cheaper than a power."""
+    """Return sRGB's transfer curve (IEC 61966-2-1) at the squares of 1024 even steps, to be read by root."""
     light = np.linspace(0.0, 1.0, 1024) ** 2
     coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1.0 / 2.4) - 0.055)
     curve: Floats = coded.astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -55,6 +56,18 @@ class Visible:
     distance: Floats
     u: Floats
     v: Floats
+
+
+_BUILDING = threading.Lock()
+
+
+def build_surroundings() -> None:
+    """Build what every picture shares, once: several threads that draw their first picture must not each build it."""
+    with _BUILDING:
+        crowd.arena()
+        crowd.heads()
+        paint.canvas()
+        paint.skirt()
 
 
 def see(shot: Shot) -> Visible:

@@ -42,6 +42,7 @@ def draw(staging: Staging, size: tuple[int, int], seed: int, quality: Quality = 
     if width < 8 or height < 8:
         raise BadInput(f"cannot draw {width}×{height} px; the smallest picture is 8×8")
     light = lights.light(staging.light)
+    passes.build_surroundings()
     figures = _figures(staging.fighters)
     scene = Scene([(ring(), 0), *((mesh, 1 + index) for index, one in enumerate(figures) for mesh in one.meshes)])
     view = look_through(staging.camera, size)

@@ -1,0 +1,94 @@
+"""What every backend keeps to; a new file in undercard/backends is tested here unasked."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.previz.stagings import staged
+from undercard import backends
+from undercard.backends import Backend
+from undercard.devices import this_device
+from undercard.errors import UnknownBackend
+from undercard.requests import RenderRequest
+
+SIZE = (128, 72)
+
+
+def _request(seed: int = 1) -> RenderRequest:
+    return RenderRequest(
+        prompt="two boxers in a ring", negative_prompt="", seed=seed, size=SIZE, staging=staged(), renderer="test"
+    )
+
+
+@pytest.fixture(params=backends.names())
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return backends.backend(request.param)
+
+
+@pytest.fixture
+def runnable(backend: Backend) -> Backend:
+    reason = backend.unavailable(this_device())
+    if reason is not None:
+        pytest.skip(reason)
+    return backend
+
+
+def test_a_backend_is_called_as_its_file(backend: Backend) -> None:
+    assert backend.name in backends.names()
+    assert backends.backend(backend.name) is backend
+
+
+def test_a_backend_has_a_revision_from_one(backend: Backend) -> None:
+    assert backend.revision >= 1
+
+
+def test_needs_are_known_before_opening_and_grow_with_the_picture(backend: Backend) -> None:
+    small, large = (backend.needs(size, this_device()) for size in ((512, 288), (1920, 1080)))
+    assert small.vram_bytes >= 0
+    assert 0 < small.host_bytes <= large.host_bytes
+    assert 0 < small.seconds < large.seconds
+
+
+def test_a_machine_with_more_cores_is_never_slower(backend: Backend) -> None:
+    device = this_device()
+    two, eight = (dataclasses.replace(device, cores=cores) for cores in (2, 8))
+    assert backend.needs(SIZE, eight).seconds <= backend.needs(SIZE, two).seconds
+
+
+def test_a_backend_that_cannot_run_says_why_in_words(backend: Backend) -> None:
+    reason = backend.unavailable(this_device())
+    assert reason is None or len(reason) > 15
+
+
+def test_a_picture_is_rgb_of_exactly_the_size_asked_for(runnable: Backend) -> None:
+    with runnable.open(this_device()) as renderer:
+        renderer.encode([_request()])
+        picture = renderer.render(_request())
+    assert picture.mode == "RGB"
+    assert picture.size == SIZE
+
+
+def test_the_same_request_gives_the_same_pixels(runnable: Backend) -> None:
+    with runnable.open(this_device()) as renderer:
+        pictures = [renderer.render(_request()).tobytes() for _ in range(2)]
+    assert pictures[0] == pictures[1]
+
+
+def test_another_seed_gives_another_picture(runnable: Backend) -> None:
+    with runnable.open(this_device()) as renderer:
+        assert renderer.render(_request(1)).tobytes() != renderer.render(_request(2)).tobytes()
+
+
+def test_several_threads_may_render_at_once(runnable: Backend) -> None:
+    with runnable.open(this_device()) as renderer, ThreadPoolExecutor(3) as pool:
+        pictures = list(pool.map(renderer.render, [_request()] * 3))
+        alone = renderer.render(_request())
+    assert {picture.tobytes() for picture in pictures} == {alone.tobytes()}
+
+
+def test_an_unknown_backend_is_named_with_those_there_are() -> None:
+    with pytest.raises(UnknownBackend, match=r"'nothing' does not exist; use one of .*previz"):
+        backends.backend("nothing")
