@@ -122,7 +122,7 @@ def _of_subject(setup: Setup, action: Action) -> Spot:
     follow = head - (0.0, framing.HEAD_HEIGHT, 0.0)
     target = np.array([follow[0], setup.aim + follow[1], follow[2]])
     height = max(setup.height + 0.8 * follow[1], 0.25)
-    facing = action.facings[action.subject]
+    facing = action.looks[action.subject]
     spots = []
     for azimuth in framing.candidates(setup.azimuth, facing, action.side):
         spot = framing.back_off(target, framing.turned(facing, azimuth), setup.width, setup.lens_mm, height)

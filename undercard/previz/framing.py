@@ -48,6 +48,8 @@ class Action:
     feet: tuple[Vector, ...]
     heads: tuple[Vector, ...]
     facings: tuple[Vector, ...]
+    looks: tuple[Vector, ...]
+    """Level direction of each face."""
     corners: tuple[str, ...]
     joints: tuple[Vector, ...]
     subject: int
@@ -69,9 +71,10 @@ def action(fighters: Sequence[PlacedFighter], subject: int) -> Action:
     apart = float(np.linalg.norm(line))
     side = _house_side(line, apart, facings)
     heads = tuple(_steady_head(*each) for each in zip(feet, facings, joints, strict=True))
+    looks = tuple(_look(*each) for each in zip(facings, joints, strict=True))
     corners = tuple(fighter.corner for fighter in fighters)
     middle, apart = _spread(feet, heads, middle, line)
-    return Action(middle, side, apart, feet, heads, facings, corners, joints, subject)
+    return Action(middle, side, apart, feet, heads, facings, looks, corners, joints, subject)
 
 
 def _spread(feet: tuple[Vector, ...], heads: tuple[Vector, ...], middle: Vector, line: Vector) -> tuple[Vector, float]:
@@ -230,6 +233,13 @@ def _steady_head(feet: Vector, facing: Vector, joints: Vector) -> Vector:
     follow = float(np.clip(np.linalg.norm(head - usual) / 0.55, 0.35, 1.0))
     steady: Vector = usual + follow * (head - usual)
     return steady
+
+
+def _look(facing: Vector, joints: Vector) -> Vector:
+    """Return the level direction of the face, ears to nose; the body's where it looks up or down."""
+    way = (joints[0] - joints[3:5].mean(axis=0)) * (1.0, 0.0, 1.0)
+    length = float(np.linalg.norm(way))
+    return way / length if length > 0.04 else facing
 
 
 def _facing(fighter: PlacedFighter) -> Vector:

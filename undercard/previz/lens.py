@@ -85,9 +85,11 @@ def _blur_pixel(
 ) -> None:
     height, width = depth.shape
     own = abs(radius[y, x])
-    total = 1.0
-    r, g, b = light[y, x, 0], light[y, x, 1], light[y, x, 2]
     z = depth[y, x]
+    # A tap stands for this much of the disc, in units of pi.
+    share = (lengths[-1] + 0.5) ** 2 / TAPS
+    near_total = near_r = near_g = near_b = 0.0
+    total, r, g, b = 1e-3, 1e-3 * light[y, x, 0], 1e-3 * light[y, x, 1], 1e-3 * light[y, x, 2]
     for tap in range(len(lengths)):
         away = lengths[tap]
         # The spiral winds outward: past the widest circle of the neighbourhood nothing can reach here.
@@ -97,17 +99,54 @@ def _blur_pixel(
         if q < 0 or p < 0 or q >= height or p >= width:
             continue
         theirs = abs(radius[q, p])
+        near = radius[q, p] < -0.5 and depth[q, p] < z + 0.05
         if depth[q, p] > z + 0.05:
-            theirs = min(theirs, own)
+            # Behind a thing that is itself blurred in front, anything near by stands for what it half covers.
+            theirs = own if radius[y, x] < -0.5 else min(theirs, own)
         weight = min(max(theirs - away + 1.0, 0.0), 1.0)
-        if weight > 0.0:
-            # A wide circle spreads its light thin.
-            weight *= 4.0 / max(theirs, 2.0)
+        if weight <= 0.0:
+            continue
+        # A wide circle spreads its light thin.
+        weight *= min(share / max(theirs * theirs, 0.25), 1.0)
+        if near:
+            near_total += weight
+            near_r += weight * light[q, p, 0]
+            near_g += weight * light[q, p, 1]
+            near_b += weight * light[q, p, 2]
+        else:
             total += weight
             r += weight * light[q, p, 0]
             g += weight * light[q, p, 1]
             b += weight * light[q, p, 2]
-    out[y, x, 0], out[y, x, 1], out[y, x, 2] = r / total, g / total, b / total
+    # What is out of focus in front covers what is behind it only in part.
+    cover = min(near_total, 1.0)
+    if near_total > 0.0:
+        near_r, near_g, near_b = near_r / near_total, near_g / near_total, near_b / near_total
+    if total < 2e-3 and near_total > 0.0:
+        # Nothing sharp or far was found behind it.
+        cover = 1.0
+    out[y, x, 0] = near_r * cover + r / total * (1.0 - cover)
+    out[y, x, 1] = near_g * cover + g / total * (1.0 - cover)
+    out[y, x, 2] = near_b * cover + b / total * (1.0 - cover)
+
+
+@kernel
+def close_gaps(light: Floats, radius: Floats, rows: tuple[int, int], out: Floats) -> None:
+    """Average each well-blurred pixel with its well-blurred neighbours: a bright point else shows the single taps."""
+    height, width = radius.shape
+    for y in range(rows[0], rows[1]):
+        for x in range(width):
+            own = abs(radius[y, x])
+            reach = 0 if own < 2.0 else (1 if own < 5.0 else 2)
+            r = g = b = total = 0.0
+            for q in range(max(y - reach, 0), min(y + reach + 1, height)):
+                for p in range(max(x - reach, 0), min(x + reach + 1, width)):
+                    if reach == 0 or abs(radius[q, p]) > 0.6 * own:
+                        total += 1.0
+                        r += light[q, p, 0]
+                        g += light[q, p, 1]
+                        b += light[q, p, 2]
+            out[y, x, 0], out[y, x, 1], out[y, x, 2] = r / total, g / total, b / total
 
 
 @kernel

@@ -190,11 +190,13 @@ def expose(shot: Shot, light: Floats, depth: Floats, focus: float, lens_mm: floa
         steps, lengths = lens.spiral(limit)
         linear = light
         shot.bands.run(lambda rows: lens.blur(linear, depth, radius, steps, lengths, rows, blurred), height, 32)
-        light = blurred
+        closed = np.empty_like(light)
+        shot.bands.run(lambda rows: lens.close_gaps(blurred, radius, rows, closed), height)
+        light = closed
     glow = _glow(shot, light)
     grade = shot.light
     numbers = np.array(
-        [grade.exposure, grade.contrast, grade.saturation, grade.vignette, 0.55 * grade.bloom, *grade.tint, 0.022],
+        [grade.exposure, grade.contrast, grade.saturation, grade.vignette, 0.55 * grade.bloom, *grade.tint, 0.014],
         np.float32,
     )
     image = np.empty((height, width, 3), np.uint8)
