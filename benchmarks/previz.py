@@ -8,6 +8,7 @@ Prints a table and writes benchmarks/results/previz.json.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import resource
 import statistics
@@ -79,7 +80,8 @@ def measure(width: int, height: int) -> Row:
         cores.append(time.process_time() - used)
     started = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda staging: draw(staging, size, 1), rest))
+        # Only the picture is kept, as a film does: every map of every frame would count as the renderer's memory.
+        list(pool.map(lambda staging: draw(staging, size, 1).image.nbytes, rest))
     in_step = (time.perf_counter() - started) / len(rest)
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
@@ -101,8 +103,8 @@ def measured_apart(width: int, height: int) -> Row:
     return row
 
 
-def machine() -> dict[str, str | int]:
-    """Describe this machine: processor, cores, memory, Python."""
+def machine() -> dict[str, str | int | float]:
+    """Describe this machine, and how busy it was: with others at work only the core seconds mean much."""
     device = this_device()
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
@@ -111,6 +113,7 @@ def machine() -> dict[str, str | int]:
         "cpu": models[0] if models else platform.processor(),
         "cores": device.cores,
         "host_bytes": device.host_bytes,
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
     }
 
