@@ -10,7 +10,7 @@ from prefect.futures import as_completed
 from prefect.logging import get_run_logger
 
 from tasks import film as film_tasks
-from tasks import reports
+from tasks import reports, whole
 from undercard import backends, cutting, manifest, options, progress, report
 from undercard.devices import this_device
 from undercard.errors import ShotsFailed
@@ -39,7 +39,7 @@ def assemble(run: RunOptions) -> Path:
         raise ShotsFailed(f"no shot of {plan.shot_list.title!r} has all its keyframes; render them first")
     name = cutting.film_name(ready)
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
-    film = join(name=name, pieces=_cut(ready, takes), timeline=ready.timeline)
+    film = join(name=name, pieces=whole(_cut(ready, takes)), timeline=whole(ready.timeline))
     path = cutting.publish(film.file, folder, ready)
     manifest.add_film(folder, name, film)
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
@@ -61,11 +61,22 @@ def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
     pieces = plan.timeline.pieces()
+    bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(pieces))
     with backends.backend(plan.backend).open(plan.device) as renderer:
-        futures = [task.submit(piece=piece, plan=plan, takes=takes, renderer=renderer, meter=meter) for piece in pieces]
+        futures = [
+            task.submit(
+                piece=whole(piece),
+                plan=whole(plan),
+                takes=whole(takes),
+                renderer=whole(renderer),
+                meter=whole(meter),
+            )
+            for piece in pieces
+        ]
         names = dict(zip(futures, pieces, strict=True))
         for future in as_completed(futures):
             future.wait()
+            bar.step()
             if future.state.name == "Cached":
                 meter.skip(cutting.piece_cost(plan, names[future]), names[future].name)
         return [future.result() for future in futures]
@@ -73,5 +84,5 @@ def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:
 
 def _publish_rows(plan: Plan, records: Mapping[str, KeyframeRecord], folder: Path) -> None:
     rows = report.shot_rows(plan, records)
-    reports.publish_shot_table(rows, plan.shot_list.title)
+    reports.publish_shot_table(whole(rows), plan.shot_list.title)
     reports.publish_contact_sheet(rows, plan.shot_list.title, report.summary(plan, rows), folder / "contact_sheet.png")

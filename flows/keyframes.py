@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
-from uuid import UUID
 
 from prefect import flow
 from prefect.futures import PrefectFuture, as_completed
@@ -14,7 +13,8 @@ from prefect.logging import get_run_logger
 
 from tasks import gate as gate_tasks
 from tasks import keyframes as keyframe_tasks
-from tasks import reports
+from tasks import whole
+from tasks.reports import ProgressBar
 from undercard import __version__, backends, manifest, progress
 from undercard.backends import Renderer
 from undercard.devices import this_device
@@ -43,7 +43,7 @@ class Pursuit:
     @property
     def accepted(self) -> Take | None:
         """The take that the gate accepted."""
-        return self.record.accepted
+        return next((judged.take for judged in self.judged if judged.verdict.accepted), None)
 
     @property
     def pending(self) -> bool:
@@ -90,9 +90,12 @@ class Rounds:
         """Draw the control image of each keyframe."""
         task = keyframe_tasks.draw_control.with_options(result_storage=self.results)
         self.meter.expect(self.plan.control_seconds * len(pursuits))
-        bar = reports.begin_progress(f"{self.plan.shot_list.title}: control images")
+        bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: control images", len(pursuits))
         submitted = [
-            (pursuit, task.submit(label=pursuit.keyframe.label, request=control_request(pursuit.keyframe.request(1))))
+            (
+                pursuit,
+                task.submit(label=pursuit.keyframe.label, request=whole(control_request(pursuit.keyframe.request(1)))),
+            )
             for pursuit in pursuits
         ]
         for done in self._gathered(submitted, self.plan.control_seconds, bar):
@@ -102,7 +105,7 @@ class Rounds:
         """Render the next take of each of *pursuits* and judge it; *everyone* holds the neighbours, too."""
         task = keyframe_tasks.render_keyframe.with_options(result_storage=self.results)
         self.meter.expect(self.plan.take_seconds * len(pursuits))
-        bar = reports.begin_progress(f"{self.plan.shot_list.title}: takes on {self.plan.backend}")
+        bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: takes on {self.plan.backend}", len(pursuits))
         submitted = []
         for pursuit in pursuits:
             assert pursuit.control is not None, "a keyframe whose control image failed is not pending"
@@ -112,9 +115,9 @@ class Rounds:
                 label=pursuit.keyframe.label,
                 number=number,
                 backend=self.plan.backend,
-                request=pursuit.keyframe.request(number),
-                control=pursuit.control,
-                renderer=self.renderer,
+                request=whole(pursuit.keyframe.request(number)),
+                control=whole(pursuit.control),
+                renderer=whole(self.renderer),
             )
             submitted.append((pursuit, future))
         rendered = list(self._gathered(submitted, self.plan.take_seconds, bar))
@@ -127,9 +130,9 @@ class Rounds:
         submitted = [
             task.submit(
                 label=done.pursuit.keyframe.label,
-                take=done.value,
-                request=done.pursuit.keyframe.request(done.value.number),
-                neighbours=_neighbours(done.pursuit, everyone, newest),
+                take=whole(done.value),
+                request=whole(done.pursuit.keyframe.request(done.value.number)),
+                neighbours=whole(_neighbours(done.pursuit, everyone, newest)),
             )
             for done in rendered
         ]
@@ -139,18 +142,16 @@ class Rounds:
                 done.pursuit.judged.append(Judged(take=done.value, verdict=verdict, cached=done.cached))
 
     def _gathered(
-        self, submitted: Sequence[tuple[Pursuit, PrefectFuture[T]]], cost: float, bar: UUID
+        self, submitted: Sequence[tuple[Pursuit, PrefectFuture[T]]], cost: float, bar: ProgressBar
     ) -> Iterator[Done[T]]:
         """Yield what the tasks made, as they finish; a failure is noted in its pursuit and yields nothing."""
         pursuits = {future: pursuit for pursuit, future in submitted}
-        for count, future in enumerate(as_completed([future for _, future in submitted]), start=1):
+        for future in as_completed([future for _, future in submitted]):
             pursuit = pursuits[future]
             value = _result(future, pursuit)
             cached = future.state.name == "Cached"
             (self.meter.skip if cached or value is None else self.meter.work)(cost, pursuit.keyframe.label)
-            # Each move of the bar is a request to the server: twenty of them show as much as hundreds.
-            if count % max(1, len(submitted) // 20) == 0 or count == len(submitted):
-                reports.show_progress(bar, count / len(submitted))
+            bar.step()
             if value is not None:
                 yield Done(pursuit, value, cached)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -63,13 +64,23 @@ def publish_film_link(path: Path, title: str) -> None:
     create_link_artifact(link=path.as_uri(), link_text=str(path), key="film", description=title)
 
 
-def begin_progress(description: str) -> UUID:
-    """Show a bar in Prefect's UI, at nought."""
-    artifact = create_progress_artifact(progress=0.0, key="keyframes", description=description)
-    assert isinstance(artifact, UUID)
-    return artifact
+class ProgressBar:
+    """A bar in Prefect's UI."""
 
+    # Each move of the bar is a request to the server, and nobody watches it closer than this.
+    MOVE_SECONDS = 5.0
 
-def show_progress(artifact: UUID, fraction: float) -> None:
-    """Move the bar to *fraction*, 0…1."""
-    update_progress_artifact(artifact, progress=round(100.0 * fraction, 1))
+    def __init__(self, key: str, description: str, total: int) -> None:
+        artifact = create_progress_artifact(progress=0.0, key=key, description=description)
+        assert isinstance(artifact, UUID)
+        self.artifact = artifact
+        self.total = total
+        self.done = 0
+        self.moved = time.monotonic()
+
+    def step(self) -> None:
+        """Count one more of the total as done."""
+        self.done += 1
+        if self.done == self.total or time.monotonic() - self.moved >= self.MOVE_SECONDS:
+            update_progress_artifact(self.artifact, progress=round(100.0 * self.done / self.total, 1))
+            self.moved = time.monotonic()

