@@ -96,6 +96,7 @@ def borrow(state: Path) -> Starting:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
     state.parent.mkdir(parents=True, exist_ok=True)
     with state.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(
@@ -103,12 +104,12 @@ def borrow(state: Path) -> Starting:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=settings.child_environment(SERVER_ENVIRONMENT),
+            env=settings.child_environment({**SERVER_ENVIRONMENT, "PREFECT_SERVER_UI_API_URL": url}),
             # Its own session, so that Ctrl-C on a render does not reach it.
             start_new_session=True,
             cwd=Path(__file__).parent.parent,
         )
-    return Starting(LocalServer(f"http://127.0.0.1:{port}/api", process.pid), process, state)
+    return Starting(LocalServer(url, process.pid), process, state)
 
 
 def answers(server: LocalServer) -> bool:

@@ -34,6 +34,7 @@ def draw_control(request: RenderRequest) -> Control:
     Raises:
         StoreError: they cannot be stored.
     """
+    start = time.monotonic()
     frame = draw(request.staging, request.size, request.seed)
     return Control(
         key=request.key,
@@ -42,6 +43,7 @@ def draw_control(request: RenderRequest) -> Control:
         normals=_stored(maps.normals_image(frame)),
         skeleton=_stored(maps.skeleton_image(frame)),
         keypoints=store.put_bytes(maps.keypoints_json(frame), ".json"),
+        seconds=_since(start),
     )
 
 
@@ -52,22 +54,19 @@ def render_take(request: RenderRequest, number: int, backend: str, renderer: Ren
         BackendError: the backend failed, or gave a picture of another size.
         StoreError: the picture cannot be stored.
     """
-    start = time.monotonic()
     if request.key == control.key:
         # The control image is the very picture asked for: the previz draws each frame once.
-        picture = control.frame
-    else:
-        image = renderer.render(request)
-        if image.size != request.size:
-            raise BackendError(f"backend {backend!r} gave {image.size} px where {request.size} was asked for")
-        picture = _stored(image)
-    return Take(
-        key=request.key,
-        number=number,
-        backend=backend,
-        picture=picture,
-        seconds=round(time.monotonic() - start, 3),
-    )
+        return Take(key=request.key, number=number, backend=backend, picture=control.frame, seconds=control.seconds)
+    start = time.monotonic()
+    image = renderer.render(request)
+    if image.size != request.size:
+        raise BackendError(f"backend {backend!r} gave {image.size} px where {request.size} was asked for")
+    picture = _stored(image)
+    return Take(key=request.key, number=number, backend=backend, picture=picture, seconds=_since(start))
+
+
+def _since(start: float) -> float:
+    return round(time.monotonic() - start, 3)
 
 
 def _stored(image: Image.Image) -> store.StoredFile:

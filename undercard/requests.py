@@ -34,6 +34,8 @@ class Control(BaseModel):
     """RGB PNG: OpenPose's 18 joints and 17 limbs in its colours."""
     keypoints: StoredFile
     """JSON: COCO's 17 joints a fighter, in pixels, with what hides them."""
+    seconds: float
+    """How long drawing and storing them took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +104,4 @@ class Take(BaseModel):
     backend: str
     picture: StoredFile
     seconds: float
-    """How long the rendering took."""
+    """How long its picture took to render, whenever that was."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,9 @@ def test_a_server_is_started_once_and_found_again(tmp_path: Path) -> None:
         assert again.process is None
         assert again.ready() == started
         assert started.url.startswith("http://127.0.0.1:")
+        # The pages look for the API where they are told, which is port 4200 unless said otherwise.
+        with urllib.request.urlopen(f"{started.dashboard}/ui-settings", timeout=10) as answer:
+            assert json.load(answer)["api_url"] == started.url
     finally:
         os.kill(first.process.pid, signal.SIGTERM)
         first.process.wait(timeout=30)
