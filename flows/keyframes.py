@@ -106,6 +106,7 @@ class Rounds:
         task = keyframe_tasks.render_keyframe.with_options(result_storage=self.results)
         self.meter.expect(self.plan.take_seconds * len(pursuits))
         bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: takes on {self.plan.backend}", len(pursuits))
+        self.renderer.encode([pursuit.keyframe.request(pursuit.next_take) for pursuit in pursuits])
         submitted = []
         for pursuit in pursuits:
             assert pursuit.control is not None, "a keyframe whose control image failed is not pending"

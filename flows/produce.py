@@ -75,7 +75,11 @@ def produce(
         keyframes.with_options(task_runner=runner)(run)
     except ShotsFailed as exc:
         failure = exc
-    film = assemble.with_options(task_runner=runner)(run)
+    try:
+        film = assemble.with_options(task_runner=runner)(run)
+    except ShotsFailed as exc:
+        # Nothing to cut; why is what the keyframes said.
+        raise failure or exc from None
     if failure is not None:
         raise failure
     return film

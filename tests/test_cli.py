@@ -22,7 +22,7 @@ def test_version_is_printed() -> None:
     assert run("--version") == (0, f"undercard {__version__}\n")
 
 
-@pytest.mark.parametrize("command", ["render", "plan", "shots", "vocabulary", "doctor"])
+@pytest.mark.parametrize("command", ["render", "plan", "shots", "vocabulary", "schema", "doctor"])
 def test_every_command_has_help_that_says_what_it_does(command: str) -> None:
     status, output = run(command, "--help")
 
@@ -51,6 +51,13 @@ def test_vocabulary_explains_every_name_that_a_shot_list_may_use() -> None:
     assert {"guard", "over_the_shoulder", "crossfade", "push_in", "stage"} <= set(output.split())
 
 
+def test_schema_prints_what_lies_beside_the_shot_lists() -> None:
+    status, output = run("schema")
+
+    assert status == 0
+    assert output == (SHOTS / "schema.json").read_text()
+
+
 def test_doctor_says_that_previz_works_here() -> None:
     status, output = run("doctor")
 
@@ -63,9 +70,9 @@ def test_doctor_says_that_previz_works_here() -> None:
     ("arguments", "words"),
     [
         (["no-such.yaml"], "no-such.yaml"),
-        ([str(SHOTS / "sparring.yaml"), "--size", "1024"], "write it like 1024x576"),
-        ([str(SHOTS / "sparring.yaml"), "--size", "1023x576"], "use 1022 or 1024"),
-        ([str(SHOTS / "sparring.yaml"), "--size", "0x0"], "between 64 and 4096"),
+        ([str(SHOTS / "sparring.yaml"), "--size", "1024"], "'1024' is no frame size"),
+        ([str(SHOTS / "sparring.yaml"), "--size", "1023x576"], "write even numbers"),
+        ([str(SHOTS / "sparring.yaml"), "--size", "0x0"], "from 64 to 4096"),
         ([str(SHOTS / "sparring.yaml"), "--backend", "nope"], "backend 'nope' does not exist; use one of"),
         ([str(SHOTS / "sparring.yaml"), "--shots", "99"], "99"),
         ([str(SHOTS / "sparring.yaml"), "--exact"], "exact"),

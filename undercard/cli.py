@@ -1,4 +1,4 @@
-"""The command line: `undercard render`, `plan`, `shots`, `vocabulary`, `doctor`."""
+"""The command line: `undercard render`, `plan`, `shots`, `vocabulary`, `schema`, `doctor`."""
 
 from __future__ import annotations
 
@@ -167,6 +167,17 @@ def vocabulary() -> None:
         for name, about in entries.items():
             table.add_row(f"[cyan]{name}[/]", about)
         console.print(table)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema that editors complete and check shot lists with.
+
+    Keep it beside your shot lists: `undercard schema > schema.json`.
+    """
+    from undercard import shotlist
+
+    typer.echo(shotlist.schema_text(), nl=False)
 
 
 @app.command()

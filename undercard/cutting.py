@@ -10,6 +10,7 @@ import numpy as np
 
 from undercard import store
 from undercard.backends import Renderer
+from undercard.errors import EncodingFailed
 from undercard.film.motion import Still, drawn_frames, frames
 from undercard.film.pixels import Pixels
 from undercard.film.qc import check
@@ -59,7 +60,10 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
             return _span_frames(plan, span, takes[span.clip.shot], renderer)
 
         shown = _counted(plan, piece, piece_frames(piece, shoot), meter)
-        encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
+        try:
+            encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
+        except EncodingFailed as exc:
+            raise EncodingFailed(f"shot {piece.name}: {exc}") from exc
         return store.put_file(path)
 
 

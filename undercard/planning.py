@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from undercard import backends, direction
+from undercard import backends, direction, timecode
 from undercard.backends import Backend
 from undercard.devices import Device
 from undercard.errors import BackendUnavailable, BadInput
@@ -197,7 +197,7 @@ def plan(
     return Plan(
         shot_list=shot_list,
         shots=tuple(selected),
-        size=checked(size or shot_list.size),
+        size=size or shot_list.size,
         backend=chosen.name,
         device=device,
     )
@@ -231,24 +231,10 @@ def parse_size(text: str) -> Size:
     Raises:
         BadInput: it is no size, or one that cannot be filmed.
     """
-    width, separator, height = text.lower().replace("×", "x").partition("x")
-    if not separator or not width.strip().isdecimal() or not height.strip().isdecimal():
-        raise BadInput(f"size {text!r} is not WIDTHxHEIGHT in pixels; write it like 1024x576")
-    return checked((int(width), int(height)))
-
-
-def checked(size: Size) -> Size:
-    """Return *size* when it can be filmed.
-
-    Raises:
-        BadInput: a side is odd, below 64 or above 4096 pixels.
-    """
-    for name, pixels in zip(("width", "height"), size, strict=True):
-        if not 64 <= pixels <= 4096:
-            raise BadInput(f"{name} {pixels} is not between 64 and 4096 pixels; use a size like 1024x576")
-        if pixels % 2:
-            raise BadInput(f"{name} {pixels} is odd, which H.264 cannot store; use {pixels - 1} or {pixels + 1}")
-    return size
+    try:
+        return timecode.frame_size(text)
+    except timecode.BadTime as exc:
+        raise BadInput(f"size: {exc}") from exc
 
 
 def output_folder(store_root: Path, plan: Plan) -> Path:

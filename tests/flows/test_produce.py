@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import av
@@ -83,6 +84,13 @@ def test_a_failing_shot_is_named_and_does_not_stop_the_others(film: Path, faulty
     assert "failed" in str(failure.value)
     assert frame_count(excerpt) == 8 + 10 - 4
     assert not (excerpt.parent / "film.mp4").exists()
+
+
+def test_when_every_shot_fails_the_cause_is_told(film: Path, faulty: str) -> None:
+    film.write_text(re.sub("PROMPT-[A-Z]+", "fault: crash", film.read_text()))
+
+    with pytest.raises(ShotsFailed, match=r"3 of 3 shots failed: guard, jab, victory .*the card fell off"):
+        produce(shot_list=film, backend=faulty)
 
 
 def test_a_rerun_of_what_failed_renders_only_that_and_completes_the_film(film: Path, faulty: str) -> None:

@@ -33,7 +33,10 @@ class Renderer(Protocol):
     """An open backend."""
 
     def encode(self, requests: Sequence[RenderRequest]) -> None:
-        """Prepare what *requests* share, such as prompt embeddings, before the first is rendered."""
+        """Announce *requests*, so that what they share, such as a text encoder, is opened once for all of them.
+
+        Some may never be rendered, because their pictures are there already.
+        """
 
     def render(self, request: RenderRequest) -> Image:
         """Return the picture that *request* asks for: RGB, of exactly the size it asks for.
