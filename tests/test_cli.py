@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,11 @@ def test_vocabulary_explains_every_name_that_a_shot_list_may_use() -> None:
     assert {"guard", "over_the_shoulder", "crossfade", "push_in", "stage"} <= set(output.split())
 
 
-def test_schema_prints_what_lies_beside_the_shot_lists() -> None:
+def test_schema_prints_a_json_schema_that_knows_the_poses() -> None:
     status, output = run("schema")
 
     assert status == 0
-    assert output == (SHOTS / "schema.json").read_text()
+    assert "guard" in json.dumps(json.loads(output)["$defs"]["Cue"])
 
 
 def test_doctor_says_that_previz_works_here() -> None:
