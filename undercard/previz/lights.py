@@ -110,7 +110,8 @@ _LIGHTS = {
     ),
     "corner": Light(
         about="between rounds: one low lamp from the side, deep shadow, the arena nearly gone",
-        key=Lamp((-4.6, 3.1, 2.6), 0.5, _scaled((1.0, 0.80, 0.56), 62.0)),
+        # Square to the line between the corners: it models the face of whoever stands in either.
+        key=Lamp((2.1, 2.7, 2.1), 0.4, _scaled((1.0, 0.82, 0.60), 26.0), (26.0, 44.0), follows=True),
         rims=(
             Lamp((4.4, 3.4, -3.0), 0.3, _scaled(_TEAL, 46.0)),
             Lamp((0.0, 5.4, -4.4), 0.4, _scaled(_WARM, 20.0)),
@@ -148,7 +149,7 @@ _LIGHTS = {
             Lamp((-2.4, 5.0, -3.2), 0.3, _scaled(_COOL, 30.0), (14.0, 26.0), follows=True),
             Lamp((2.6, 4.6, -3.0), 0.3, _scaled(_AMBER, 16.0), (14.0, 26.0), follows=True),
         ),
-        fill=(0.13, 0.135, 0.15),
+        fill=(0.20, 0.205, 0.22),
         sky=(0.030, 0.034, 0.045),
         ground=(0.030, 0.030, 0.032),
         beams=(),
@@ -157,6 +158,21 @@ _LIGHTS = {
         contrast=1.05,
         vignette=0.5,
         bloom=1.3,
+    ),
+    "night": Light(
+        about="after the fight: the lamps are out, a last glow on the canvas",
+        key=Lamp((0.0, 6.4, 0.0), 1.2, _scaled(_COOL, 7.0), (30.0, 60.0)),
+        rims=(
+            Lamp((-4.4, 3.4, -4.2), 0.4, _scaled(_COOL, 5.0)),
+            Lamp((4.6, 3.4, -3.8), 0.4, _scaled(_COOL, 3.0)),
+        ),
+        fill=(0.012, 0.014, 0.020),
+        sky=(0.012, 0.014, 0.020),
+        ground=(0.008, 0.008, 0.010),
+        beams=(),
+        haze=(0.003, 0.004, 0.007),
+        crowd=0.06,
+        vignette=0.6,
     ),
     "flash": Light(
         about="the instant of impact: a press flash from the camera's side, burnt out and pale",
