@@ -12,7 +12,7 @@ from undercard import wording
 from undercard.previz import cameras, poses
 from undercard.shot_fields import COLOURS
 from undercard.shot_models import CameraEntry, CastMember, Cue, Ease, Keyframe, LookEntry, Shot, ShotList
-from undercard.staging import Aim, Camera, Corner, Look, PlacedFighter, Staging, Vec2, Vec3, between
+from undercard.staging import Aim, Camera, Corner, Look, PlacedFighter, Staging, Vec2, between, blend
 
 START: Mapping[Corner, Vec2] = {"red": (-0.55, 0.0), "blue": (0.55, 0.0)}
 """Where fighters stand unless told, metres: 1.1 m apart, the reach of a straight punch with the body behind it."""
@@ -249,20 +249,4 @@ def _camera_at(shot: Shot, track: _Track, frame: int) -> Camera:
     first, last = track.camera_frames[index : index + 2]
     entry = next(keyframe.camera for keyframe in shot.keyframes if keyframe.at == last)
     assert entry is not None
-    return _camera_between(start, track.cameras[index + 1], EASES[entry.ease]((frame - first) / (last - first)))
-
-
-def _camera_between(a: Camera, b: Camera, t: float) -> Camera:
-    def mix(start: float, end: float) -> float:
-        return start + (end - start) * t
-
-    def mixed(start: Vec3, end: Vec3) -> Vec3:
-        return mix(start[0], end[0]), mix(start[1], end[1]), mix(start[2], end[2])
-
-    return Camera(
-        position=mixed(a.position, b.position),
-        target=mixed(a.target, b.target),
-        lens_mm=mix(a.lens_mm, b.lens_mm),
-        roll_degrees=mix(a.roll_degrees, b.roll_degrees),
-        f_number=mix(a.f_number, b.f_number),
-    )
+    return blend(start, track.cameras[index + 1], EASES[entry.ease]((frame - first) / (last - first)))

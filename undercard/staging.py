@@ -123,7 +123,7 @@ def between(start: Staging, end: Staging, t: float) -> Staging:
     if t in (0.0, 1.0):
         return end if t else start
     fighters = tuple(_fighter_between(a, b, t) for a, b in zip(start.fighters, end.fighters, strict=True))
-    return replace(start, camera=_blend(start.camera, end.camera, t), fighters=fighters)
+    return replace(start, camera=blend(start.camera, end.camera, t), fighters=fighters)
 
 
 def _fighter_between(a: PlacedFighter, b: PlacedFighter, t: float) -> PlacedFighter:
@@ -131,15 +131,15 @@ def _fighter_between(a: PlacedFighter, b: PlacedFighter, t: float) -> PlacedFigh
     turn = (b.facing_degrees - a.facing_degrees + 180.0) % 360.0 - 180.0
     return replace(
         a,
-        pose=_blend(a.pose, b.pose, t),
-        position=_blend(a.position, b.position, t),
+        pose=blend(a.pose, b.pose, t),
+        position=blend(a.position, b.position, t),
         facing_degrees=a.facing_degrees + turn * t,
-        lead_aim=_blend(a.lead_aim, b.lead_aim, t),
-        rear_aim=_blend(a.rear_aim, b.rear_aim, t),
+        lead_aim=blend(a.lead_aim, b.lead_aim, t),
+        rear_aim=blend(a.rear_aim, b.rear_aim, t),
     )
 
 
-def _blend(a: Value, b: Value, t: float) -> Value:
+def blend(a: Value, b: Value, t: float) -> Value:
     """Pass from *a* to *b*: numbers, tuples of numbers, records of those."""
     return cast("Value", _passed(a, b, t))
 
