@@ -161,13 +161,13 @@ _LIGHTS = {
     ),
     "night": Light(
         about="after the fight: the lamps are out, a last glow on the canvas",
-        key=Lamp((0.0, 6.4, 0.0), 1.2, _scaled(_COOL, 7.0), (30.0, 60.0)),
+        key=Lamp((0.0, 6.4, 0.0), 1.2, _scaled(_COOL, 5.0), (30.0, 60.0)),
         rims=(
-            Lamp((-4.4, 3.4, -4.2), 0.4, _scaled(_COOL, 5.0)),
-            Lamp((4.6, 3.4, -3.8), 0.4, _scaled(_COOL, 3.0)),
+            Lamp((-4.4, 3.4, -4.2), 0.4, _scaled(_COOL, 46.0)),
+            Lamp((4.6, 3.4, -3.8), 0.4, _scaled(_COOL, 34.0)),
         ),
-        fill=(0.012, 0.014, 0.020),
-        sky=(0.012, 0.014, 0.020),
+        fill=(0.085, 0.100, 0.135),
+        sky=(0.018, 0.024, 0.040),
         ground=(0.008, 0.008, 0.010),
         beams=(),
         haze=(0.003, 0.004, 0.007),
