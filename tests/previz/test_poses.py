@@ -15,6 +15,7 @@ NEEDED = {
     *("lean_back", "block", "clinch", "stagger", "hurt", "knockdown"),
     *("down", "count", "rest", "walk_lead", "walk_rear", "bow"),
     *("victory", "raised", "touch", "bounce_up", "bounce_down"),
+    *("open_guard", "coil", "coil_lead", "coil_low", "winded", "sit_up"),
 }
 
 
@@ -74,3 +75,26 @@ def test_tuning_an_unknown_field_names_the_nearest_one() -> None:
 def test_tuning_by_anything_but_three_numbers_is_refused(offset: list[float]) -> None:
     with pytest.raises(BadInput, match=r"pose 'jab': lead_hand is tuned by .*three finite numbers"):
         poses.pose("jab", {"lead_hand": offset})
+
+
+def test_the_standing_foot_stays_where_it_is_through_a_step_of_half_a_metre() -> None:
+    step = [poses.pose(name).lead_foot for name in ("walk_lead", "walk_pass_rear", "walk_rear")]
+
+    placed = [(x, y, z + advance) for (x, y, z), advance in zip(step, (0.0, 0.25, 0.5), strict=True)]
+
+    assert placed == [placed[0]] * 3
+
+
+def test_the_hips_of_a_walker_rise_and_his_other_foot_clears_the_canvas_in_mid_step() -> None:
+    planted, passing = poses.pose("walk_rear"), poses.pose("walk_pass_lead")
+
+    assert passing.pelvis[1] > planted.pelvis[1] + 0.03
+    assert passing.lead_foot[1] > planted.lead_foot[1] + 0.05
+
+
+def test_an_open_guard_bares_the_chin_and_keeps_the_rest_of_the_guard() -> None:
+    closed, opened = poses.pose("guard"), poses.pose("open_guard")
+
+    assert opened.lead_hand[0] - opened.rear_hand[0] > closed.lead_hand[0] - closed.rear_hand[0] + 0.1
+    assert opened.spine_turn == closed.spine_turn
+    assert opened.lead_foot == closed.lead_foot
