@@ -161,13 +161,14 @@ _LIGHTS = {
     ),
     "night": Light(
         about="after the fight: the lamps are out, a last glow on the canvas",
-        key=Lamp((0.0, 6.4, 0.0), 1.2, _scaled(_COOL, 5.0), (30.0, 60.0)),
+        key=Lamp((0.0, 6.4, 0.0), 1.2, _scaled(_COOL, 1.5), (30.0, 60.0)),
         rims=(
-            Lamp((-4.4, 3.4, -4.2), 0.4, _scaled(_COOL, 46.0)),
-            Lamp((4.6, 3.4, -3.8), 0.4, _scaled(_COOL, 34.0)),
+            # Low, so that they edge the fighters and only graze the canvas.
+            Lamp((-4.4, 1.7, -4.2), 0.4, _scaled(_COOL, 26.0)),
+            Lamp((4.6, 1.7, -3.8), 0.4, _scaled(_COOL, 28.0)),
         ),
-        fill=(0.085, 0.100, 0.135),
-        sky=(0.018, 0.024, 0.040),
+        fill=(0.105, 0.127, 0.180),
+        sky=(0.006, 0.008, 0.014),
         ground=(0.008, 0.008, 0.010),
         beams=(),
         haze=(0.003, 0.004, 0.007),
