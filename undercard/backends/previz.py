@@ -41,7 +41,7 @@ class PrevizBackend:
     """The ray tracer of undercard/previz behind the contract of every backend."""
 
     name: str = "previz"
-    revision: int = 1
+    revision: int = 2
     exact: bool = False
     prompted: bool = False
     animates: bool = True

@@ -38,7 +38,7 @@ def glove(wrist: Points, forearm: Points, thumb: Points, *, left: bool) -> Solid
     across = thumb - forearm * (thumb @ forearm)
     across /= np.linalg.norm(across)
     back = np.cross(across, forearm) if left else np.cross(forearm, across)
-    local, faces = surface(_glove_distance, np.array([-0.085, -0.095, -0.1]), np.array([0.1, 0.085, 0.19]), 0.0105)
+    local, faces = surface(_glove_distance, np.array([-0.085, -0.095, -0.1]), np.array([0.1, 0.085, 0.19]), 0.012)
     # Local axes: towards the thumb, the back of the hand, the knuckles.
     axes = np.stack([across, back, forearm])
     if np.linalg.det(axes) < 0:
@@ -101,7 +101,7 @@ def boot(ankle: Points, knee: Points, ball: Points, toe: Points, calf_radius: fl
     reach = np.array([0.075, 0.0, 0.0])
     low = np.minimum(heel, tip) - np.array([0.07, 0.05, 0.07])
     high = np.maximum(np.maximum(tip, top), heel) + np.array([0.03, 0.02, 0.07])
-    vertices, faces = surface(distance, low - reach * 0.3, high + reach * 0.6, 0.0105)
+    vertices, faces = surface(distance, low - reach * 0.3, high + reach * 0.6, 0.0145)
     return Solid(vertices, faces, _boot_borders(vertices, ankle, top, up, ball), _boot_weights(vertices, ankle, ball))
 
 

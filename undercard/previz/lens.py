@@ -5,21 +5,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.previz.kernel import kernel
+from undercard.previz.kernel import kernel, part
 from undercard.previz.mesh import Floats, Ints
 from undercard.previz.view import SENSOR_WIDTH_MM
 
 BACKDROP_METRES = 14.0
 """Depth that the lens takes the arena to have; out there the blur hardly changes."""
+SHARP_COLUMNS = 5
+"""Of the sharp picture: linear light (3), depth, radius of the circle of confusion, px, negative before the focus."""
 TAPS = 56
 """Samples of the blur's disc."""
 
 
 @kernel
 def confusion(
-    depth: Floats, focus: float, lens_mm: float, f_number: float, limit_px: float, rows: tuple[int, int], out: Floats
+    light: Floats,
+    depth: Floats,
+    focus: float,
+    lens_mm: float,
+    f_number: float,
+    limit_px: float,
+    rows: tuple[int, int],
+    sharp: Floats,
 ) -> None:
-    """Fill *out* with the radius in px of each pixel's circle of confusion, negative in front of the focus.
+    """Fill *sharp* (SHARP_COLUMNS) with each pixel's light, depth and circle of confusion.
 
     Thin lens: c = f² / N · |z − z₀| / (z · (z₀ − f)) on the sensor, 36 mm wide; half of it is the radius.
     """
@@ -30,7 +39,8 @@ def confusion(
         for x in range(width):
             z = min(depth[y, x], BACKDROP_METRES)
             radius = scale * (z - focus) / max(z, 0.05)
-            out[y, x] = min(max(radius, -limit_px), limit_px)
+            sharp[y, x, 0], sharp[y, x, 1], sharp[y, x, 2] = light[y, x, 0], light[y, x, 1], light[y, x, 2]
+            sharp[y, x, 3], sharp[y, x, 4] = depth[y, x], min(max(radius, -limit_px), limit_px)
 
 
 def spiral(limit_px: float) -> tuple[Ints, Floats]:
@@ -40,7 +50,8 @@ def spiral(limit_px: float) -> tuple[Ints, Floats]:
     is one read.
     """
     index = np.arange(TAPS)
-    away = limit_px * np.sqrt((index + 0.5) / TAPS)
+    # The first is the pixel itself: else what is nearly sharp would move by a pixel.
+    away = limit_px * np.sqrt(np.where(index > 0, index + 0.5, 0.0) / TAPS)
     turn = index * np.pi * (3.0 - np.sqrt(5.0))
     steps = np.stack([np.round(away * np.sin(turn)), np.round(away * np.cos(turn))], axis=1).astype(np.int32)
     lengths: Floats = np.hypot(steps[:, 0], steps[:, 1]).astype(np.float32)
@@ -48,15 +59,13 @@ def spiral(limit_px: float) -> tuple[Ints, Floats]:
 
 
 @kernel
-def blur(
-    light: Floats, depth: Floats, radius: Floats, steps: Ints, lengths: Floats, rows: tuple[int, int], out: Floats
-) -> None:
+def blur(sharp: Floats, steps: Ints, lengths: Floats, rows: tuple[int, int], out: Floats) -> None:
     """Gather the circles of confusion that reach each pixel of the given rows.
 
     The taps are the same for every pixel, so that nothing boils. A neighbour counts when its own circle reaches here,
     and, if it lies behind, no farther than this pixel's own blur, so that a sharp edge stays clean.
     """
-    height, width = depth.shape
+    height, width = sharp.shape[0], sharp.shape[1]
     tile = 16
     reach = int(lengths.max()) + 1
     for y0 in range(rows[0], rows[1], tile):
@@ -65,59 +74,53 @@ def blur(
             widest = 0.0
             for y in range(max(y0 - reach, 0), min(y1 + reach, height), 2):
                 for x in range(max(x0 - reach, 0), min(x1 + reach, width), 2):
-                    widest = max(widest, abs(radius[y, x]))
+                    widest = max(widest, abs(sharp[y, x, 4]))
+            # The spiral winds outward: past the widest circle of the neighbourhood nothing can reach here.
+            taps = 0
+            while taps < len(lengths) and lengths[taps] <= widest + 1.0:
+                taps += 1
             for y in range(y0, y1):
                 for x in range(x0, x1):
-                    _blur_pixel(light, depth, radius, steps, lengths, y, x, widest, out)
+                    if widest < 0.4:
+                        out[y, x, 0], out[y, x, 1], out[y, x, 2] = sharp[y, x, 0], sharp[y, x, 1], sharp[y, x, 2]
+                    else:
+                        out[y, x, 0], out[y, x, 1], out[y, x, 2] = _gathered(sharp, steps, lengths, taps, y, x)
 
 
-@kernel
-def _blur_pixel(
-    light: Floats,
-    depth: Floats,
-    radius: Floats,
-    steps: Ints,
-    lengths: Floats,
-    y: int,
-    x: int,
-    widest: float,
-    out: Floats,
-) -> None:
-    height, width = depth.shape
-    own = abs(radius[y, x])
-    z = depth[y, x]
+@part
+def _gathered(sharp: Floats, steps: Ints, lengths: Floats, taps: int, y: int, x: int) -> tuple[float, float, float]:
+    """Return the light that falls on a pixel from the circles of its neighbours."""
+    height, width = sharp.shape[0], sharp.shape[1]
+    z, radius = sharp[y, x, 3], sharp[y, x, 4]
+    own = abs(radius)
     # A tap stands for this much of the disc, in units of pi.
     share = (lengths[-1] + 0.5) ** 2 / TAPS
     near_total = near_r = near_g = near_b = 0.0
-    total, r, g, b = 1e-3, 1e-3 * light[y, x, 0], 1e-3 * light[y, x, 1], 1e-3 * light[y, x, 2]
-    for tap in range(len(lengths)):
-        away = lengths[tap]
-        # The spiral winds outward: past the widest circle of the neighbourhood nothing can reach here.
-        if away > widest + 1.0:
-            break
+    total, r, g, b = 1e-3, 1e-3 * sharp[y, x, 0], 1e-3 * sharp[y, x, 1], 1e-3 * sharp[y, x, 2]
+    for tap in range(taps):
         q, p = y + steps[tap, 0], x + steps[tap, 1]
         if q < 0 or p < 0 or q >= height or p >= width:
             continue
-        theirs = abs(radius[q, p])
-        near = radius[q, p] < -0.5 and depth[q, p] < z + 0.05
-        if depth[q, p] > z + 0.05:
+        depth, circle = sharp[q, p, 3], sharp[q, p, 4]
+        theirs = abs(circle)
+        if depth > z + 0.05:
             # Behind a thing that is itself blurred in front, anything near by stands for what it half covers.
-            theirs = own if radius[y, x] < -0.5 else min(theirs, own)
-        weight = min(max(theirs - away + 1.0, 0.0), 1.0)
+            theirs = own if radius < -0.5 else min(theirs, own)
+        weight = min(theirs - lengths[tap] + 1.0, 1.0)
         if weight <= 0.0:
             continue
         # A wide circle spreads its light thin.
         weight *= min(share / max(theirs * theirs, 0.25), 1.0)
-        if near:
+        if circle < -0.5 and depth < z + 0.05:
             near_total += weight
-            near_r += weight * light[q, p, 0]
-            near_g += weight * light[q, p, 1]
-            near_b += weight * light[q, p, 2]
+            near_r += weight * sharp[q, p, 0]
+            near_g += weight * sharp[q, p, 1]
+            near_b += weight * sharp[q, p, 2]
         else:
             total += weight
-            r += weight * light[q, p, 0]
-            g += weight * light[q, p, 1]
-            b += weight * light[q, p, 2]
+            r += weight * sharp[q, p, 0]
+            g += weight * sharp[q, p, 1]
+            b += weight * sharp[q, p, 2]
     # What is out of focus in front covers what is behind it only in part.
     cover = min(near_total, 1.0)
     if near_total > 0.0:
@@ -125,23 +128,22 @@ def _blur_pixel(
     if total < 2e-3 and near_total > 0.0:
         # Nothing sharp or far was found behind it.
         cover = 1.0
-    out[y, x, 0] = near_r * cover + r / total * (1.0 - cover)
-    out[y, x, 1] = near_g * cover + g / total * (1.0 - cover)
-    out[y, x, 2] = near_b * cover + b / total * (1.0 - cover)
+    seen = (1.0 - cover) / total
+    return near_r * cover + r * seen, near_g * cover + g * seen, near_b * cover + b * seen
 
 
 @kernel
-def close_gaps(light: Floats, radius: Floats, rows: tuple[int, int], out: Floats) -> None:
+def close_gaps(light: Floats, sharp: Floats, rows: tuple[int, int], out: Floats) -> None:
     """Average each well-blurred pixel with its well-blurred neighbours: a bright point else shows the single taps."""
-    height, width = radius.shape
+    height, width = sharp.shape[0], sharp.shape[1]
     for y in range(rows[0], rows[1]):
         for x in range(width):
-            own = abs(radius[y, x])
+            own = abs(sharp[y, x, 4])
             reach = 0 if own < 2.0 else (1 if own < 5.0 else 2)
             r = g = b = total = 0.0
             for q in range(max(y - reach, 0), min(y + reach + 1, height)):
                 for p in range(max(x - reach, 0), min(x + reach + 1, width)):
-                    if reach == 0 or abs(radius[q, p]) > 0.6 * own:
+                    if reach == 0 or abs(sharp[q, p, 4]) > 0.6 * own:
                         total += 1.0
                         r += light[q, p, 0]
                         g += light[q, p, 1]
@@ -172,14 +174,16 @@ def spread(source: Floats, weights: Floats, along_rows: bool, rows: tuple[int, i
     height, width = source.shape[0], source.shape[1]
     for y in range(rows[0], rows[1]):
         for x in range(width):
-            r = g = b = 0.0
-            for tap in range(-len(weights) + 1, len(weights)):
-                q = y if along_rows else min(max(y + tap, 0), height - 1)
-                p = min(max(x + tap, 0), width - 1) if along_rows else x
-                weight = weights[abs(tap)]
-                r += weight * source[q, p, 0]
-                g += weight * source[q, p, 1]
-                b += weight * source[q, p, 2]
+            r, g, b = weights[0] * source[y, x, 0], weights[0] * source[y, x, 1], weights[0] * source[y, x, 2]
+            for tap in range(1, len(weights)):
+                weight = weights[tap]
+                if along_rows:
+                    low, high, left, right = y, y, max(x - tap, 0), min(x + tap, width - 1)
+                else:
+                    low, high, left, right = max(y - tap, 0), min(y + tap, height - 1), x, x
+                r += weight * (source[low, left, 0] + source[high, right, 0])
+                g += weight * (source[low, left, 1] + source[high, right, 1])
+                b += weight * (source[low, left, 2] + source[high, right, 2])
             out[y, x, 0], out[y, x, 1], out[y, x, 2] = r, g, b
 
 
@@ -227,7 +231,8 @@ def develop(
             fx, fy = gx - x0, gy - y0
             across, down = 2.0 * (x + 0.5) / width - 1.0, 2.0 * (y + 0.5) / height - 1.0
             # cos⁴ of a real lens, softened to what the eye takes for one.
-            dark = 1.0 - grade[3] * min(0.5 * (across * across + 0.8 * down * down), 1.0) ** 1.5
+            off = min(0.5 * (across * across + 0.8 * down * down), 1.0)
+            dark = 1.0 - grade[3] * off * np.sqrt(off)
             for k in range(3):
                 near = glow[y0, x0, k] * (1 - fx) + glow[y0, x0 + 1, k] * fx
                 far = glow[y0 + 1, x0, k] * (1 - fx) + glow[y0 + 1, x0 + 1, k] * fx
@@ -244,21 +249,19 @@ def develop(
                 image[y, x, k] = np.uint8(min(max(value, 0.0), 1.0) * 255.0 + 0.5)
 
 
-@kernel
+@part
 def _filmic(x: float) -> float:
     """Return the ACES film curve, 0…1 (fit by Narkowicz, "ACES Filmic Tone Mapping Curve", 2016)."""
     return min(max(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0.0), 1.0)
 
 
-@kernel
+@part
 def _grain(x: int, y: int, seed: int) -> float:
     """Return noise of mean 0, near-normal, by hashing the pixel: three uniform values added."""
-    state = np.uint64(x * 1973 + y * 9277 + seed * 26699 + 1)
-    total = 0.0
-    for _ in range(3):
-        # SplitMix64 (Steele et al. 2014).
-        state = state + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        total += np.float64((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(40)) / 16777216.0
-    return total - 1.5
+    # SplitMix64 (Steele et al. 2014), whose 64 bits are three values of 21.
+    state = np.uint64(x * 1973 + y * 9277 + seed * 26699 + 1) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    bits = np.int64((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(1))
+    total = (bits & 0x1FFFFF) + ((bits >> 21) & 0x1FFFFF) + ((bits >> 42) & 0x1FFFFF)
+    return float(total) / 2097152.0 - 1.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undercard.previz.kernel import kernel
+from undercard.previz.kernel import kernel, part
 from undercard.previz.mesh import Floats, Ints
 from undercard.previz.rays import TILE
 
@@ -19,9 +19,10 @@ LIFT = 0.006
 
 @kernel
 def light_rays(
-    points: Floats,
-    normals: Floats,
-    tiles: Ints,
+    near: Floats,
+    hit: Ints,
+    first: int,
+    width: int,
     lamps: Floats,
     kinds: Ints,
     pattern: Floats,
@@ -32,30 +33,33 @@ def light_rays(
     """Fill one ray a point and sample: toward a place on a lamp's disc, or into the hemisphere.
 
     Arrays:
-        points: Shape (n, 3), and *normals* alike.
-        tiles: Shape (n,), the point's place in its tile.
+        near: Points and normals of a band of pixels, shape (pixels, shading.NEAR_COLUMNS).
+        hit: Shape (n,), the pixels that have a point.
+        first: Number of the band's first pixel in the picture, which is *width* pixels wide.
         lamps: See lights.LAMP_COLUMNS.
         kinds: Shape (s,), the channel of each sample.
-        pattern: Shape (TILE², s, 2).
+        pattern: Places on the unit disc and an even number of 0…1, shape (TILE², s, 3).
         origins: Out, shape (n·s, 3), and *directions* alike.
         reach: Out, shape (n·s,); 0 where the lamp cannot matter.
     """
     samples = len(kinds)
-    for i in range(len(points)):
-        nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
-        px, py, pz = points[i, 0] + LIFT * nx, points[i, 1] + LIFT * ny, points[i, 2] + LIFT * nz
+    for h in range(len(hit)):
+        i = hit[h]
+        x, y = (first + i) % width, (first + i) // width
+        tile = (y % TILE) * TILE + x % TILE
+        nx, ny, nz = near[i, 3], near[i, 4], near[i, 5]
+        px, py, pz = near[i, 0] + LIFT * nx, near[i, 1] + LIFT * ny, near[i, 2] + LIFT * nz
+        around = _basis(nx, ny, nz)
         for s in range(samples):
-            row = i * samples + s
-            first, second = pattern[tiles[i], s, 0], pattern[tiles[i], s, 1]
-            radius, turn = np.sqrt(first), 2.0 * np.pi * second
-            a, b = radius * np.cos(turn), radius * np.sin(turn)
+            row = h * samples + s
+            a, b = pattern[tile, s, 0], pattern[tile, s, 1]
             kind = kinds[s]
             if kind == SKY:
                 # Cosine-weighted about the normal (Malley's method), nearer things counting for more.
-                (tx, ty, tz), (bx, by, bz) = _basis(nx, ny, nz)
-                c = np.sqrt(max(0.0, 1.0 - first))
+                (tx, ty, tz), (bx, by, bz) = around
+                c = np.sqrt(max(0.0, 1.0 - a * a - b * b))
                 dx, dy, dz = a * tx + b * bx + c * nx, a * ty + b * by + c * ny, a * tz + b * bz + c * nz
-                far = SKY_REACH * (0.2 + 0.8 * second)
+                far = SKY_REACH * (0.2 + 0.8 * pattern[tile, s, 2])
             else:
                 lx, ly, lz = lamps[kind, 7], lamps[kind, 8], lamps[kind, 9]
                 (tx, ty, tz), (bx, by, bz) = _basis(lx, ly, lz)
@@ -74,62 +78,63 @@ def light_rays(
 
 
 @kernel
-def gather_visibility(blocked: Ints, kinds: Ints, visibility: Floats) -> None:
-    """Average the answers to a point's rays into *visibility*, shape (n, CHANNELS)."""
+def gather_visibility(blocked: Ints, hit: Ints, kinds: Ints, visibility: Floats) -> None:
+    """Average the answers to the rays of the pixels *hit* into *visibility*, shape (pixels, CHANNELS)."""
     samples = len(kinds)
-    for i in range(len(visibility)):
-        seen = np.zeros(CHANNELS, np.float32)
-        count = np.zeros(CHANNELS, np.float32)
-        for s in range(samples):
-            count[kinds[s]] += 1.0
-            if blocked[i * samples + s] != 0:
-                seen[kinds[s]] += 1.0
-        for k in range(CHANNELS):
-            visibility[i, k] = seen[k] / max(count[k], 1.0)
+    for h in range(len(hit)):
+        i = hit[h]
+        s = 0
+        while s < samples:
+            # A channel's samples lie side by side.
+            kind, start, open_ways = kinds[s], s, 0.0
+            while s < samples and kinds[s] == kind:
+                open_ways += 1.0 if blocked[h * samples + s] != 0 else 0.0
+                s += 1
+            visibility[i, kind] = open_ways / (s - start)
 
 
 @kernel
-def smooth_visibility(
-    rows: tuple[int, int], points: Floats, normals: Floats, distance: Floats, raw: Floats, smooth: Floats
-) -> None:
-    """Filter *raw* (h, w, CHANNELS) into *smooth* for the rows given.
+def smooth_visibility(rows: tuple[int, int], raw: Floats, near: Floats) -> None:
+    """Filter *raw* (h, w, CHANNELS) into columns 7 to 10 of *near* (shading.NEAR_COLUMNS) for the rows given.
 
     A box of one tile (half weights at its rim, so that it is centred) holds every sample of the tile's set exactly
     once, which takes the pattern out; a neighbour counts only as far as it lies in the same plane and faces alike.
     """
-    height, width = distance.shape
+    height, width = near.shape[0], near.shape[1]
     reach = TILE // 2
     for y in range(rows[0], rows[1]):
         for x in range(width):
-            if distance[y, x] <= 0.0:
+            px, py, pz = near[y, x, 0], near[y, x, 1], near[y, x, 2]
+            nx, ny, nz = near[y, x, 3], near[y, x, 4], near[y, x, 5]
+            if near[y, x, 6] <= 0.0:
+                for k in range(CHANNELS):
+                    near[y, x, 7 + k] = 1.0
                 continue
-            total = 0.0
-            sums = np.zeros(CHANNELS, np.float32)
-            tolerance = 0.004 + 0.006 * distance[y, x]
+            total = key = left = right = sky = 0.0
+            steep = 1.0 / (0.004 + 0.006 * near[y, x, 6])
             for j in range(max(0, y - reach), min(height, y + reach + 1)):
                 for i in range(max(0, x - reach), min(width, x + reach + 1)):
-                    if distance[j, i] <= 0.0:
-                        continue
-                    off = 0.0
-                    alike = 0.0
-                    for k in range(3):
-                        off += normals[y, x, k] * (points[j, i, k] - points[y, x, k])
-                        alike += normals[y, x, k] * normals[j, i, k]
+                    alike = nx * near[j, i, 3] + ny * near[j, i, 4] + nz * near[j, i, 5]
+                    # No pixel without a point has a normal.
                     if alike < 0.5:
                         continue
-                    weight = alike / (1.0 + (off / tolerance) ** 2)
+                    off = nx * (near[j, i, 0] - px) + ny * (near[j, i, 1] - py) + nz * (near[j, i, 2] - pz)
+                    off *= steep
+                    weight = alike / (1.0 + off * off)
                     if abs(j - y) == reach:
                         weight *= 0.5
                     if abs(i - x) == reach:
                         weight *= 0.5
                     total += weight
-                    for k in range(CHANNELS):
-                        sums[k] += weight * raw[j, i, k]
-            for k in range(CHANNELS):
-                smooth[y, x, k] = sums[k] / total
+                    key += weight * raw[j, i, 0]
+                    left += weight * raw[j, i, 1]
+                    right += weight * raw[j, i, 2]
+                    sky += weight * raw[j, i, 3]
+            near[y, x, 7], near[y, x, 8] = key / total, left / total
+            near[y, x, 9], near[y, x, 10] = right / total, sky / total
 
 
-@kernel
+@part
 def _basis(x: float, y: float, z: float) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Return two unit vectors square to (x, y, z) (Duff et al., "Building an Orthonormal Basis, Revisited")."""
     sign = 1.0 if z >= 0.0 else -1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undercard.previz.kernel import kernel
+from undercard.previz.kernel import kernel, part
 from undercard.previz.mesh import Floats, Ints
 
 TILE = 4
@@ -24,16 +24,19 @@ def camera_rays(
             directions[i, k] = (axes[0, k] * right + axes[1, k] * up + axes[2, k]) * scale
 
 
-@kernel
+@part
 def normal_at(
-    normals: Floats, faces: Ints, triangle: int, u: float, v: float, x: float, y: float, z: float
+    corners: Floats, faces: Ints, triangle: int, u: float, v: float, x: float, y: float, z: float
 ) -> tuple[float, float, float]:
-    """Return the interpolated unit normal of *triangle* at (u, v), turned against the ray direction (x, y, z)."""
+    """Return the interpolated unit normal of *triangle* at (u, v), turned against the ray direction (x, y, z).
+
+    The first three columns of *corners* are normals (Scene.corners).
+    """
     a, b, c = faces[triangle, 0], faces[triangle, 1], faces[triangle, 2]
     w = 1.0 - u - v
-    nx = normals[a, 0] * w + normals[b, 0] * u + normals[c, 0] * v
-    ny = normals[a, 1] * w + normals[b, 1] * u + normals[c, 1] * v
-    nz = normals[a, 2] * w + normals[b, 2] * u + normals[c, 2] * v
+    nx = corners[a, 0] * w + corners[b, 0] * u + corners[c, 0] * v
+    ny = corners[a, 1] * w + corners[b, 1] * u + corners[c, 1] * v
+    nz = corners[a, 2] * w + corners[b, 2] * u + corners[c, 2] * v
     scale = 1.0 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
     if nx * x + ny * y + nz * z > 0.0:
         scale = -scale
@@ -52,3 +55,14 @@ def sample_pattern(per_pixel: int) -> Floats:
     points = (0.5 + index * np.array([1 / plastic, 1 / plastic**2])) % 1.0
     tile: Floats = points.reshape(TILE * TILE, per_pixel, 2).astype(np.float32)
     return tile
+
+
+def on_disc(square: Floats) -> Floats:
+    """Return points of the unit square, shape (..., 2), as x and y on the unit disc, as even by area as they were.
+
+    Returns:
+        Shape (..., 3): the third is the point's second coordinate in the square.
+    """
+    radius, turn = np.sqrt(square[..., 0]), 2.0 * np.pi * square[..., 1]
+    disc = np.stack([radius * np.cos(turn), radius * np.sin(turn), square[..., 1]], axis=-1)
+    return np.ascontiguousarray(disc, np.float32)

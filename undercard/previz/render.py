@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from undercard.errors import BadInput
-from undercard.previz import lights, passes
+from undercard.previz import exposure, illumination, lights, passes
 from undercard.previz.bands import bands
 from undercard.previz.figure import Figure, figure
 from undercard.previz.frame import Frame, Keypoints
 from undercard.previz.mesh import Floats
-from undercard.previz.passes import Sampling
+from undercard.previz.picture import Sampling, Shot
 from undercard.previz.ring import ring
 from undercard.previz.scene import Scene
 from undercard.previz.view import View, look_through
@@ -42,19 +42,19 @@ def draw(staging: Staging, size: tuple[int, int], seed: int, quality: Quality = 
     if width < 8 or height < 8:
         raise BadInput(f"cannot draw {width}×{height} px; the smallest picture is 8×8")
     light = lights.light(staging.light)
-    passes.build_surroundings()
+    illumination.build_surroundings()
     figures = _figures(staging.fighters)
     scene = Scene([(ring(), 0), *((mesh, 1 + index) for index, one in enumerate(figures) for mesh in one.meshes)])
     view = look_through(staging.camera, size)
     with bands() as pool:
-        shot = passes.Shot(view, scene, light, _middle(staging.fighters), quality, seed, pool)
+        shot = Shot(view, scene, light, _middle(staging.fighters), quality, seed, pool)
         seen = passes.see(shot)
-        half = passes.light_up(shot, seen)
+        half = illumination.light_up(shot, seen)
         linear, surface = passes.colour(shot, seen, half)
         passes.clean_edges(shot, half, linear, surface)
         depth = np.ascontiguousarray(surface[:, :, 0])
         focus = float(np.linalg.norm(np.subtract(staging.camera.target, staging.camera.position)))
-        image = passes.expose(shot, linear, depth, focus, staging.camera.lens_mm, staging.camera.f_number)
+        image = exposure.expose(shot, linear, depth, focus, staging.camera.lens_mm, staging.camera.f_number)
     return Frame(
         image=image,
         depth=depth,
@@ -96,7 +96,7 @@ def _first_met(scene: Scene, view: View, joints: Floats) -> tuple[np.ndarray, np
     way = joints - view.eye
     length = np.maximum(np.linalg.norm(way, axis=1), 1e-6)
     directions = (way / length[:, None]).astype(np.float32)
-    hits = scene.cast(np.broadcast_to(view.eye, way.shape).astype(np.float32), directions)
+    hits = scene.cast(np.broadcast_to(view.eye, way.shape), directions)
     met = hits.triangle >= 0
     owners = scene.materials[scene.face_materials[np.where(met, hits.triangle, 0)], 6].astype(int)
     gaps = np.where(met, length - hits.distance, 0.0)

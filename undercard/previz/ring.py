@@ -54,8 +54,8 @@ def _corners() -> Iterator[Mesh]:
     for x, z, colour in _CORNERS:
         pad = Material(colour, 0.35, 36.0, Texture.LEATHER)
         post = np.array([(x * POST_HALF, -0.4, z * POST_HALF), (x * POST_HALF, POST_HEIGHT, z * POST_HALF)])
-        yield tube(post.astype(np.float32), 0.065, _STEEL, sides=20)
-        yield rounded_box((x * POST_HALF, POST_HEIGHT, z * POST_HALF), (0.075, 0.05, 0.075), _STEEL, power=3)
+        yield tube(post.astype(np.float32), 0.065, _STEEL, sides=14)
+        yield rounded_box((x * POST_HALF, POST_HEIGHT, z * POST_HALF), (0.075, 0.05, 0.075), _STEEL, power=3, detail=16)
         inward = np.degrees(np.arctan2(-x, -z))
         # One long cushion a corner, buckled to the four turnbuckles.
         yield rounded_box(
@@ -64,6 +64,7 @@ def _corners() -> Iterator[Mesh]:
             pad,
             turn_degrees=float(inward),
             power=6,
+            detail=24,
         )
         for height in ROPE_HEIGHTS:
             bolt = np.array([(x * POST_HALF, height, z * POST_HALF), (x * ROPE_HALF, height, z * ROPE_HALF)])
@@ -71,14 +72,14 @@ def _corners() -> Iterator[Mesh]:
 
 
 def _ropes() -> Iterator[Mesh]:
-    along = np.linspace(-1.0, 1.0, 25)
+    along = np.linspace(-1.0, 1.0, 17)
     strap = Material((0.62, 0.61, 0.58), 0.15, 16.0, Texture.CLOTH)
     for turn in range(4):
         for height, colour in zip(ROPE_HEIGHTS, _ROPES, strict=True):
             sag = 0.022 * (1 - along**2)
-            path = np.stack([along * ROPE_HALF, height - sag, np.full(25, ROPE_HALF)], axis=1)
+            path = np.stack([along * ROPE_HALF, height - sag, np.full(17, ROPE_HALF)], axis=1)
             material = Material(colour, 0.35, 40.0, Texture.CLOTH)
-            yield tube(_turned(path, turn), ROPE_RADIUS, material, sides=12)
+            yield tube(_turned(path, turn), ROPE_RADIUS, material, sides=10)
         for place in (-0.34, 0.34):
             # A spacer ties the four ropes together, two a side.
             for offset in (-0.026, 0.026):

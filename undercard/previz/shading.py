@@ -1,20 +1,24 @@
-"""The colour of a point on the stage: its pattern, its lamps, the light around it."""
+"""The colour of a point on the stage: its lamps, the light around it, the air before it."""
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
-from numpy.typing import NDArray
 
-from undercard.previz.kernel import kernel
-from undercard.previz.mesh import Floats, Ints, Texture
+from undercard.previz.kernel import kernel, part
+from undercard.previz.mesh import Floats, Ints
+from undercard.previz.patterns import Look, Prints, look_at
 from undercard.previz.rays import normal_at
-from undercard.previz.ring import PLATFORM_HALF, PLATFORM_HEIGHT
 
-_CANVAS, _SKIN, _LEATHER, _CLOTH, _SKIRT = (
-    int(texture) for texture in (Texture.CANVAS, Texture.SKIN, Texture.LEATHER, Texture.CLOTH, Texture.SKIRT)
-)
-_WHOLE_RING = 2.0 * PLATFORM_HALF
-_HEIGHT = PLATFORM_HEIGHT
+NEAR_COLUMNS = 14
+"""Of the half-resolution buffer: point (3), normal (3), distance (0 for none), visibility (4), haze (3)."""
+Half: TypeAlias = tuple[Floats, Floats]
+"""The half-resolution buffer, shape (h, w, NEAR_COLUMNS), and the arena's light, shape (h, w, 3)."""
+Nearby: TypeAlias = tuple[float, float, float, float, float, float, float]
+"""Visibility of key, rims and sky, then haze (3)."""
+Light: TypeAlias = tuple[float, float, float, float, float, float]
+"""What of a lamp's light a surface scatters (3) and mirrors (3)."""
 
 
 @kernel
@@ -22,13 +26,10 @@ def shade(
     xs: Floats,
     ys: Floats,
     directions: Floats,
-    triangles: Ints,
-    distances: Floats,
-    us: Floats,
-    vs: Floats,
-    geometry: tuple[Floats, Floats, Ints, Ints, Floats],
-    textures: tuple[NDArray[np.uint8], Ints, NDArray[np.uint8], Ints],
-    half: tuple[Floats, Floats, Floats, Floats, Floats, Floats],
+    hits: tuple[Ints, Floats, Floats, Floats],
+    geometry: tuple[Floats, Ints, Ints, Floats],
+    prints: Prints,
+    half: Half,
     camera: tuple[Floats, Floats, float],
     lamps: Floats,
     around: Floats,
@@ -40,38 +41,31 @@ def shade(
     Arrays:
         xs: Shape (n,), where the ray leaves the picture, px; *ys* alike.
         directions: Shape (n, 3), unit length.
-        triangles: Shape (n,), -1 for none; *distances*, *us*, *vs* alike.
-        geometry: Normals, rest places, faces, faces' materials, material table of a Scene.
-        textures: Texels and levels of the canvas, then of the skirt.
-        half: At half resolution: points, normals, distance (0 for none), visibility, haze, backdrop.
+        hits: Triangles (-1 for none), distances, u and v; shape (n,) each.
+        geometry: Corners, faces, faces' materials, material table of a Scene.
         camera: Eye, axes, focal length in px.
         lamps: See lights.LAMP_COLUMNS.
-        around: Rows: fill, sky, ground, haze colour; shape (4, 3).
+        around: Rows: fill, sky, ground; shape (3, 3).
         colours: Out, linear light, shape (n, 3).
         surface: Out, shape (n, 6): depth (inf for none), camera-space normal, owner, material; owner -1 for none.
     """
-    normals, rest, faces, face_materials, materials = geometry
+    triangles, distances, us, vs = hits
+    corners, faces, face_materials, materials = geometry
     eye, axes, focal_px = camera
-    look = np.zeros(8, np.float32)
-    light = np.zeros(8, np.float32)
     for i in range(len(xs)):
         triangle = triangles[i]
         if triangle < 0:
-            _backdrop(xs[i], ys[i], half, light)
-            for k in range(3):
-                colours[i, k] = light[k]
-                surface[i, 1 + k] = 0.0
+            colours[i, 0], colours[i, 1], colours[i, 2] = _backdrop(xs[i], ys[i], half[1])
             surface[i, 0] = np.inf
-            surface[i, 4] = -1.0
-            surface[i, 5] = -1.0
+            surface[i, 1] = surface[i, 2] = surface[i, 3] = 0.0
+            surface[i, 4] = surface[i, 5] = -1.0
             continue
         dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
-        t = distances[i]
+        t, u, v = distances[i], us[i], vs[i]
         px, py, pz = eye[0] + t * dx, eye[1] + t * dy, eye[2] + t * dz
-        nx, ny, nz = normal_at(normals, faces, triangle, us[i], vs[i], dx, dy, dz)
+        nx, ny, nz = normal_at(corners, faces, triangle, u, v, dx, dy, dz)
         material = face_materials[triangle]
-        depth = t * (axes[2, 0] * dx + axes[2, 1] * dy + axes[2, 2] * dz)
-        surface[i, 0] = depth
+        surface[i, 0] = t * (axes[2, 0] * dx + axes[2, 1] * dy + axes[2, 2] * dz)
         surface[i, 1] = nx * axes[0, 0] + ny * axes[0, 1] + nz * axes[0, 2]
         surface[i, 2] = nx * axes[1, 0] + ny * axes[1, 1] + nz * axes[1, 2]
         # Toward the camera is positive.
@@ -80,247 +74,203 @@ def shade(
         surface[i, 5] = material
 
         facing = max(-(nx * dx + ny * dy + nz * dz), 0.0)
-        footprint = t / focal_px / max(facing, 0.18)
-        w = 1.0 - us[i] - vs[i]
+        footprint = max(t / focal_px / max(facing, 0.18), 1e-4)
+        w = 1.0 - u - v
         a, b, c = faces[triangle, 0], faces[triangle, 1], faces[triangle, 2]
-        rx = rest[a, 0] * w + rest[b, 0] * us[i] + rest[c, 0] * vs[i]
-        ry = rest[a, 1] * w + rest[b, 1] * us[i] + rest[c, 1] * vs[i]
-        rz = rest[a, 2] * w + rest[b, 2] * us[i] + rest[c, 2] * vs[i]
-        _paint(materials, material, rx, ry, rz, footprint, textures, look)
-        # look: albedo, specular, shininess, what of skin this is
-        _near_light(xs[i], ys[i], px, py, pz, nx, ny, nz, t, half, light)
-        # light: visibility of key, rims and sky, then haze
-        skin = look[5]
-        red = green = blue = 0.0
-        shine_red = shine_green = shine_blue = 0.0
-        for lamp in range(3):
-            lx, ly, lz = lamps[lamp, 0] - px, lamps[lamp, 1] - py, lamps[lamp, 2] - pz
-            square = lx * lx + ly * ly + lz * lz
-            scale = 1.0 / np.sqrt(square)
-            lx, ly, lz = lx * scale, ly * scale, lz * scale
-            cone = -(lx * lamps[lamp, 7] + ly * lamps[lamp, 8] + lz * lamps[lamp, 9])
-            beam = min(max((cone - lamps[lamp, 11]) / (lamps[lamp, 10] - lamps[lamp, 11]), 0.0), 1.0)
-            strength = light[lamp] * beam * beam * (3.0 - 2.0 * beam) / square
-            if strength <= 0.0:
-                continue
-            cosine = nx * lx + ny * ly + nz * lz
-            # Light that enters skin comes out beyond the shadow's edge, red the farthest.
-            wrap_red = _wrapped(cosine, 0.30 * skin)
-            wrap_green = _wrapped(cosine, 0.14 * skin)
-            wrap_blue = _wrapped(cosine, 0.09 * skin)
-            red += strength * lamps[lamp, 4] * wrap_red
-            green += strength * lamps[lamp, 5] * wrap_green
-            blue += strength * lamps[lamp, 6] * wrap_blue
-            if cosine <= 0.0:
-                continue
-            hx, hy, hz = lx - dx, ly - dy, lz - dz
-            scale = 1.0 / max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-6)
-            half_cosine = max((nx * hx + ny * hy + nz * hz) * scale, 0.0)
-            toward = max((lx * hx + ly * hy + lz * hz) * scale, 0.0)
-            gloss = _glossy(half_cosine, look[4]) * look[3]
-            if skin > 0.0:
-                # Sweat: a second, tight lobe over the broad sheen of the skin itself.
-                gloss = 0.65 * gloss + 0.30 * look[3] * _glossy(half_cosine, 6.0 * look[4])
-            fresnel = 0.04 + 0.96 * (1.0 - toward) ** 5
-            gloss *= strength * cosine * fresnel * 3.0
-            shine_red += gloss * lamps[lamp, 4]
-            shine_green += gloss * lamps[lamp, 5]
-            shine_blue += gloss * lamps[lamp, 6]
-        sky = light[3]
-        # The fill stands a little right of and above the camera.
-        fx = -dx + 0.35 * axes[0, 0] + 0.35 * axes[1, 0]
-        fy = -dy + 0.35 * axes[0, 1] + 0.35 * axes[1, 1]
-        fz = -dz + 0.35 * axes[0, 2] + 0.35 * axes[1, 2]
-        scale = 1.0 / max(np.sqrt(fx * fx + fy * fy + fz * fz), 1e-6)
-        fill = _wrapped((nx * fx + ny * fy + nz * fz) * scale, 0.35) * (0.35 + 0.65 * sky)
-        up = 0.5 + 0.5 * ny
-        rim = (1.0 - facing) ** 4
-        occlusion = 0.25 * sky + 0.75 * sky * sky
-        for k in range(3):
-            direct = red if k == 0 else (green if k == 1 else blue)
-            shine = shine_red if k == 0 else (shine_green if k == 1 else shine_blue)
-            ambient = (around[1, k] * up + around[2, k] * (1.0 - up)) * occlusion
-            diffuse = look[k] * (direct / np.pi + ambient + around[0, k] * fill)
-            # What the dark surroundings mirror at a grazing angle; sweat and leather show it most.
-            sheen = rim * sky * (0.12 + look[3]) * (0.5 * around[1, k] + 0.25 * around[0, k])
-            colours[i, k] = diffuse + shine + sheen + light[4 + k]
+        look = look_at(
+            materials, material,
+            corners[a, 3] * w + corners[b, 3] * u + corners[c, 3] * v,
+            corners[a, 4] * w + corners[b, 4] * u + corners[c, 4] * v,
+            corners[a, 5] * w + corners[b, 5] * u + corners[c, 5] * v,
+            footprint, prints,
+        )  # fmt: skip
+        place, normal, way = (px, py, pz), (nx, ny, nz), (dx, dy, dz)
+        near = _near_light(xs[i], ys[i], place, normal, t, half[0])
+        colours[i, 0], colours[i, 1], colours[i, 2] = _lit(place, normal, way, facing, look, near, axes, lamps, around)
 
 
-@kernel
+@part
+def _lit(
+    place: tuple[float, float, float],
+    normal: tuple[float, float, float],
+    way: tuple[float, float, float],
+    facing: float,
+    look: Look,
+    near: Nearby,
+    axes: Floats,
+    lamps: Floats,
+    around: Floats,
+) -> tuple[float, float, float]:
+    """Return the linear light that a point sends to the eye."""
+    nx, ny, nz = normal
+    specular, sky = look[3], near[3]
+    direct_red = direct_green = direct_blue = shine_red = shine_green = shine_blue = 0.0
+    for lamp in range(3):
+        light = _lamplight(lamps, lamp, near[lamp], place, normal, way, look)
+        direct_red, direct_green, direct_blue = direct_red + light[0], direct_green + light[1], direct_blue + light[2]
+        shine_red, shine_green, shine_blue = shine_red + light[3], shine_green + light[4], shine_blue + light[5]
+    # The fill stands a little right of and above the camera.
+    fx = -way[0] + 0.35 * (axes[0, 0] + axes[1, 0])
+    fy = -way[1] + 0.35 * (axes[0, 1] + axes[1, 1])
+    fz = -way[2] + 0.35 * (axes[0, 2] + axes[1, 2])
+    length = max(np.sqrt(fx * fx + fy * fy + fz * fz), 1e-6)
+    fill = _wrapped((nx * fx + ny * fy + nz * fz) / length, 0.35) * (0.35 + 0.65 * sky)
+    up = 0.5 + 0.5 * ny
+    occlusion = 0.25 * sky + 0.75 * sky * sky
+    above, below = up * occlusion, (1.0 - up) * occlusion
+    # What the dark surroundings mirror at a grazing angle; sweat and leather show it most.
+    rim = (1.0 - facing) * (1.0 - facing)
+    sheen = rim * rim * sky * (0.12 + specular)
+    gleam = 0.5 * sheen
+    glint = 0.25 * sheen
+
+    red = direct_red / np.pi + around[1, 0] * above + around[2, 0] * below + around[0, 0] * fill
+    green = direct_green / np.pi + around[1, 1] * above + around[2, 1] * below + around[0, 1] * fill
+    blue = direct_blue / np.pi + around[1, 2] * above + around[2, 2] * below + around[0, 2] * fill
+    return (
+        look[0] * red + shine_red + gleam * around[1, 0] + glint * around[0, 0] + near[4],
+        look[1] * green + shine_green + gleam * around[1, 1] + glint * around[0, 1] + near[5],
+        look[2] * blue + shine_blue + gleam * around[1, 2] + glint * around[0, 2] + near[6],
+    )
+
+
+@part
+def _lamplight(
+    lamps: Floats,
+    lamp: int,
+    visible: float,
+    place: tuple[float, float, float],
+    normal: tuple[float, float, float],
+    way: tuple[float, float, float],
+    look: Look,
+) -> Light:
+    """Return what a lamp of which *visible* is in view sends to the eye: scattered, without albedo, and mirrored."""
+    dark = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    if visible <= 0.0:
+        return dark
+    lx, ly, lz = lamps[lamp, 0] - place[0], lamps[lamp, 1] - place[1], lamps[lamp, 2] - place[2]
+    square = lx * lx + ly * ly + lz * lz
+    away = 1.0 / np.sqrt(square)
+    lx, ly, lz = lx * away, ly * away, lz * away
+    cosine = normal[0] * lx + normal[1] * ly + normal[2] * lz
+    skin = look[5]
+    if cosine <= -0.3 * skin:
+        return dark
+    cone = -(lx * lamps[lamp, 7] + ly * lamps[lamp, 8] + lz * lamps[lamp, 9])
+    beam = min(max((cone - lamps[lamp, 11]) / (lamps[lamp, 10] - lamps[lamp, 11]), 0.0), 1.0)
+    if beam <= 0.0:
+        return dark
+    strength = visible * beam * beam * (3.0 - 2.0 * beam) / square
+    red, green, blue = strength * lamps[lamp, 4], strength * lamps[lamp, 5], strength * lamps[lamp, 6]
+    facing = max(cosine, 0.0)
+    if skin > 0.0:
+        # Light that enters skin comes out beyond the shadow's edge, red the farthest.
+        scattered = red * _wrapped(cosine, 0.30), green * _wrapped(cosine, 0.14), blue * _wrapped(cosine, 0.09)
+    else:
+        scattered = red * facing, green * facing, blue * facing
+    if facing <= 0.0:
+        return scattered[0], scattered[1], scattered[2], 0.0, 0.0, 0.0
+    gloss = facing * _gloss(lx, ly, lz, normal, way, look)
+    return scattered[0], scattered[1], scattered[2], gloss * red, gloss * green, gloss * blue
+
+
+@part
+def _gloss(
+    lx: float,
+    ly: float,
+    lz: float,
+    normal: tuple[float, float, float],
+    way: tuple[float, float, float],
+    look: Look,
+) -> float:
+    """Return the share of light from direction (lx, ly, lz) that is mirrored to the eye.
+
+    The normalised Blinn-Phong lobe (Akenine-Möller et al., "Real-Time Rendering", 4th ed., 9.8). Its power is written
+    as an exponential with the logarithm's first two terms, xⁿ ≈ exp(-n (d + d²/2)) where d = 1 - x: a highlight lies
+    where d is small, and the lobe six times as tight is then a sixth power.
+    """
+    hx, hy, hz = lx - way[0], ly - way[1], lz - way[2]
+    scale = 1.0 / max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-6)
+    off = 1.0 - max((normal[0] * hx + normal[1] * hy + normal[2] * hz) * scale, 0.0)
+    shininess = look[4]
+    # Below a ten-thousandth of the peak.
+    if shininess * off > 9.0:
+        return 0.0
+    lobe = np.exp(np.float32(-shininess * (off + 0.5 * off * off)))
+    gloss = (shininess + 8.0) / (8.0 * np.pi) * lobe
+    if look[5] > 0.0:
+        # Sweat: a second, tight lobe over the broad sheen of the skin itself.
+        cube = lobe * lobe * lobe
+        gloss = 0.65 * gloss + 0.30 * (6.0 * shininess + 8.0) / (8.0 * np.pi) * cube * cube
+    graze = 1.0 - max((lx * hx + ly * hy + lz * hz) * scale, 0.0)
+    fresnel = 0.04 + 0.96 * graze * graze * graze * graze * graze
+    mirrored: float = look[3] * gloss * fresnel * 3.0
+    return mirrored
+
+
+@part
 def _wrapped(cosine: float, wrap: float) -> float:
     """Return the diffuse term of light that bends around by *wrap*, keeping its energy (Green, GPU Gems 16)."""
-    if wrap <= 0.0:
-        return max(cosine, 0.0)
     value = max((cosine + wrap) / (1.0 + wrap), 0.0)
     return value * value * (3.0 - 2.0 * value) * 0.5 + value * 0.5
 
 
-@kernel
-def _glossy(half_cosine: float, shininess: float) -> float:
-    """Return the normalised Blinn-Phong lobe (Akenine-Möller et al., "Real-Time Rendering", 4th ed., 9.8)."""
-    if shininess * (1.0 - half_cosine) > 9.0:
-        # Below a ten-thousandth of the peak, and a power is the dearest thing here.
-        return 0.0
-    lobe: float = (shininess + 8.0) / (8.0 * np.pi) * half_cosine**shininess
-    return lobe
-
-
-@kernel
-def _paint(
-    materials: Floats,
-    material: int,
-    x: float,
-    y: float,
-    z: float,
-    footprint: float,
-    textures: tuple[NDArray[np.uint8], Ints, NDArray[np.uint8], Ints],
-    look: Floats,
-) -> None:
-    """Fill *look* with albedo (3), specular, shininess and skin (0 or 1) of a material at a rest place."""
-    texture = int(materials[material, 5])
-    for k in range(5):
-        look[k] = materials[material, k]
-    look[5] = 0.0
-    if texture == _CANVAS:
-        _texel(textures[0], textures[1], x / _WHOLE_RING + 0.5, z / _WHOLE_RING + 0.5, footprint / _WHOLE_RING, look)
-        look[3] *= 1.0 + 0.6 * np.sin(2.3 * x + 1.3 * np.sin(3.1 * z)) * np.sin(2.9 * z)
-    elif texture == _SKIRT:
-        if abs(abs(z) - 0.5 * _WHOLE_RING) < abs(abs(x) - 0.5 * _WHOLE_RING):
-            across = x if z > 0.0 else -x
-        else:
-            across = -z if x > 0.0 else z
-        _texel(textures[2], textures[3], across / _WHOLE_RING + 0.5, -y / _HEIGHT, footprint / _WHOLE_RING, look)
-        # Hanging cloth: soft vertical folds.
-        fold = 0.86 + 0.14 * np.sin(19.0 * across + 1.7 * np.sin(3.0 * across))
-        for k in range(3):
-            look[k] *= fold
-    elif texture == _SKIN:
-        look[5] = 1.0
-        fade = min(max(0.012 / max(footprint, 1e-4), 0.0), 1.0)
-        mottle = _noise(38.0 * x, 38.0 * y, 38.0 * z)
-        broad = _noise(9.0 * x, 9.0 * y, 9.0 * z)
-        look[0] *= 1.0 + 0.06 * broad + 0.03 * mottle * fade
-        look[1] *= 1.0 - 0.05 * broad
-        look[2] *= 1.0 - 0.06 * broad
-        # Sweat lies in patches and beads.
-        beads = _noise(170.0 * x, 170.0 * y, 170.0 * z) * min(0.004 / max(footprint, 1e-4), 1.0)
-        look[3] *= max(0.0, 0.85 + 0.35 * broad + 0.25 * mottle * fade + 0.45 * beads)
-    elif texture == _LEATHER:
-        fade = min(0.006 / max(footprint, 1e-4), 1.0)
-        grain = _noise(140.0 * x, 140.0 * y, 140.0 * z) * fade
-        crease = _noise(24.0 * x, 24.0 * y, 24.0 * z)
-        look[3] *= 1.0 + 0.25 * grain + 0.25 * crease
-        for k in range(3):
-            look[k] *= 1.0 + 0.05 * crease
-    elif texture == _CLOTH:
-        fade = min(0.006 / max(footprint, 1e-4), 1.0)
-        weave = np.sin(900.0 * y) * np.sin(900.0 * (x + z)) * min(0.0016 / max(footprint, 1e-4), 1.0)
-        fold = _noise(13.0 * x, 5.0 * y, 13.0 * z)
-        for k in range(3):
-            look[k] *= 1.0 + 0.06 * fold + 0.04 * weave * fade
-
-
-@kernel
-def _texel(texels: NDArray[np.uint8], levels: Ints, u: float, v: float, footprint: float, look: Floats) -> None:
-    """Set look[0:3] to the texture at (u, v) in 0…1, blended for a pixel that spans *footprint* of its width."""
-    span = max(footprint * levels[0, 1], 1.0)
-    level = min(np.log2(span), len(levels) - 1.001)
-    fine = int(level)
-    blend = level - fine
-    look[0] = look[1] = look[2] = 0.0
-    for step in range(2):
-        start, width, height = levels[fine + step, 0], levels[fine + step, 1], levels[fine + step, 2]
-        share = blend if step == 1 else 1.0 - blend
-        x = min(max(u * width - 0.5, 0.0), width - 1.001)
-        y = min(max(v * height - 0.5, 0.0), height - 1.001)
-        x0, y0 = int(x), int(y)
-        for j in range(2):
-            for i in range(2):
-                weight = share * (x - x0 if i else 1.0 - (x - x0)) * (y - y0 if j else 1.0 - (y - y0))
-                place = start + (y0 + j) * width + x0 + i
-                for k in range(3):
-                    tone = texels[place, k] * (1.0 / 255.0)
-                    # A square is close enough to sRGB's curve for paint.
-                    look[k] += weight * tone * tone
-
-
-@kernel
-def _noise(x: float, y: float, z: float) -> float:
-    """Return value noise in -1…1: hashed lattice values, smoothly blended (after Perlin 1985)."""
-    x0, y0, z0 = np.floor(x), np.floor(y), np.floor(z)
-    fx, fy, fz = x - x0, y - y0, z - z0
-    fx, fy, fz = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy), fz * fz * (3 - 2 * fz)
-    ix, iy, iz = np.int64(x0), np.int64(y0), np.int64(z0)
-    total = 0.0
-    for k in range(8):
-        i, j, m = k & 1, (k >> 1) & 1, k >> 2
-        weight = (fx if i else 1 - fx) * (fy if j else 1 - fy) * (fz if m else 1 - fz)
-        seed = (ix + i) * 73856093 ^ (iy + j) * 19349663 ^ (iz + m) * 83492791
-        seed = (seed ^ (seed >> 13)) * 1274126177
-        total += weight * ((seed ^ (seed >> 16)) & 0xFFFF)
-    return total / 32767.5 - 1.0
-
-
-@kernel
+@part
 def _near_light(
     x: float,
     y: float,
-    px: float,
-    py: float,
-    pz: float,
-    nx: float,
-    ny: float,
-    nz: float,
+    place: tuple[float, float, float],
+    normal: tuple[float, float, float],
     distance: float,
-    half: tuple[Floats, Floats, Floats, Floats, Floats, Floats],
-    light: Floats,
-) -> None:
-    """Fill *light* with visibility (4) and haze (3) at a point, from the half-resolution pixels in its plane."""
-    points, normals, far, visibility, haze = half[0], half[1], half[2], half[3], half[4]
-    height, width = far.shape
+    near: Floats,
+) -> Nearby:
+    """Return visibility and haze at a point, from the half-resolution pixels in its plane."""
+    height, width = near.shape[0], near.shape[1]
     column, line = 0.5 * (x - 0.5), 0.5 * (y - 0.5)
-    x0 = min(max(int(np.floor(column)), 0), max(width - 2, 0))
-    y0 = min(max(int(np.floor(line)), 0), max(height - 2, 0))
-    tolerance = 0.006 + 0.006 * distance
-    light[:] = 0.0
+    x0 = min(max(int(column), 0), max(width - 2, 0))
+    y0 = min(max(int(line), 0), max(height - 2, 0))
+    steep = 1.0 / (0.006 + 0.006 * distance)
+    key = left = right = sky = red = green = blue = 0.0
     total = 0.0
-    for j in range(min(2, height)):
-        for i in range(min(2, width)):
-            q, p = y0 + j, x0 + i
+    for q in range(y0, min(y0 + 2, height)):
+        for p in range(x0, min(x0 + 2, width)):
             weight = 1e-4 + max(1.0 - abs(line - q), 0.0) * max(1.0 - abs(column - p), 0.0)
-            if far[q, p] > 0.0:
-                off = (
-                    nx * (points[q, p, 0] - px) + ny * (points[q, p, 1] - py) + nz * (points[q, p, 2] - pz)
-                ) / tolerance
-                alike = normals[q, p, 0] * nx + normals[q, p, 1] * ny + normals[q, p, 2] * nz
-                weight *= max(alike, 0.01) ** 2 / (1.0 + off * off)
+            if near[q, p, 6] > 0.0:
+                off = normal[0] * (near[q, p, 0] - place[0])
+                off += normal[1] * (near[q, p, 1] - place[1])
+                off += normal[2] * (near[q, p, 2] - place[2])
+                off *= steep
+                alike = near[q, p, 3] * normal[0] + near[q, p, 4] * normal[1] + near[q, p, 5] * normal[2]
+                alike = max(alike, 0.01)
+                weight *= alike * alike / (1.0 + off * off)
             else:
                 # Sky beside a thin thing: nothing shades it.
                 weight *= 1e-3
             total += weight
-            for k in range(4):
-                light[k] += weight * visibility[q, p, k]
-            for k in range(3):
-                light[4 + k] += weight * haze[q, p, k]
-    for k in range(7):
-        light[k] /= total
+            key += weight * near[q, p, 7]
+            left += weight * near[q, p, 8]
+            right += weight * near[q, p, 9]
+            sky += weight * near[q, p, 10]
+            red += weight * near[q, p, 11]
+            green += weight * near[q, p, 12]
+            blue += weight * near[q, p, 13]
+    share = 1.0 / total
+    return key * share, left * share, right * share, sky * share, red * share, green * share, blue * share
 
 
-@kernel
-def _backdrop(x: float, y: float, half: tuple[Floats, Floats, Floats, Floats, Floats, Floats], light: Floats) -> None:
-    """Fill light[0:3] with the arena behind the stage, from the half-resolution pixels that show it."""
-    far, backdrop = half[2], half[5]
-    height, width = far.shape
+@part
+def _backdrop(x: float, y: float, backdrop: Floats) -> tuple[float, float, float]:
+    """Return the arena behind the stage, from the half-resolution pixels that show it."""
+    height, width = backdrop.shape[0], backdrop.shape[1]
     column, line = 0.5 * (x - 0.5), 0.5 * (y - 0.5)
-    x0 = min(max(int(np.floor(column)), 0), max(width - 2, 0))
-    y0 = min(max(int(np.floor(line)), 0), max(height - 2, 0))
-    light[:] = 0.0
-    total = 0.0
-    for j in range(min(2, height)):
-        for i in range(min(2, width)):
-            weight = 1e-4 + max(1.0 - abs(line - y0 - j), 0.0) * max(1.0 - abs(column - x0 - i), 0.0)
+    x0 = min(max(int(column), 0), max(width - 2, 0))
+    y0 = min(max(int(line), 0), max(height - 2, 0))
+    red = green = blue = total = 0.0
+    for q in range(y0, min(y0 + 2, height)):
+        for p in range(x0, min(x0 + 2, width)):
+            weight = 1e-4 + max(1.0 - abs(line - q), 0.0) * max(1.0 - abs(column - p), 0.0)
             total += weight
-            for k in range(3):
-                light[k] += weight * backdrop[y0 + j, x0 + i, k]
-    for k in range(3):
-        light[k] /= total
+            red += weight * backdrop[q, p, 0]
+            green += weight * backdrop[q, p, 1]
+            blue += weight * backdrop[q, p, 2]
+    return red / total, green / total, blue / total
