@@ -13,9 +13,9 @@ from undercard.devices import Device
 from undercard.previz.render import draw
 from undercard.requests import RenderRequest, Size
 
-_CORE_SECONDS_A_MEGAPIXEL = 1.9
+_CORE_SECONDS_A_MEGAPIXEL = 1.35
 """Processor seconds for a million pixels, measured from 512×288 to 1920×1080 (benchmarks/results/previz.json)."""
-_CORE_SECONDS_A_FRAME = 0.37
+_CORE_SECONDS_A_FRAME = 0.32
 """Posing, building the tree and what else does not grow with the picture."""
 _BASE_BYTES = 330_000_000
 """The process with its compiled kernels, the arena and the meshes, measured at 512×288."""
