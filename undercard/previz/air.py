@@ -129,19 +129,3 @@ def add_flashes(flashes: Floats, backdrop: Floats, reach: float) -> None:
             square = ((xs[None, :] - cx) ** 2 + (ys[:, None] - cy) ** 2) / (reach * reach)
             glow = strength * (np.exp(-square) + 0.06 * np.exp(-0.12 * square))
             backdrop[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1] += glow[:, :, None] * _FLASH
-
-
-@kernel
-def soften(rows: tuple[int, int], source: Floats, out: Floats) -> None:
-    """Blur *source* (h, w, 3) by the binomial 1 2 1 each way into the given rows of *out*."""
-    height, width = source.shape[0], source.shape[1]
-    for y in range(rows[0], rows[1]):
-        for x in range(width):
-            for k in range(3):
-                total = 0.0
-                for j in range(-1, 2):
-                    for i in range(-1, 2):
-                        weight = (2 - abs(j)) * (2 - abs(i))
-                        q, p = min(max(y + j, 0), height - 1), min(max(x + i, 0), width - 1)
-                        total += weight * source[q, p, k]
-                out[y, x, k] = total / 16.0

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from undercard.previz import air, crowd, lights, occlusion, paint, rays
+from undercard.previz import air, crowd, lens, lights, occlusion, paint, rays
 from undercard.previz.bands import Rows
 from undercard.previz.kernel import forget_stale_kernels, kernel
 from undercard.previz.mesh import Floats, Ints
@@ -17,6 +17,8 @@ from undercard.previz.shading import NEAR_COLUMNS, Half
 FLASHES = 12
 _HALL_METRES = 60.0
 """As far as the haze reaches where nothing is met."""
+_BINOMIAL = np.array([0.5, 0.25], np.float32)
+"""1 2 1 both ways: takes the jags out of the arena, which has one ray a pixel."""
 _BUILDING = threading.Lock()
 
 
@@ -56,8 +58,9 @@ def light_up(shot: Shot, seen: Visible) -> Half:
 
     shot.bands.run(band, height, 24)
     shot.bands.run(lambda rows: occlusion.smooth_visibility(rows, raw, near), height, 24)
-    soft = np.empty_like(backdrop)
-    shot.bands.run(lambda rows: air.soften(rows, backdrop, soft), height)
+    across, soft = np.empty_like(backdrop), np.empty_like(backdrop)
+    shot.bands.run(lambda rows: lens.spread(backdrop, _BINOMIAL, True, rows, across), height)
+    shot.bands.run(lambda rows: lens.spread(across, _BINOMIAL, False, rows, soft), height)
     air.add_flashes(_flashes(shot), soft, width / 420.0)
     return near, soft
 

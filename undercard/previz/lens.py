@@ -67,7 +67,8 @@ def blur(sharp: Floats, steps: Ints, lengths: Floats, rows: tuple[int, int], out
     """
     height, width = sharp.shape[0], sharp.shape[1]
     tile = 16
-    reach = int(lengths.max()) + 1
+    # The last tap is the farthest, within what rounding to pixels does.
+    reach = int(lengths[-1]) + 2
     for y0 in range(rows[0], rows[1], tile):
         for x0 in range(0, width, tile):
             y1, x1 = min(y0 + tile, rows[1]), min(x0 + tile, width)
