@@ -19,7 +19,8 @@ from undercard import __version__, backends, manifest, progress
 from undercard.backends import Renderer
 from undercard.devices import this_device
 from undercard.errors import ShotsFailed, UndercardError
-from undercard.keyframes import control_request
+from undercard.gate import Exhibit
+from undercard.keyframes import control_request, follows_itself
 from undercard.manifest import Judged, KeyframeRecord, Manifest
 from undercard.options import RunOptions, folder_of, plan_run, results_folder
 from undercard.planning import Plan, PlannedKeyframe
@@ -58,7 +59,6 @@ class Pursuit:
             shot=self.keyframe.shot.id,
             frame=self.keyframe.frame,
             key=self.keyframe.request(1).key,
-            control=self.control,
             takes=tuple(self.judged),
             error=self.error,
         )
@@ -87,7 +87,9 @@ class Rounds:
     results: Path
 
     def draw_controls(self, pursuits: Sequence[Pursuit]) -> None:
-        """Draw the control image of each keyframe."""
+        """Draw the control image of each of *pursuits*."""
+        if not pursuits:
+            return
         task = keyframe_tasks.draw_control.with_options(result_storage=self.results)
         self.meter.expect(self.plan.control_seconds * len(pursuits))
         bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: control images", len(pursuits))
@@ -109,7 +111,6 @@ class Rounds:
         self.renderer.encode([pursuit.keyframe.request(pursuit.next_take) for pursuit in pursuits])
         submitted = []
         for pursuit in pursuits:
-            assert pursuit.control is not None, "a keyframe whose control image failed is not pending"
             number = pursuit.next_take
             pursuit.next_take += 1
             future = task.submit(
@@ -125,22 +126,25 @@ class Rounds:
         self._judge(rendered, everyone)
 
     def _judge(self, rendered: Sequence[Done[Take]], everyone: Sequence[Pursuit]) -> None:
-        task = gate_tasks.judge_keyframe.with_options(result_storage=self.results)
+        """Let the gate see the new takes, a shot at a time."""
+        task = gate_tasks.judge_shot.with_options(result_storage=self.results)
         newest = {pursuit.keyframe.label: pursuit.accepted for pursuit in everyone}
         newest |= {done.pursuit.keyframe.label: done.value for done in rendered}
-        submitted = [
-            task.submit(
-                label=done.pursuit.keyframe.label,
-                take=whole(done.value),
-                request=whole(done.pursuit.keyframe.request(done.value.number)),
-                neighbours=whole(_neighbours(done.pursuit, everyone, newest)),
-            )
-            for done in rendered
-        ]
-        for done, future in zip(rendered, submitted, strict=True):
-            verdict = _result(future, done.pursuit)
-            if verdict is not None:
-                done.pursuit.judged.append(Judged(take=done.value, verdict=verdict, cached=done.cached))
+        by_shot: dict[str, list[Done[Take]]] = {}
+        for done in sorted(rendered, key=lambda done: done.pursuit.keyframe.index):
+            by_shot.setdefault(done.pursuit.keyframe.shot.id, []).append(done)
+        submitted = []
+        for shot, takes in by_shot.items():
+            exhibits = [_exhibit(done, everyone, newest) for done in takes]
+            submitted.append((takes, task.submit(shot=shot, exhibits=whole(exhibits), size=whole(self.plan.size))))
+        for takes, future in submitted:
+            outcome = _outcome(future)
+            verdicts, error = outcome
+            for number, done in enumerate(takes):
+                if verdicts is None:
+                    done.pursuit.error = error
+                else:
+                    done.pursuit.judged.append(Judged(take=done.value, verdict=verdicts[number], cached=done.cached))
 
     def _gathered(
         self, submitted: Sequence[tuple[Pursuit, PrefectFuture[T]]], cost: float, bar: ProgressBar
@@ -149,7 +153,8 @@ class Rounds:
         pursuits = {future: pursuit for pursuit, future in submitted}
         for future in as_completed([future for _, future in submitted]):
             pursuit = pursuits[future]
-            value = _result(future, pursuit)
+            outcome = _outcome(future)
+            value, pursuit.error = outcome
             cached = future.state.name == "Cached"
             (self.meter.skip if cached or value is None else self.meter.work)(cost, pursuit.keyframe.label)
             bar.step()
@@ -174,7 +179,7 @@ def keyframes(run: RunOptions) -> Path:
     ]
     with backends.backend(plan.backend).open(plan.device) as renderer:
         rounds = Rounds(plan, renderer, progress.current(), results_folder())
-        rounds.draw_controls(pursuits)
+        rounds.draw_controls([pursuit for pursuit in pursuits if not follows_itself(pursuit.keyframe.request(1))])
         while pending := [pursuit for pursuit in pursuits if pursuit.pending]:
             rounds.take(pending, pursuits)
     written = manifest.write(_manifest(plan, run, pursuits, remembered), folder)
@@ -193,27 +198,27 @@ def _pursuit(keyframe: PlannedKeyframe, before: KeyframeRecord | None, takes: in
     return Pursuit(keyframe, next_take=first, last_take=first + takes - 1)
 
 
-def _neighbours(pursuit: Pursuit, everyone: Sequence[Pursuit], newest: Mapping[str, Take | None]) -> list[Take]:
-    """Return the takes of the keyframe before, in the same shot, unless it is staged alike."""
-    keyframe = pursuit.keyframe
-    takes = [
+def _exhibit(done: Done[Take], everyone: Sequence[Pursuit], newest: Mapping[str, Take | None]) -> Exhibit:
+    """Put a take beside the newest of the keyframe before it in the same shot, unless that is staged alike."""
+    keyframe = done.pursuit.keyframe
+    neighbours = [
         newest[other.keyframe.label]
         for other in everyone
         if other.keyframe.shot.id == keyframe.shot.id
         and other.keyframe.index == keyframe.index - 1
         and other.keyframe.staging != keyframe.staging
     ]
-    return [take for take in takes if take is not None]
+    neighbour = neighbours[0].picture if neighbours and neighbours[0] is not None else None
+    return Exhibit(f"{keyframe.label} take {done.value.number}", done.value.picture, neighbour)
 
 
-def _result(future: PrefectFuture[T], pursuit: Pursuit) -> T | None:
-    """Wait for a task; note in *pursuit* why it failed, if it did."""
+def _outcome(future: PrefectFuture[T]) -> tuple[T | None, str]:
+    """Wait for a task and return what it made, or why it failed."""
     future.wait()
     if future.state.is_completed():
-        return future.result()
+        return future.result(), ""
     error = future.state.result(raise_on_failure=False)
-    pursuit.error = str(error) if isinstance(error, UndercardError) else f"{type(error).__name__}: {error}"
-    return None
+    return None, str(error) if isinstance(error, UndercardError) else f"{type(error).__name__}: {error}"
 
 
 def _manifest(

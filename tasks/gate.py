@@ -1,4 +1,4 @@
-"""The gate's task: judge one take."""
+"""The gate's task: judge the takes of one shot."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from undercard import gate
-from undercard.requests import RenderRequest, Take, content_key
+from undercard.requests import Size, content_key
 
 
 def _verdict_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    seen = [parameters["take"].picture.sha256, *(take.picture.sha256 for take in parameters["neighbours"])]
-    return "verdict-" + content_key([gate.REVISION, parameters["request"].size, seen])
+    seen = [
+        [exhibit.picture.sha256, exhibit.neighbour.sha256 if exhibit.neighbour else None]
+        for exhibit in parameters["exhibits"]
+    ]
+    return "verdicts-" + content_key([gate.REVISION, parameters["size"], seen])
 
 
 @task(
-    task_run_name="{label} · take {take.number} · gate",
+    task_run_name="{shot} · gate",
     cache_key_fn=_verdict_key,
     persist_result=True,
     # A result is read from the store each time, so that a file gone since is noticed.
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def judge_keyframe(label: str, take: Take, request: RenderRequest, neighbours: list[Take]) -> gate.Verdict:
-    """Say whether a take can stand in the film, and why not."""
-    verdict = gate.judge_files(
-        take.picture.absolute, request.size, [neighbour.picture.absolute for neighbour in neighbours]
-    )
-    if not verdict.accepted:
-        get_run_logger().warning("%s: take %d rejected: %s", label, take.number, "; ".join(verdict.causes))
-    return verdict
+def judge_shot(shot: str, exhibits: list[gate.Exhibit], size: Size) -> list[gate.Verdict]:
+    """Say of each take whether it can stand in the film, and why not."""
+    verdicts = [gate.judge_exhibit(exhibit, size) for exhibit in exhibits]
+    for exhibit, verdict in zip(exhibits, verdicts, strict=True):
+        if not verdict.accepted:
+            get_run_logger().warning("%s rejected: %s", exhibit.label, "; ".join(verdict.causes))
+    return verdicts

@@ -13,7 +13,7 @@ from undercard.backends import Renderer
 from undercard.requests import Control, RenderRequest, Take
 
 # Raise when a result that an earlier version cached must not be used any more.
-SCHEMA = 1
+SCHEMA = 2
 
 
 def _control_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -49,7 +49,7 @@ def draw_control(label: str, request: RenderRequest) -> Control:
     result_serializer="json",
 )
 def render_keyframe(
-    label: str, number: int, backend: str, request: RenderRequest, control: Control, renderer: Renderer
+    label: str, number: int, backend: str, request: RenderRequest, control: Control | None, renderer: Renderer
 ) -> Take:
     """Render one take of a keyframe."""
     take = keyframes.render_take(request, number, backend, renderer, control)

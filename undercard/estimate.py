@@ -32,7 +32,7 @@ def rows(plan: Plan) -> list[ShotEstimate]:
         keyframes = plan.keyframes(shot)
         done = cutting.accepted_keyframes(keyframes, records)
         pieces = [piece for piece in plan.timeline.pieces() if piece.spans[-1].clip.shot == shot.id]
-        rendering = (plan.control_seconds + plan.take_seconds) * (len(keyframes) - done)
+        rendering = plan.keyframe_seconds * (len(keyframes) - done)
         estimates.append(
             ShotEstimate(
                 number=shot.number,

@@ -47,22 +47,35 @@ def draw_control(request: RenderRequest) -> Control:
     )
 
 
-def render_take(request: RenderRequest, number: int, backend: str, renderer: Renderer, control: Control) -> Take:
+def follows_itself(request: RenderRequest) -> bool:
+    """Say whether the control image of *request* is the very picture that it asks for, as with the previz."""
+    return control_request(request) == request
+
+
+def render_take(request: RenderRequest, number: int, backend: str, renderer: Renderer, control: Control | None) -> Take:
     """Render take *number* of *request* and store its picture.
+
+    Args:
+        request: what to render.
+        number: of the take, from 1.
+        backend: the name of the backend behind *renderer*.
+        renderer: an open backend.
+        control: the control image; None for a request that follows itself, whose picture is drawn with its maps.
 
     Raises:
         BackendError: the backend failed, or gave a picture of another size.
         StoreError: the picture cannot be stored.
     """
-    if request.key == control.key:
-        # The control image is the very picture asked for: the previz draws each frame once.
-        return Take(key=request.key, number=number, backend=backend, picture=control.frame, seconds=control.seconds)
-    start = time.monotonic()
-    image = renderer.render(request)
-    if image.size != request.size:
-        raise BackendError(f"backend {backend!r} gave {image.size} px where {request.size} was asked for")
-    picture = _stored(image)
-    return Take(key=request.key, number=number, backend=backend, picture=picture, seconds=_since(start))
+    if control is None:
+        control = draw_control(control_request(request))
+        picture, seconds = control.frame, control.seconds
+    else:
+        start = time.monotonic()
+        image = renderer.render(request)
+        if image.size != request.size:
+            raise BackendError(f"backend {backend!r} gave {image.size} px where {request.size} was asked for")
+        picture, seconds = _stored(image), _since(start)
+    return Take(key=request.key, number=number, backend=backend, picture=picture, control=control, seconds=seconds)
 
 
 def _since(start: float) -> float:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from undercard import store
 from undercard.errors import BadInput, MissingObject
 from undercard.gate import Verdict
-from undercard.requests import Control, Take
+from undercard.requests import Take
 
 
 class Judged(BaseModel):
@@ -35,7 +35,6 @@ class KeyframeRecord(BaseModel):
     frame: int
     key: str
     """The key of its first take's request; another key means that the shot list has changed since."""
-    control: Control | None = None
     takes: tuple[Judged, ...] = ()
     error: str = ""
     """Why rendering it failed, when it did."""

@@ -64,6 +64,12 @@ class Plan:
     """The selected ones, in film order."""
     size: Size
     backend: str
+    renderer: str
+    """What draws the pixels, for the keys of requests; empty when the backend is exact."""
+    prompted: bool
+    """The prompt changes the backend's pixels."""
+    animates: bool
+    """The backend draws the frames between keyframes, too."""
     device: Device
 
     @property
@@ -71,24 +77,17 @@ class Plan:
         """Every shot of the list is selected."""
         return len(self.shots) == len(self.shot_list.shots)
 
-    @property
-    def renderer(self) -> str:
-        """What draws the pixels, for the keys of requests; empty when the backend is exact."""
-        found = backends.backend(self.backend)
-        return "" if found.exact else f"{found.name} {found.revision}"
-
     def keyframes(self, shot: Shot) -> tuple[PlannedKeyframe, ...]:
         """Return the keyframes of *shot*."""
         staged = direction.stagings(self.shot_list, shot)
-        prompted = backends.backend(self.backend).prompted
         return tuple(
             PlannedKeyframe(
                 shot=shot,
                 index=index,
                 frame=frame,
                 staging=staging,
-                prompt=direction.prompt(self.shot_list, shot, keyframe) if prompted else "",
-                negative_prompt=shot.negative_prompt if prompted else "",
+                prompt=direction.prompt(self.shot_list, shot, keyframe) if self.prompted else "",
+                negative_prompt=shot.negative_prompt if self.prompted else "",
                 renderer=self.renderer,
                 size=self.size,
             )
@@ -107,11 +106,6 @@ class Plan:
         )
 
     @property
-    def animates(self) -> bool:
-        """The backend draws the frames between keyframes, too."""
-        return backends.backend(self.backend).animates
-
-    @property
     def draw_seconds(self) -> float:
         """Estimate of what one picture takes on this machine."""
         return backends.backend(self.backend).needs(self.size, self.device).seconds
@@ -125,9 +119,14 @@ class Plan:
 
     @property
     def take_seconds(self) -> float:
-        """Estimate of what one take of a keyframe takes."""
-        # The previz's first take is its control image, and a stored file is soon looked up.
-        return 0.0 if self.backend == "previz" else self.draw_seconds
+        """Estimate of what one take of a keyframe takes, its control image apart."""
+        return self.control_seconds if self.backend == "previz" else self.draw_seconds
+
+    @property
+    def keyframe_seconds(self) -> float:
+        """Estimate of what one keyframe takes whose first take is accepted."""
+        # The previz's take is its own control image.
+        return self.take_seconds if self.backend == "previz" else self.control_seconds + self.take_seconds
 
     @property
     def encode_seconds(self) -> float:
@@ -199,6 +198,9 @@ def plan(
         shots=tuple(selected),
         size=size or shot_list.size,
         backend=chosen.name,
+        renderer="" if chosen.exact else f"{chosen.name} {chosen.revision}",
+        prompted=chosen.prompted,
+        animates=chosen.animates,
         device=device,
     )
 

@@ -103,5 +103,7 @@ class Take(BaseModel):
     """From 1; a take that the gate rejects is followed by the next."""
     backend: str
     picture: StoredFile
+    control: Control
+    """What it was drawn from, or to be measured against."""
     seconds: float
     """How long its picture took to render, whenever that was."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from pydantic import Field
@@ -26,7 +26,7 @@ class Settings(BaseSettings):
         default=3, ge=1, le=20, description="Takes of a keyframe before its shot is reported as failed."
     )
 
-    @property
+    @cached_property
     def store_root(self) -> Path:
         """The store as an absolute path, so that a task in another working directory finds it."""
         return self.store.expanduser().resolve()

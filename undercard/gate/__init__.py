@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from undercard.errors import UnreadableImage
 from undercard.requests import Size
+from undercard.store import StoredFile
 
 REVISION = 1
 """Raised whenever a check or a threshold changes what the gate says, so that no old verdict is believed."""
@@ -68,6 +69,17 @@ class Evidence:
     """The keyframes of the same shot that the picture must differ from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A stored picture that the gate is to judge."""
+
+    label: str
+    """What people call it: `jab-03 take 1`."""
+    picture: StoredFile
+    neighbour: StoredFile | None
+    """The keyframe before it in the same shot, when that is staged otherwise and they must differ."""
+
+
 class Check(Protocol):
     """One reason to reject a picture."""
 
@@ -91,19 +103,15 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(findings=tuple(check.examine(evidence) for check in checks()))
 
 
-def judge_files(picture: Path, expected_size: Size, neighbours: Sequence[Path] = ()) -> Verdict:
-    """Judge the picture at *picture*.
-
-    Args:
-        picture: what to judge.
-        expected_size: the (width, height) in pixels that it should have.
-        neighbours: the keyframes of the same shot that it must differ from.
+def judge_exhibit(exhibit: Exhibit, expected_size: Size) -> Verdict:
+    """Judge a stored picture, which should have *expected_size* (width, height) pixels.
 
     Raises:
-        UnreadableImage: one of them cannot be decoded.
+        UnreadableImage: it or its neighbour cannot be decoded.
     """
-    others = [_read(neighbour) for neighbour in neighbours]
-    return judge(Evidence(pixels=_read(picture), expected_size=expected_size, neighbours=others))
+    neighbour = exhibit.neighbour
+    neighbours = [] if neighbour is None else [_read(neighbour.absolute)]
+    return judge(Evidence(_read(exhibit.picture.absolute), expected_size, neighbours))
 
 
 def _read(path: Path) -> Pixels:
