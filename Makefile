@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 LIST ?= data/shots/title_fight.yaml
-SIZE ?= 640x360
+SIZE ?= 512x288
 # CI and developers get the pinned builds; users of the package get the ranges of pyproject.toml.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 

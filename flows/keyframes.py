@@ -15,7 +15,7 @@ from tasks import gate as gate_tasks
 from tasks import keyframes as keyframe_tasks
 from tasks import whole
 from tasks.reports import ProgressBar
-from undercard import __version__, backends, manifest, progress
+from undercard import __version__, backends, gate, manifest, progress
 from undercard.backends import Renderer
 from undercard.devices import this_device
 from undercard.errors import ShotsFailed, UndercardError
@@ -59,6 +59,7 @@ class Pursuit:
             shot=self.keyframe.shot.id,
             frame=self.keyframe.frame,
             key=self.keyframe.request(1).key,
+            gate=gate.REVISION,
             takes=tuple(self.judged),
             error=self.error,
         )
@@ -172,14 +173,10 @@ def keyframes(run: RunOptions) -> Path:
     plan = plan_run(run, this_device())
     folder = folder_of(plan)
     remembered = manifest.remembered(folder)
-    pursuits = [
-        _pursuit(keyframe, remembered.get(keyframe.label), run.takes)
-        for shot in plan.shots
-        for keyframe in plan.keyframes(shot)
-    ]
+    pursuits = [pursuit for shot in plan.shots for pursuit in _pursuits(plan.keyframes(shot), remembered, run.takes)]
     with backends.backend(plan.backend).open(plan.device) as renderer:
         rounds = Rounds(plan, renderer, progress.current(), results_folder())
-        rounds.draw_controls([pursuit for pursuit in pursuits if not follows_itself(pursuit.keyframe.request(1))])
+        rounds.draw_controls([p for p in pursuits if p.pending and not follows_itself(p.keyframe.request(1))])
         while pending := [pursuit for pursuit in pursuits if pursuit.pending]:
             rounds.take(pending, pursuits)
     written = manifest.write(_manifest(plan, run, pursuits, remembered), folder)
@@ -187,15 +184,31 @@ def keyframes(run: RunOptions) -> Path:
     return written
 
 
-def _pursuit(keyframe: PlannedKeyframe, before: KeyframeRecord | None, takes: int) -> Pursuit:
-    """Begin where the last run ended: an accepted take stands, and rejected ones are not tried again."""
-    first = 1
-    if before is not None and before.key == keyframe.request(1).key:
-        if before.accepted is not None:
-            first = before.accepted.number
-        elif before.takes:
-            first = before.takes[-1].take.number + 1
-    return Pursuit(keyframe, next_take=first, last_take=first + takes - 1)
+def _pursuits(
+    keyframes: Sequence[PlannedKeyframe], remembered: Mapping[str, KeyframeRecord], takes: int
+) -> list[Pursuit]:
+    """Begin one shot where the last run ended: accepted takes stand, and rejected ones are not tried again.
+
+    A take stands for as long as its request, the gate, and the keyframe that it was compared with do.
+    """
+    pursuits = []
+    standing = True
+    for keyframe in keyframes:
+        before = remembered.get(keyframe.label)
+        key = keyframe.request(1).key
+        standing = standing and before is not None and before.stands(key)
+        first = _first_take(before) if before is not None and before.key == key else 1
+        pursuit = Pursuit(keyframe, next_take=first, last_take=first + takes - 1)
+        if standing and before is not None:
+            pursuit.judged = [judged.model_copy(update={"cached": True}) for judged in before.takes]
+        pursuits.append(pursuit)
+    return pursuits
+
+
+def _first_take(before: KeyframeRecord) -> int:
+    if before.accepted is not None:
+        return before.accepted.number
+    return before.takes[-1].take.number + 1 if before.takes else 1
 
 
 def _exhibit(done: Done[Take], everyone: Sequence[Pursuit], newest: Mapping[str, Take | None]) -> Exhibit:

@@ -11,7 +11,6 @@ from prefect import task
 from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
-    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
@@ -25,15 +24,10 @@ from undercard.report import ShotRow, draw_sheet
 def publish_contact_sheet(rows: list[ShotRow], title: str, subtitle: str, path: Path) -> Path:
     """Draw the contact sheet, save it beside the film and show it in Prefect's UI."""
     sheet = draw_sheet(rows, title, subtitle)
-    sheet.save(path)
+    sheet.save(path, compress_level=1)
     # The UI keeps the picture in its database, so it gets a small one.
     picture = "data:image/jpeg;base64," + base64.b64encode(small_jpeg(sheet)).decode()
     create_image_artifact(image_url=picture, key="contact-sheet", description=f"{title}: {subtitle}")
-    create_markdown_artifact(
-        markdown=f"# {title}\n\n{subtitle}\n\n![contact sheet]({picture})\n\nFull size: `{path}`\n",
-        key="contact-sheet-page",
-        description=f"{title}: contact sheet",
-    )
     return path
 
 

@@ -11,8 +11,6 @@ from undercard import store
 from undercard.backends import Renderer
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.errors import BackendError
-from undercard.previz import maps
-from undercard.previz.render import draw
 from undercard.requests import Control, RenderRequest, Take
 
 
@@ -34,6 +32,10 @@ def draw_control(request: RenderRequest) -> Control:
     Raises:
         StoreError: they cannot be stored.
     """
+    # The renderer brings its compiler with it, which a run that finds everything cached does not need.
+    from undercard.previz import maps
+    from undercard.previz.render import draw
+
     start = time.monotonic()
     frame = draw(request.staging, request.size, request.seed)
     return Control(

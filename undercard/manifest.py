@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from undercard import store
+from undercard import gate, store
 from undercard.errors import BadInput, MissingObject
 from undercard.gate import Verdict
 from undercard.requests import Take
@@ -35,6 +35,8 @@ class KeyframeRecord(BaseModel):
     frame: int
     key: str
     """The key of its first take's request; another key means that the shot list has changed since."""
+    gate: int
+    """The gate's revision that judged the takes."""
     takes: tuple[Judged, ...] = ()
     error: str = ""
     """Why rendering it failed, when it did."""
@@ -43,6 +45,10 @@ class KeyframeRecord(BaseModel):
     def accepted(self) -> Take | None:
         """The take that the gate accepted."""
         return next((judged.take for judged in self.takes if judged.verdict.accepted), None)
+
+    def stands(self, key: str) -> bool:
+        """Say whether the accepted take still answers the request of that key, by the gate as it is."""
+        return self.key == key and self.gate == gate.REVISION and self.accepted is not None
 
     @property
     def best(self) -> Take | None:

@@ -116,7 +116,7 @@ def test_a_worker_renders_a_deployment_run_and_its_contact_sheet_is_an_artifact(
     artifacts = prefect.ask("artifacts/filter", {})
     assert isinstance(artifacts, list)
     by_key = {artifact["key"]: artifact for artifact in artifacts}
-    assert {"contact-sheet", "contact-sheet-page", "shots", "film", "keyframes"} <= set(by_key)
+    assert {"contact-sheet", "shots", "film", "keyframes"} <= set(by_key)
     assert by_key["contact-sheet"]["data"].startswith("data:image/jpeg;base64,")
     rows = json.loads(by_key["shots"]["data"])
     assert [row["status"] for row in rows] == ["accepted"] * 3

@@ -10,7 +10,6 @@ from PIL import Image
 
 from undercard.backends import Needs
 from undercard.devices import Device
-from undercard.previz.render import draw
 from undercard.requests import RenderRequest, Size
 
 _CORE_SECONDS_A_MEGAPIXEL = 1.35
@@ -32,6 +31,9 @@ class _Renderer:
 
     def render(self, request: RenderRequest) -> Image.Image:
         """Return the drawing of the request's staging."""
+        # Only a backend that renders needs the renderer's compiler.
+        from undercard.previz.render import draw
+
         image = draw(request.staging, request.size, request.seed).image
         return Image.fromarray(image)
 

@@ -81,7 +81,7 @@ def small_jpeg(image: Image.Image, limit_bytes: int = 180_000) -> bytes:
     while True:
         for quality in (88, 80, 70, 60):
             buffer = io.BytesIO()
-            picture.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
+            picture.save(buffer, "JPEG", quality=quality)
             if buffer.tell() <= limit_bytes:
                 return buffer.getvalue()
         if picture.size == (1, 1):
