@@ -32,7 +32,7 @@ class ShotRow:
     """Rendering time of the takes that stand, whenever they were made."""
     cause: str
     picture: Path | None
-    """Its middle keyframe, or the one that failed."""
+    """The keyframe that failed, else the first that a blow lands on, else the middle one."""
 
 
 def shot_rows(plan: Plan, records: Mapping[str, KeyframeRecord]) -> list[ShotRow]:
@@ -76,7 +76,7 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
         backend=", ".join(dict.fromkeys(take.backend for take in takes)),
         seconds=round(sum(take.seconds for take in takes), 2),
         cause="; ".join(record.cause for record in records if record.cause),
-        picture=_picture(records),
+        picture=_picture(shot, records),
     )
 
 
@@ -88,8 +88,11 @@ def _status(records: Sequence[KeyframeRecord]) -> ShotStatus:
     return "cached" if all(judged.cached for record in records for judged in record.takes) else "accepted"
 
 
-def _picture(records: Sequence[KeyframeRecord]) -> Path | None:
+def _picture(shot: Shot, records: Sequence[KeyframeRecord]) -> Path | None:
     failed = [record for record in records if record.accepted is None]
-    shown = failed[0] if failed else records[len(records) // 2] if records else None
+    # `snap` is how a shot list moves into a blow, and one shot of two in a fight is known by its blow.
+    blows = {keyframe.at for keyframe in shot.keyframes if keyframe.ease == "snap"}
+    landed = [record for record in records if record.frame in blows]
+    shown = next(iter([*failed, *landed]), None) or (records[len(records) // 2] if records else None)
     take = shown.best if shown else None
     return take.picture.absolute if take else None
