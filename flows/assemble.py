@@ -61,6 +61,7 @@ def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
     pieces = plan.timeline.pieces()
+    meter.begin()
     bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(pieces))
     with backends.backend(plan.backend).open(plan.device) as renderer:
         futures = [

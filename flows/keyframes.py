@@ -93,6 +93,7 @@ class Rounds:
             return
         task = keyframe_tasks.draw_control.with_options(result_storage=self.results)
         self.meter.expect(self.plan.control_seconds * len(pursuits))
+        self.meter.begin()
         bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: control images", len(pursuits))
         submitted = [
             (
@@ -108,6 +109,7 @@ class Rounds:
         """Render the next take of each of *pursuits* and judge it; *everyone* holds the neighbours, too."""
         task = keyframe_tasks.render_keyframe.with_options(result_storage=self.results)
         self.meter.expect(self.plan.take_seconds * len(pursuits))
+        self.meter.begin()
         bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: takes on {self.plan.backend}", len(pursuits))
         self.renderer.encode([pursuit.keyframe.request(pursuit.next_take) for pursuit in pursuits])
         submitted = []

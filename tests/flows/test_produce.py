@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from flows.produce import produce
+from undercard import progress
 from undercard.errors import BadInput, ShotsFailed
+from undercard.progress import Meter
 from undercard.store import sha256_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -38,6 +40,16 @@ def test_a_shot_list_becomes_a_film_of_exactly_its_frames_with_sheet_and_manifes
     assert frame_count(made) == 8 + 12 + 10 - 4
     assert set(manifest_of(made)) == {"guard-01", "jab-01", "jab-02", "victory-01"}
     assert Image.open(made.parent / "contact_sheet.png").width >= 400
+
+
+def test_a_run_tells_its_meter_how_long_it_will_take(film: Path) -> None:
+    meter = Meter()
+    with progress.watching(meter):
+        produce(shot_list=film)
+
+    assert meter.fraction == 1.0
+    assert meter.seconds_left == 0.0
+    assert meter.worked > 0.0
 
 
 def test_a_second_run_renders_nothing_and_gives_the_same_bytes(film: Path, store: Path) -> None:
