@@ -50,13 +50,13 @@ def test_after_kill_nine_only_unfinished_shots_render_and_the_film_is_byte_ident
     store = tmp_path / "killed"
     victim = run(film, store)
     deadline = time.monotonic() + 90
-    while len([name for name in results(store) if name.startswith("control-")]) < 2:
+    while len([name for name in results(store) if name.startswith("take-")]) < 2:
         assert time.monotonic() < deadline, "no keyframe was finished"
         assert victim.poll() is None, "the run ended before it was killed"
         time.sleep(0.02)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
-    kept = {path: path.stat().st_mtime_ns for path in (store / "results").glob("control-*")}
+    kept = {path: path.stat().st_mtime_ns for path in (store / "results").glob("take-*")}
     assert not list((store / "films").rglob("film.mp4"))
 
     resumed = finished(film, store)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from undercard.previz import poses, rig
+from undercard.previz import poses, rig, rotations
 from undercard.previz.figure import Figure, figure
 from undercard.previz.mesh import Texture
 from undercard.previz.outfit import linear
@@ -281,6 +281,14 @@ def test_a_punch_travels_without_jumps() -> None:
 number = st.floats(-1e6, 1e6) | st.floats(-2.0, 2.0) | st.floats(allow_nan=False, allow_infinity=False)
 vector = st.tuples(number, number, number)
 any_pose = st.builds(Pose, **{field.name: vector for field in fields(Pose)})
+
+
+@pytest.mark.parametrize("aside", [0.0, 1e-9, 1e-4, 5e-3, 1e-2, 0.1])
+def test_a_rotation_ends_where_it_should_even_from_nearly_the_opposite(aside: float) -> None:
+    start = np.array([0.0, 1.0, 0.0])
+    end = rotations.unit(np.array([aside, -1.0, aside / 2]), start)
+
+    assert rotations.arc(start, end) @ start == pytest.approx(end, abs=1e-12)
 
 
 @settings(max_examples=100, deadline=None)

@@ -58,8 +58,9 @@ def arc(start: Vector, end: Vector) -> Matrix:
     a, b = unit(start, np.array([0.0, 1.0, 0.0])), unit(end, np.array([0.0, 1.0, 0.0]))
     cosine = float(a @ b)
     if cosine < -0.9999:
+        # Rodrigues divides by nought here: half a turn to the opposite, and the little that is left from there.
         axis = perpendicular(a, np.array([1.0, 0.0, 0.0]))
-        return np.asarray(2.0 * np.outer(axis, axis) - np.eye(3), np.float64)
+        return np.asarray(arc(-a, b) @ (2.0 * np.outer(axis, axis) - np.eye(3)), np.float64)
     x, y, z = cross(a, b)
     skew = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     return np.asarray(np.eye(3) + skew + skew @ skew / (1.0 + cosine), np.float64)
