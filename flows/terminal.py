@@ -36,7 +36,7 @@ class TimeLeft(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Draw the column."""
         left = self.meter.seconds_left
-        return Text("" if left is None else f"{timedelta(seconds=round(left))} left", style="cyan")
+        return Text(f"{timedelta(seconds=round(left))} left" if left else "", style="cyan")
 
 
 def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
