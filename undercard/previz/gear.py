@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from undercard.previz.sculpt import Distances, Points, Triangles, cone, ellipsoid, join, keep, surface
 
-GLOVE_REACH_METRES = 0.172
-"""From the wrist to the front of the glove."""
-
 
 @dataclass(frozen=True, slots=True)
 class Solid:
