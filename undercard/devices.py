@@ -7,12 +7,32 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics card, as it was when it was looked at."""
+
+    index: int
+    """As in `cuda:0`."""
+    name: str
+    total_bytes: int
+    free_bytes: int
+    """What no process holds now."""
+    capability: tuple[int, int]
+    """CUDA compute capability, such as (8, 6)."""
+    uuid: str = ""
+    copy_bytes_per_second: float = 0.0
+    """From pinned host memory to the card, measured once and remembered; 0 when it was never measured."""
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """The machine that renders."""
 
     cores: int
     host_bytes: int
     """Physical memory."""
+    host_free_bytes: int = 0
+    """What can be taken without swapping; 0 when unknown."""
+    gpus: tuple[Gpu, ...] = ()
 
 
 def this_device() -> Device:

@@ -4,10 +4,15 @@ UndercardError
 ├── BadInput                what the user gave cannot be used
 │   ├── BadShotList         a shot list, with every problem found in it
 │   ├── UnknownShots        a selection names shots that the list lacks
-│   └── UnreadableImage     a picture that cannot be decoded
+│   ├── UnreadableImage     a picture that cannot be decoded
+│   └── BadCheckpoint       a file of weights that is not what it is taken for
 ├── BackendError            a backend could not render
 │   ├── UnknownBackend      no file of that name in undercard/backends
-│   └── BackendUnavailable  the backend cannot run on this machine
+│   ├── BackendUnavailable  the backend cannot run on this machine
+│   ├── OutOfMemory         the device's memory ran out, in a stage that it names
+│   ├── HostMemoryExhausted the backend's process was killed for want of host memory
+│   ├── DeviceBusy          another process took the memory that was free when the rung was chosen
+│   └── DeviceFault         the device failed in a way that memory does not explain
 ├── ShotsFailed             some shots have a keyframe without an accepted take
 ├── StoreError              the store cannot be read or written
 │   └── MissingObject       a file of the store is gone or altered
@@ -73,6 +78,10 @@ class UnreadableImage(BadInput):
     """A picture that cannot be decoded."""
 
 
+class BadCheckpoint(BadInput):
+    """A file of weights that is not what it is taken for; the message names the file and what it holds."""
+
+
 class BackendError(UndercardError):
     """A backend could not render."""
 
@@ -83,6 +92,37 @@ class UnknownBackend(BackendError, BadInput):
 
 class BackendUnavailable(BackendError):
     """The backend cannot run on this machine."""
+
+
+class OutOfMemory(BackendError):
+    """The device's memory ran out."""
+
+    def __init__(self, message: str, *, stage: str, wanted_bytes: int = 0) -> None:
+        self.stage = stage
+        """`open`, `encode`, `denoise` or `decode`."""
+        self.wanted_bytes = wanted_bytes
+        """What the failed allocation asked for; 0 when unknown."""
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default would call the class without its keywords.
+        return _revived_out_of_memory, (str(self), self.stage, self.wanted_bytes)
+
+
+def _revived_out_of_memory(message: str, stage: str, wanted_bytes: int) -> OutOfMemory:
+    return OutOfMemory(message, stage=stage, wanted_bytes=wanted_bytes)
+
+
+class HostMemoryExhausted(BackendError):
+    """The backend's process was killed for want of host memory."""
+
+
+class DeviceBusy(BackendError):
+    """Another process took the memory that was free when the rung was chosen."""
+
+
+class DeviceFault(BackendError):
+    """The device failed in a way that memory does not explain; a new process may work."""
 
 
 class ShotsFailed(UndercardError):

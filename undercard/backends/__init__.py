@@ -21,12 +21,58 @@ from undercard.requests import RenderRequest, Size
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What one keyframe asks of a backend, as far as its cost goes."""
+
+    size: Size
+    references: int = 1
+    """Reference images, the control image among them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What a backend takes to render one keyframe."""
 
     vram_bytes: int
+    """Peak on the device."""
     host_bytes: int
+    """Peak in host memory."""
     seconds: float
+    """For a keyframe once the backend is warm."""
+    open_seconds: float = 0.0
+    """From opening to warm, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way to run a backend on a device: a step of the ladder that an out-of-memory steps down."""
+
+    backend: str
+    exact: bool
+    """Gives the pixels of bf16 Qwen-Image-Edit."""
+    needs: Needs
+    detail: str = ""
+    """What sets it apart from the backend's other rungs, such as `22 of 60 blocks resident`."""
+    vram_limit: int = 0
+    """Bytes on the device that the backend must stay within; 0 for no limit."""
+
+    @property
+    def label(self) -> str:
+        """What people see: `bf16 · 22 of 60 blocks resident`."""
+        return f"{self.backend} · {self.detail}" if self.detail else self.backend
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A picture and what it took."""
+
+    image: Image
+    """RGB, of exactly the size that was asked for."""
+    seconds: float
+    peak_vram_bytes: int = 0
+    peak_host_bytes: int = 0
+    notes: tuple[str, ...] = ()
+    """What went otherwise than planned, such as `decoded in strips after an out-of-memory`."""
 
 
 class Renderer(Protocol):
