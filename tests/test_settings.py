@@ -29,7 +29,16 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("TAKE_LIMIT", "0"), ("TAKE_LIMIT", "many"), ("WORKERS", "-1"), ("WORKERS", "1000")]
+    ("name", "value"),
+    [
+        ("TAKE_LIMIT", "0"),
+        ("TAKE_LIMIT", "many"),
+        ("WORKERS", "-1"),
+        ("WORKERS", "1000"),
+        ("STEPS", "6"),
+        ("DEVICE", "cuda"),
+        ("VRAM_LIMIT", "small"),
+    ],
 )
 def test_a_value_out_of_range_is_refused_by_field(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"UNDERCARD_{name}", value)
@@ -49,3 +58,12 @@ def test_the_environment_is_read_at_each_load(monkeypatch: pytest.MonkeyPatch) -
 def test_settings_cannot_be_changed_by_accident() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         settings.load().take_limit = 9  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("text", "size_bytes"), [("10GB", 10**10), ("10 GiB", 10 * 2**30), ("123", 123)])
+def test_a_limit_of_video_memory_is_written_as_people_write_it(
+    monkeypatch: pytest.MonkeyPatch, text: str, size_bytes: int
+) -> None:
+    monkeypatch.setenv("UNDERCARD_VRAM_LIMIT", text)
+
+    assert settings.load().vram_limit == size_bytes

@@ -1,9 +1,18 @@
-"""What this machine has: cores, memory, and later its GPUs."""
+"""What this machine has now: cores, memory, graphics cards, and how fast bytes get to a card."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+COPY_BYTES_PER_SECOND = {1: 3.0e9, 2: 6.0e9, 3: 12.0e9, 4: 24.0e9, 5: 54.0e9, 6: 100.0e9}
+"""Pinned host memory → card over sixteen lanes, by PCIe generation; 5 measured (54.7 GB/s on an H100), the others what
+cards of that generation reach of their nominal rate."""
+CONTEXT_BYTES = 500_000_000
+"""What CUDA takes on a card for a process before its first tensor: outside torch's allocator and its peak. 0.3 to
+0.5 GB with the libraries that diffusion models load."""
+RESERVE_SHARE, RESERVE_BYTES = 0.05, 300_000_000
+"""What a plan leaves alone of the free memory, whichever is more: for the allocator's fragments and a desktop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,24 @@ class Gpu:
     uuid: str = ""
     copy_bytes_per_second: float = 0.0
     """From pinned host memory to the card, measured once and remembered; 0 when it was never measured."""
+    pcie_generation: int = 0
+    """Of the link at its fastest, which it leaves when idle; 0 when unknown."""
+    pcie_lanes: int = 0
+    float_rate: float = 0.0
+    """Float32 operations a second of its ordinary cores at their highest clock; 0 when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A process that holds memory on a card."""
+
+    pid: int
+    name: str
+    """Empty where the process cannot be seen from here, as from within a container."""
+    used_bytes: int
+    """0 when the driver does not tell."""
+    ours: bool
+    """This process, or one that it started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +56,90 @@ class Device:
 
     cores: int
     host_bytes: int
-    """Physical memory."""
+    """Physical memory, or what the container may use of it."""
     host_free_bytes: int = 0
     """What can be taken without swapping; 0 when unknown."""
     gpus: tuple[Gpu, ...] = ()
 
+    @property
+    def gpu(self) -> Gpu | None:
+        """The card that rungs are planned for: the first, or None on a machine without one."""
+        return self.gpus[0] if self.gpus else None
+
+    def alone(self, gpu: Gpu) -> Device:
+        """Return this machine as if *gpu* were its only card, for whoever renders on that one."""
+        return replace(self, gpus=(gpu,))
+
+
+def cores() -> int:
+    """Return how many cores this process may use: fewer than the machine's in a container or under taskset."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 def this_device() -> Device:
-    """Return the machine that this process runs on."""
-    # The cores this process may use: fewer than the machine's in a container or under taskset.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    host_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    return Device(cores=cores, host_bytes=host_bytes)
+    """Return the machine that this process runs on, as it is now.
+
+    Cards are those that `UNDERCARD_DEVICE` and `CUDA_VISIBLE_DEVICES` leave, in CUDA's order by PCI bus; none where
+    there is no driver. `UNDERCARD_VRAM_LIMIT` makes each as small as it says.
+    """
+    # Whoever only counts cores needs neither psutil nor the driver.
+    from undercard import copy_rates, host_memory, nvml, settings
+
+    chosen = settings.load()
+    host = host_memory.look()
+    cards = _chosen(nvml.cards(), chosen.device)
+    if chosen.vram_limit is not None:
+        cards = tuple(shrunk(card, chosen.vram_limit) for card in cards)
+    return Device(
+        cores=cores(),
+        host_bytes=host.total_bytes,
+        host_free_bytes=host.free_bytes,
+        gpus=copy_rates.with_remembered(cards),
+    )
+
+
+def _chosen(cards: tuple[Gpu, ...], device: str) -> tuple[Gpu, ...]:
+    if device == "auto":
+        return cards
+    # `cpu` matches no card.
+    return tuple(card for card in cards if device == f"cuda:{card.index}")
+
+
+def shrunk(gpu: Gpu, total_bytes: int) -> Gpu:
+    """Return *gpu* as if its memory were *total_bytes* in all; what processes hold of it, they hold still."""
+    held_bytes = gpu.total_bytes - gpu.free_bytes
+    total = min(gpu.total_bytes, total_bytes)
+    return replace(gpu, total_bytes=total, free_bytes=max(0, total - held_bytes))
+
+
+def allocatable_bytes(gpu: Gpu, own_bytes: int = 0) -> int:
+    """Return what the allocator of one process may take on *gpu* now, its CUDA context and a reserve apart.
+
+    Args:
+        gpu: the card.
+        own_bytes: what a process of ours that this plan would replace holds there, its context included.
+    """
+    free = min(gpu.total_bytes, gpu.free_bytes + own_bytes)
+    reserve = max(RESERVE_BYTES, int(RESERVE_SHARE * free))
+    return max(0, free - CONTEXT_BYTES - reserve)
+
+
+def copy_rate(gpu: Gpu) -> float:
+    """Return bytes a second from pinned host memory to *gpu*: measured, else what its PCIe link promises."""
+    if gpu.copy_bytes_per_second:
+        return gpu.copy_bytes_per_second
+    # A card that does not tell is taken for one in an ordinary slot of today.
+    generation = min(gpu.pcie_generation or 4, max(COPY_BYTES_PER_SECOND))
+    return COPY_BYTES_PER_SECOND[generation] * (gpu.pcie_lanes or 16) / 16
+
+
+def tenants(gpu: Gpu) -> tuple[Tenant, ...]:
+    """Return the processes that hold memory on *gpu*, most first; fewer than there are where they cannot be seen."""
+    from undercard import nvml
+
+    return nvml.tenants(gpu.uuid)
+
+
+def child_variables(gpu: Gpu) -> dict[str, str]:
+    """Return the environment by which a child process sees *gpu* and no other, as its `cuda:0`."""
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": gpu.uuid or str(gpu.index)}

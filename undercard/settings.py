@@ -6,7 +6,7 @@ import os
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,6 +25,18 @@ class Settings(BaseSettings):
     take_limit: int = Field(
         default=3, ge=1, le=20, description="Takes of a keyframe before its shot is reported as failed."
     )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda:\d+)$",
+        description="What renders: `auto` takes every card, `cuda:0` one, `cpu` none.",
+    )
+    vram_limit: ByteSize | None = Field(
+        default=None, gt=0, description="Take each card for one of this size, such as `10GB`."
+    )
+    model: Path | None = Field(default=None, description="Folder of a Qwen-Image-Edit in the layout of diffusers.")
+    lora: Path | None = Field(default=None, description="File of a Lightning LoRA that is fused into the model.")
+    # 4 and 8 are the schedules that Lightning was distilled for.
+    steps: int = Field(default=4, ge=4, le=8, multiple_of=4, description="Denoising steps of a keyframe: 4 or 8.")
 
     @cached_property
     def store_root(self) -> Path:
@@ -53,6 +65,11 @@ def load() -> Settings:
 @lru_cache(maxsize=8)
 def _parsed(variables: tuple[tuple[str, str], ...], folder: Path) -> Settings:
     return Settings()
+
+
+def visible_devices() -> str | None:
+    """Return CUDA's own choice of cards, which holds for every program of this user; None where none was made."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def child_environment(changes: dict[str, str]) -> dict[str, str]:

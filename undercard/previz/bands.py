@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from undercard.devices import this_device
+from undercard.devices import cores
 
 Rows: TypeAlias = tuple[int, int]
 """First row and the one after the last."""
@@ -33,5 +33,5 @@ class Bands:
 def bands(threads: int | None = None) -> Iterator[Bands]:
     """Yield the pool that one picture is drawn with, a thread a core unless *threads* says otherwise."""
     # One pool a picture: starting two threads costs 0.1 ms, and a pool that outlives a fork is dead.
-    with ThreadPoolExecutor(threads or this_device().cores, thread_name_prefix="previz") as executor:
+    with ThreadPoolExecutor(threads or cores(), thread_name_prefix="previz") as executor:
         yield Bands(executor)
