@@ -63,7 +63,8 @@ def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:
     pieces = plan.timeline.pieces()
     meter.begin()
     bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(pieces))
-    with backends.backend(plan.backend).open(plan.device) as renderer:
+    rung = backends.fastest(plan.backend, plan.work, plan.device)
+    with backends.backend(plan.backend).open(plan.device, rung) as renderer:
         futures = [
             task.submit(
                 piece=whole(piece),

@@ -176,7 +176,8 @@ def keyframes(run: RunOptions) -> Path:
     folder = folder_of(plan)
     remembered = manifest.remembered(folder)
     pursuits = [pursuit for shot in plan.shots for pursuit in _pursuits(plan.keyframes(shot), remembered, run.takes)]
-    with backends.backend(plan.backend).open(plan.device) as renderer:
+    rung = backends.fastest(plan.backend, plan.work, plan.device)
+    with backends.backend(plan.backend).open(plan.device, rung) as renderer:
         rounds = Rounds(plan, renderer, progress.current(), results_folder())
         rounds.draw_controls([p for p in pursuits if p.pending and not follows_itself(p.keyframe.request(1))])
         while pending := [pursuit for pursuit in pursuits if pursuit.pending]:

@@ -6,10 +6,10 @@ import pickle
 import pytest
 
 from undercard import errors
-from undercard.errors import BadShotList, Problem, UndercardError
+from undercard.errors import BadShotList, OutOfMemory, Problem, UndercardError
 
 TREE = [found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, UndercardError)]
-PLAIN = [found for found in TREE if found is not BadShotList]
+PLAIN = [found for found in TREE if found not in {BadShotList, OutOfMemory}]
 
 
 @pytest.fixture
@@ -36,6 +36,12 @@ def test_an_error_passes_between_processes_with_its_message(kind: type[Undercard
 
     assert type(back) is kind
     assert str(back) == "shot 'jab': no take was accepted"
+
+
+def test_an_out_of_memory_passes_between_processes_with_its_stage_and_what_it_wanted() -> None:
+    back = pickle.loads(pickle.dumps(OutOfMemory("1.2 GB wanted", stage="decode", wanted_bytes=1_200_000_000)))
+
+    assert (str(back), back.stage, back.wanted_bytes) == ("1.2 GB wanted", "decode", 1_200_000_000)
 
 
 def test_a_bad_shot_list_passes_between_processes_with_its_problems(two_problems: BadShotList) -> None:

@@ -52,6 +52,17 @@ def test_a_stored_file_is_found_under_the_hash_of_its_bytes(root: Path) -> None:
     assert (root / stored.path).read_bytes() == CONTENT
 
 
+def test_a_stored_file_is_found_by_its_digest_alone(root: Path) -> None:
+    stored = store.put_bytes(CONTENT, ".png")
+
+    assert store.find(stored.sha256, ".png") == root / stored.path
+
+
+def test_a_digest_that_the_store_does_not_have_is_told_with_its_place() -> None:
+    with pytest.raises(MissingObject, match=r"objects/ab/cd.*\.png is gone"):
+        store.find("abcd" + "0" * 60, ".png")
+
+
 def test_equal_bytes_are_stored_once(root: Path) -> None:
     assert store.put_bytes(CONTENT, ".png") == store.put_bytes(CONTENT, ".png")
     assert len(files_of(root)) == 1

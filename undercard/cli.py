@@ -193,7 +193,7 @@ def doctor() -> None:
         for name in backends.names():
             backend = backends.backend(name)
             reason = backend.unavailable(device)
-            needs = backend.needs((1024, 576), device)
+            needs = backends.fastest(name, backends.Work((1024, 576)), device).needs
             table.add_row(
                 name,
                 "[green]yes[/]" if reason is None else f"[red]no[/]: {reason}",

@@ -71,7 +71,7 @@ def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Rend
     shot = plan.shot(span.clip.shot)
 
     def draw(frame: int) -> Pixels:
-        return np.asarray(renderer.render(plan.between(shot, frame)))
+        return np.asarray(renderer.render(plan.between(shot, frame)).image)
 
     stills = [Still(keyframe.at, take.picture.absolute) for keyframe, take in zip(shot.keyframes, takes, strict=True)]
     return frames(shot.motion, stills, plan.size, shot.frames, draw if plan.animates else None, span.start, span.stop)

@@ -73,7 +73,7 @@ def render_take(request: RenderRequest, number: int, backend: str, renderer: Ren
         picture, seconds = control.frame, control.seconds
     else:
         start = time.monotonic()
-        image = renderer.render(request)
+        image = renderer.render(request).image
         if image.size != request.size:
             raise BackendError(f"backend {backend!r} gave {image.size} px where {request.size} was asked for")
         picture, seconds = _stored(image), _since(start)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from undercard import backends, direction, timecode
-from undercard.backends import Backend
+from undercard.backends import Backend, Work
 from undercard.devices import Device
 from undercard.errors import BackendUnavailable, BadInput
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
@@ -106,14 +106,19 @@ class Plan:
         )
 
     @property
+    def work(self) -> Work:
+        """What one keyframe asks of a backend."""
+        return Work(self.size)
+
+    @property
     def draw_seconds(self) -> float:
         """Estimate of what one picture takes on this machine."""
-        return backends.backend(self.backend).needs(self.size, self.device).seconds
+        return backends.fastest(self.backend, self.work, self.device).needs.seconds
 
     @property
     def control_seconds(self) -> float:
         """Estimate of what one control image with its maps takes."""
-        previz = backends.backend("previz").needs(self.size, self.device).seconds
+        previz = backends.fastest("previz", self.work, self.device).needs.seconds
         # The maps and their PNGs take about half of a picture again.
         return 1.5 * previz
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from undercard import backends
+from undercard.backends import Work
 from undercard.devices import Device
 from undercard.errors import BackendError, BackendUnavailable
 from undercard.previz import cameras, poses
@@ -43,13 +44,14 @@ def prove(name: str, device: Device) -> Proof:
     renderer_name = "" if backend.exact else f"{backend.name} {backend.revision}"
     requests = [_request(renderer_name, seed) for seed in (1, 2)]
     start = time.monotonic()
-    with backend.open(device) as renderer:
+    rung = backends.fastest(name, Work(PROOF_SIZE), device)
+    with backend.open(device, rung) as renderer:
         opened = time.monotonic()
         renderer.encode(requests)
         seconds = []
         for request in requests:
             began = time.monotonic()
-            image = renderer.render(request)
+            image = renderer.render(request).image
             seconds.append(time.monotonic() - began)
             if image.size != PROOF_SIZE:
                 raise BackendError(f"backend {name!r} gave {image.size} px where {PROOF_SIZE} was asked for")

@@ -105,6 +105,18 @@ def put_bytes(content: bytes, suffix: str) -> StoredFile:
         return put_file(path)
 
 
+def find(digest: str, suffix: str) -> Path:
+    """Return where the file with the SHA-256 *digest* lies, whose name ends in *suffix*, such as `.png`.
+
+    Raises:
+        MissingObject: the store does not have it.
+    """
+    path = settings.load().store_root / "objects" / digest[:2] / f"{digest[2:]}{suffix}"
+    if not path.is_file():
+        raise MissingObject(f"{path} is gone; run the same command again and it will be made")
+    return path
+
+
 @contextmanager
 def scratch(suffix: str) -> Iterator[Path]:
     """Yield the path of a new, empty file inside the store, for `put_file`; it is gone when the context ends.

@@ -9,8 +9,8 @@ import pytest
 
 from tests.previz.stagings import staged
 from undercard import backends
-from undercard.backends import Backend
-from undercard.devices import this_device
+from undercard.backends import Backend, Rung, Work
+from undercard.devices import Device, Gpu, this_device
 from undercard.errors import UnknownBackend
 from undercard.requests import RenderRequest
 
@@ -45,17 +45,39 @@ def test_a_backend_has_a_revision_from_one(backend: Backend) -> None:
     assert backend.revision >= 1
 
 
+@pytest.fixture
+def rung(runnable: Backend) -> Rung:
+    return backends.fastest(runnable.name, Work(SIZE), this_device())
+
+
+def with_card() -> Device:
+    """Return this machine with an empty 24 GB card in it."""
+    card = Gpu(0, "a card", 24 * 2**30, 24 * 2**30, (8, 6), copy_bytes_per_second=24e9)
+    return Device(cores=2, host_bytes=2**37, host_free_bytes=2**37, gpus=(card,))
+
+
 def test_needs_are_known_before_opening_and_grow_with_the_picture(backend: Backend) -> None:
-    small, large = (backend.needs(size, this_device()) for size in ((512, 288), (1920, 1080)))
+    small, large = (backend.rungs(Work(size), with_card())[-1].needs for size in ((512, 288), (1920, 1080)))
     assert small.vram_bytes >= 0
     assert 0 < small.host_bytes <= large.host_bytes
     assert 0 < small.seconds < large.seconds
 
 
+def test_rungs_are_named_apart_and_the_fastest_comes_first(backend: Backend) -> None:
+    rungs = backend.rungs(Work(SIZE), with_card())
+    assert len({rung.label for rung in rungs}) == len(rungs) >= 1
+    assert {rung.backend for rung in rungs} == {backend.name}
+    assert [rung.needs.seconds for rung in rungs] == sorted(rung.needs.seconds for rung in rungs)
+
+
+def test_a_backend_that_claims_to_be_exact_has_exact_rungs_and_no_other_has(backend: Backend) -> None:
+    assert any(rung.exact for rung in backend.rungs(Work(SIZE), with_card())) == backend.exact
+
+
 def test_a_machine_with_more_cores_is_never_slower(backend: Backend) -> None:
-    device = this_device()
-    two, eight = (dataclasses.replace(device, cores=cores) for cores in (2, 8))
-    assert backend.needs(SIZE, eight).seconds <= backend.needs(SIZE, two).seconds
+    two, eight = (dataclasses.replace(with_card(), cores=cores) for cores in (2, 8))
+    fastest = [backend.rungs(Work(SIZE), device)[0].needs.seconds for device in (eight, two)]
+    assert fastest == sorted(fastest)
 
 
 def test_a_backend_that_cannot_run_says_why_in_words(backend: Backend) -> None:
@@ -63,30 +85,30 @@ def test_a_backend_that_cannot_run_says_why_in_words(backend: Backend) -> None:
     assert reason is None or len(reason) > 15
 
 
-def test_a_picture_is_rgb_of_exactly_the_size_asked_for(runnable: Backend) -> None:
-    with runnable.open(this_device()) as renderer:
+def test_a_picture_is_rgb_of_exactly_the_size_asked_for(runnable: Backend, rung: Rung) -> None:
+    with runnable.open(this_device(), rung) as renderer:
         renderer.encode([_request()])
-        picture = renderer.render(_request())
+        picture = renderer.render(_request()).image
     assert picture.mode == "RGB"
     assert picture.size == SIZE
 
 
-def test_the_same_request_gives_the_same_pixels(runnable: Backend) -> None:
-    with runnable.open(this_device()) as renderer:
-        pictures = [renderer.render(_request()).tobytes() for _ in range(2)]
+def test_the_same_request_gives_the_same_pixels(runnable: Backend, rung: Rung) -> None:
+    with runnable.open(this_device(), rung) as renderer:
+        pictures = [renderer.render(_request()).image.tobytes() for _ in range(2)]
     assert pictures[0] == pictures[1]
 
 
-def test_another_seed_gives_another_picture(runnable: Backend) -> None:
-    with runnable.open(this_device()) as renderer:
-        assert renderer.render(_request(1)).tobytes() != renderer.render(_request(2)).tobytes()
+def test_another_seed_gives_another_picture(runnable: Backend, rung: Rung) -> None:
+    with runnable.open(this_device(), rung) as renderer:
+        assert renderer.render(_request(1)).image.tobytes() != renderer.render(_request(2)).image.tobytes()
 
 
-def test_several_threads_may_render_at_once(runnable: Backend) -> None:
-    with runnable.open(this_device()) as renderer, ThreadPoolExecutor(3) as pool:
+def test_several_threads_may_render_at_once(runnable: Backend, rung: Rung) -> None:
+    with runnable.open(this_device(), rung) as renderer, ThreadPoolExecutor(3) as pool:
         pictures = list(pool.map(renderer.render, [_request()] * 3))
         alone = renderer.render(_request())
-    assert {picture.tobytes() for picture in pictures} == {alone.tobytes()}
+    assert {picture.image.tobytes() for picture in pictures} == {alone.image.tobytes()}
 
 
 def test_an_unknown_backend_is_named_with_those_there_are() -> None:

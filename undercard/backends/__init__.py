@@ -16,7 +16,7 @@ from typing import Protocol
 from PIL.Image import Image
 
 from undercard.devices import Device
-from undercard.errors import UnknownBackend
+from undercard.errors import BackendUnavailable, UnknownBackend
 from undercard.requests import RenderRequest, Size
 
 
@@ -84,12 +84,15 @@ class Renderer(Protocol):
         Some may never be rendered, because their pictures are there already.
         """
 
-    def render(self, request: RenderRequest) -> Image:
-        """Return the picture that *request* asks for: RGB, of exactly the size it asks for.
+    def render(self, request: RenderRequest) -> Rendered:
+        """Render the picture that *request* asks for: RGB, of exactly the size it asks for.
 
-        Safe to call from several threads at once.
+        A picture that the request names by its digest is found with `store.find`. Safe to call from several threads
+        at once.
 
         Raises:
+            OutOfMemory: the device's memory ran out.
+            DeviceFault: the device failed, and this renderer with it.
             BackendError: it could not be rendered.
         """
 
@@ -99,26 +102,31 @@ class Backend(Protocol):
 
     name: str
     """As on the command line; the file's name with `-` for `_`."""
+    family: str
+    """Whose pictures belong in one film, such as `qwen-image-edit`."""
     revision: int
     """Raised whenever the same request would give other pixels."""
     exact: bool
-    """Gives the pixels of bf16 Qwen-Image-Edit."""
+    """Has rungs that give the pixels of bf16 Qwen-Image-Edit."""
     prompted: bool
     """The prompt changes its pixels; where it does not, a new prompt makes nothing stale."""
     animates: bool
     """Draws any staging fast enough for the frames between keyframes."""
+    in_child: bool
+    """Holds a card, or may be killed for its memory: it is opened in a process of its own (see session.py)."""
 
-    def needs(self, size: Size, device: Device) -> Needs:
-        """Estimate what one keyframe of *size* takes on *device*."""
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        """Return every way to do *work* on *device*, fastest first, whether or not it fits at this moment."""
 
     def unavailable(self, device: Device) -> str | None:
         """Return why the backend cannot run here and what would change that, or None when it can."""
 
-    def open(self, device: Device) -> AbstractContextManager[Renderer]:
-        """Open the backend; leaving the context frees what it holds.
+    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+        """Open the backend as *rung* says; leaving the context frees what it holds.
 
         Raises:
             BackendUnavailable: the backend cannot run here.
+            OutOfMemory: the device's memory ran out, at the stage `open`.
         """
 
 
@@ -138,3 +146,25 @@ def backend(name: str) -> Backend:
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     found: Backend = module.BACKEND
     return found
+
+
+def fastest(name: str, work: Work, device: Device) -> Rung:
+    """Return the first rung of the backend called *name*.
+
+    Raises:
+        UnknownBackend: there is no such backend.
+        BackendUnavailable: it has no way to do *work* on *device*.
+    """
+    rungs = backend(name).rungs(work, device)
+    if not rungs:
+        raise BackendUnavailable(f"backend {name!r} has no way to render {work.size[0]}×{work.size[1]} px here")
+    return rungs[0]
+
+
+def renderer_name(name: str, *, exact: bool) -> str:
+    """Return what a request calls the renderer whose pixels it asks for: empty where they are exact.
+
+    Raises:
+        UnknownBackend: there is no such backend.
+    """
+    return "" if exact else f"{name} {backend(name).revision}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from PIL import Image
 
-from undercard.backends import Needs
+from undercard.backends import Needs, Rendered, Rung, Work
 from undercard.devices import Device
-from undercard.requests import RenderRequest, Size
+from undercard.requests import RenderRequest
 
 _CORE_SECONDS_A_MEGAPIXEL = 1.35
 """Processor seconds for a million pixels, measured from 512×288 to 1920×1080 (benchmarks/results/previz.json)."""
@@ -29,13 +30,14 @@ class _Renderer:
     def encode(self, requests: Sequence[RenderRequest]) -> None:
         """Nothing to prepare: a staging is all that a drawing needs."""
 
-    def render(self, request: RenderRequest) -> Image.Image:
-        """Return the drawing of the request's staging."""
+    def render(self, request: RenderRequest) -> Rendered:
+        """Draw the request's staging."""
         # Only a backend that renders needs the renderer's compiler.
         from undercard.previz.render import draw
 
+        start = time.monotonic()
         image = draw(request.staging, request.size, request.seed).image
-        return Image.fromarray(image)
+        return Rendered(Image.fromarray(image), time.monotonic() - start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +45,26 @@ class PrevizBackend:
     """The ray tracer of undercard/previz behind the contract of every backend."""
 
     name: str = "previz"
+    family: str = "previz"
     revision: int = 2
     exact: bool = False
     prompted: bool = False
     animates: bool = True
+    in_child: bool = False
 
-    def needs(self, size: Size, device: Device) -> Needs:
-        """Estimate from what was measured: seconds and memory both grow with the number of pixels."""
-        pixels = size[0] * size[1]
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        """Return its one way to draw; seconds and memory, as measured, both grow with the number of pixels."""
+        pixels = work.size[0] * work.size[1]
         core_seconds = _CORE_SECONDS_A_FRAME + _CORE_SECONDS_A_MEGAPIXEL * pixels / 1e6
         host_bytes = _BASE_BYTES + _BYTES_A_PIXEL * pixels
-        return Needs(vram_bytes=0, host_bytes=host_bytes, seconds=core_seconds / max(device.cores, 1))
+        needs = Needs(vram_bytes=0, host_bytes=host_bytes, seconds=core_seconds / max(device.cores, 1))
+        return (Rung(self.name, exact=False, needs=needs),)
 
     def unavailable(self, device: Device) -> str | None:
         """Return None: it runs on any machine that undercard installs on."""
         return None
 
-    def open(self, device: Device) -> AbstractContextManager[_Renderer]:
+    def open(self, device: Device, rung: Rung) -> AbstractContextManager[_Renderer]:
         """Open it; there is nothing to load."""
         return _open()
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from PIL import Image
 
-from undercard.backends import Needs, Renderer
+from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.devices import Device
 from undercard.errors import BackendError
 from undercard.planning import SEED_STRIDE
-from undercard.requests import RenderRequest, Size
+from undercard.requests import RenderRequest
 
 
 class FaultyRenderer:
@@ -28,14 +29,14 @@ class FaultyRenderer:
     def encode(self, requests: Sequence[RenderRequest]) -> None:
         self.previz.encode(requests)
 
-    def render(self, request: RenderRequest) -> Image.Image:
+    def render(self, request: RenderRequest) -> Rendered:
         if "fault: crash" in request.prompt:
             raise BackendError("the card fell off")
         first_take = request.seed < SEED_STRIDE
         if "fault: blank once" in request.prompt and first_take:
-            return Image.new("RGB", request.size)
+            return Rendered(Image.new("RGB", request.size), seconds=0.0)
         if "fault: blank always" in request.prompt:
-            return Image.new("RGB", request.size)
+            return Rendered(Image.new("RGB", request.size), seconds=0.0)
         return self.previz.render(request)
 
 
@@ -43,20 +44,22 @@ class Faulty:
     """The backend."""
 
     name = "faulty"
+    family = "faulty"
     revision = 1
     exact = False
     prompted = True
     animates = True
+    in_child = False
 
-    def needs(self, size: Size, device: Device) -> Needs:
-        return PREVIZ.needs(size, device)
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        return tuple(replace(rung, backend=self.name) for rung in PREVIZ.rungs(work, device))
 
     def unavailable(self, device: Device) -> str | None:
         return None
 
     @contextmanager
-    def open(self, device: Device) -> Iterator[Renderer]:
-        with PREVIZ.open(device) as previz:
+    def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
+        with PREVIZ.open(device, rung) as previz:
             yield FaultyRenderer(previz)
 
 
