@@ -55,6 +55,10 @@ class Rung:
     """What sets it apart from the backend's other rungs, such as `22 of 60 blocks resident`."""
     vram_limit: int = 0
     """Bytes on the device that the backend must stay within; 0 for no limit."""
+    resident_blocks: int = 0
+    """Blocks of the model that stay on the device; 0 too for a backend that has none."""
+    predicted: Needs | None = None
+    """What the backend foresaw, where `needs` is that corrected by what runs measured."""
 
     @property
     def label(self) -> str:
