@@ -1,0 +1,219 @@
+"""Measures what users of diffusers have today, on the same inputs and under the same caps as undercard's own rungs.
+
+    python -m benchmarks.engine_baselines MODE --checkpoint DIR --cap-gb 10 --references 1 2 --out rows.jsonl
+
+MODE is `resident` (all on the card), `model-offload`, `group-offload` (block by block, on a stream, pinned) or
+`sequential` (accelerate, layer by layer). Embeddings are given: the text encoder is no part of what is measured.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import (
+    AutoencoderKLQwenImage,
+    FlowMatchEulerDiscreteScheduler,
+    QwenImageEditPlusPipeline,
+    QwenImageTransformer2DModel,
+)
+from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as published
+from PIL import Image
+
+from benchmarks import engine_meter as meter
+from benchmarks.engine_rows import TODAY, Row
+
+STEPS = 4
+"""Of Lightning."""
+TIMED_STEPS = {"sequential": 2}
+"""Where four steps take half a minute; a keyframe's other steps are reckoned at the median."""
+TILED_BELOW_GB = 8.0
+"""Decoding 1024 x 1024 px takes 5.8 GB in one piece and 1.7 GB in tiles; offloaded blocks come on top."""
+ENOUGH_SECONDS = 10.0
+ENOUGH_KEYFRAMES = 3
+
+
+@dataclass(slots=True)
+class Steps:
+    """The seconds of each call of a transformer, from hooks that enclose whatever offloading does."""
+
+    seconds: list[float] = field(default_factory=list)
+    _started: float = 0.0
+
+    def watch(self, transformer: torch.nn.Module) -> None:
+        """Time *transformer* from its next call on."""
+        transformer.register_forward_pre_hook(self._before)
+        transformer.register_forward_hook(self._after)
+
+    def _before(self, module: torch.nn.Module, arguments: object) -> None:
+        meter.synchronize()
+        self._started = time.perf_counter()
+
+    def _after(self, module: torch.nn.Module, arguments: object, output: object) -> None:
+        meter.synchronize()
+        self.seconds.append(time.perf_counter() - self._started)
+
+
+@dataclass(slots=True)
+class Bench:
+    """A pipeline that is open, and what every keyframe asks of it."""
+
+    # diffusers' pipelines are untyped.
+    pipeline: Any
+    steps: Steps
+    size: int
+    text_tokens: int
+    timed_steps: int
+    warm_for: int = -1
+    """How many references the last keyframe had."""
+
+    def keyframe(self, references: int, steps: int | None = None) -> float:
+        """Make one picture; return the seconds it took, with the steps that were left out reckoned in.
+
+        Raises:
+            torch.OutOfMemoryError: it does not fit under the cap.
+        """
+        steps = steps or self.timed_steps
+        pictures = [noise(self.size, number) for number in range(references)]
+        embeds = embeddings(self.text_tokens, self.pipeline.transformer.config.joint_attention_dim)
+        before = len(self.steps.seconds)
+        with meter.lap() as lap:
+            self.pipeline(
+                image=pictures,
+                prompt_embeds=embeds,
+                prompt_embeds_mask=torch.ones(embeds.shape[:2], dtype=torch.long, device=embeds.device),
+                height=self.size,
+                width=self.size,
+                num_inference_steps=steps,
+                true_cfg_scale=1.0,
+                generator=torch.Generator().manual_seed(0),
+            )
+        # The first call of a keyframe also brings in what model offload had taken out.
+        usual = statistics.median(self.steps.seconds[before:])
+        self.warm_for = references
+        return lap.seconds + (STEPS - steps) * usual
+
+
+def noise(size: int, seed: int) -> Image.Image:
+    """Return a square RGB picture of noise, *size* px wide."""
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8))
+
+
+def embeddings(tokens: int, width: int) -> torch.Tensor:
+    """Return what a text encoder might say of a prompt: bf16, shape (1, tokens, width), on the device."""
+    values = torch.randn(1, tokens, width, generator=torch.Generator().manual_seed(0))
+    return values.to(meter.device(), torch.bfloat16)
+
+
+def measure_baseline(
+    mode: str, cap_gb: float | None, references: Sequence[int], checkpoint: Path, size: int, text_tokens: int
+) -> list[Row]:
+    """Measure one mode in this process: the checkpoint is opened once, for all the numbers of *references*.
+
+    Args:
+        mode: a name of `TODAY`.
+        cap_gb: what the allocator is capped at already; decides whether the VAE tiles.
+        references: how many reference images, for each row.
+        checkpoint: folder in diffusers' layout.
+        size: of the pictures, px.
+        text_tokens: length of the prompt.
+
+    Returns:
+        A row for each number of references.
+    """
+    published.VAE_IMAGE_SIZE = size * size
+    rows: list[Row] = []
+    note = "" if mode not in TIMED_STEPS else f"timed on {TIMED_STEPS[mode]} of its {STEPS} steps"
+    try:
+        with meter.lap() as first:
+            bench = _open(mode, checkpoint, tiled=cap_gb is not None and cap_gb < TILED_BELOW_GB)
+            bench.size, bench.text_tokens = size, text_tokens
+        first_image = first.seconds + bench.keyframe(references[0])
+        for count in references:
+            row = _measure(bench, Row(rung=mode, cap_gb=cap_gb, references=count, exact=True, note=note))
+            rows.append(row.model_copy(update={"s_first_image": round(first_image, 2)}) if not rows else row)
+    except torch.OutOfMemoryError as exc:
+        rest = references[len(rows) :]
+        short = str(exc).partition(" GPU ")[0]
+        rows += [
+            Row(rung=mode, cap_gb=cap_gb, references=count, exact=True, out_of_memory=True, note=short)
+            for count in rest
+        ]
+    return rows
+
+
+def _open(mode: str, checkpoint: Path, *, tiled: bool) -> Bench:
+    """Open *checkpoint* and lay it out as *mode* says."""
+    device = meter.device()
+    options: dict[str, Any] = {"torch_dtype": torch.bfloat16}
+    # diffusers' loaders are untyped.
+    transformer: Any = QwenImageTransformer2DModel.from_pretrained(checkpoint, subfolder="transformer", **options)
+    vae: Any = AutoencoderKLQwenImage.from_pretrained(checkpoint, subfolder="vae", **options)
+    scheduler: Any = FlowMatchEulerDiscreteScheduler.from_pretrained(checkpoint, subfolder="scheduler")
+    pipeline: Any = QwenImageEditPlusPipeline(
+        scheduler=scheduler, vae=vae, text_encoder=None, tokenizer=None, processor=None, transformer=transformer
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    if tiled:
+        vae.enable_tiling()
+    if mode == "resident":
+        pipeline.to(device)
+    elif mode == "model-offload":
+        pipeline.enable_model_cpu_offload(device=device)
+    elif mode == "sequential" and device.type == "cpu":
+        raise RuntimeError("sequential offload needs a card")
+    elif mode == "sequential":
+        pipeline.enable_sequential_cpu_offload(device=device)
+    elif mode == "group-offload":
+        vae.to(device)
+        transformer.enable_group_offload(
+            onload_device=device,
+            offload_device=torch.device("cpu"),
+            offload_type="block_level",
+            num_blocks_per_group=1,
+            # Only a card has streams.
+            use_stream=device.type == "cuda",
+            non_blocking=True,
+        )
+    else:
+        raise ValueError(f"{mode!r} is no mode; use one of {', '.join(TODAY)}")
+    steps = Steps()
+    steps.watch(transformer)
+    return Bench(pipeline, steps, 0, 0, TIMED_STEPS.get(mode, STEPS))
+
+
+def _measure(bench: Bench, row: Row) -> Row:
+    """Return *row* with the figures of a warm pipeline."""
+    if bench.warm_for != row.references:
+        # One step brings in the kernels of the new lengths.
+        bench.keyframe(row.references, steps=1)
+    gc.collect()
+    meter.forget_peaks()
+    bench.steps.seconds.clear()
+    walls: list[float] = []
+    while len(walls) < ENOUGH_KEYFRAMES and sum(walls) < ENOUGH_SECONDS:
+        walls.append(bench.keyframe(row.references))
+    peaks = meter.peaks()
+    return row.model_copy(
+        update={
+            "s_per_step": round(statistics.median(bench.steps.seconds), 4),
+            "s_per_keyframe": round(statistics.median(walls), 3),
+            "peak_vram_gb": peaks.vram_gb,
+            "peak_reserved_gb": peaks.reserved_gb,
+            "peak_host_gb": peaks.host_gb,
+            "pinned_gb": peaks.pinned_gb,
+        }
+    )
+
+
+if __name__ == "__main__":
+    from benchmarks.engine_child import main
+
+    main()
