@@ -112,16 +112,22 @@ def shrunk(gpu: Gpu, total_bytes: int) -> Gpu:
     return replace(gpu, total_bytes=total, free_bytes=max(0, total - held_bytes))
 
 
-def allocatable_bytes(gpu: Gpu, own_bytes: int = 0) -> int:
-    """Return what the allocator of one process may take on *gpu* now, its CUDA context and a reserve apart.
+def given_back(gpu: Gpu, own_bytes: int) -> Gpu:
+    """Return *gpu* as it will be when a process of ours gives back the *own_bytes* that it holds, context included."""
+    return replace(gpu, free_bytes=min(gpu.total_bytes, gpu.free_bytes + own_bytes))
 
-    Args:
-        gpu: the card.
-        own_bytes: what a process of ours that this plan would replace holds there, its context included.
-    """
-    free = min(gpu.total_bytes, gpu.free_bytes + own_bytes)
-    reserve = max(RESERVE_BYTES, int(RESERVE_SHARE * free))
-    return max(0, free - CONTEXT_BYTES - reserve)
+
+def allocatable_bytes(gpu: Gpu) -> int:
+    """Return what the allocator of one process may take on *gpu* now, its CUDA context and a reserve apart."""
+    reserve = max(RESERVE_BYTES, int(RESERVE_SHARE * gpu.free_bytes))
+    return max(0, gpu.free_bytes - CONTEXT_BYTES - reserve)
+
+
+def with_allocatable(gpu: Gpu, allocator_bytes: int) -> Gpu:
+    """Return *gpu* with just so much free that a process may allocate *allocator_bytes*, as under a cap of torch."""
+    taken = allocator_bytes + CONTEXT_BYTES
+    free = max(taken + RESERVE_BYTES, round(taken / (1 - RESERVE_SHARE)))
+    return replace(gpu, free_bytes=free, total_bytes=max(gpu.total_bytes, free))
 
 
 def copy_rate(gpu: Gpu) -> float:

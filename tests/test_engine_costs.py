@@ -1,0 +1,171 @@
+"""The model of the engine's costs against what was measured on an H100."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cards import GB, H100, RTX_3060, machine
+from undercard import card_speed, devices
+from undercard.backends import Work
+from undercard.engine_costs import STORAGES, VAE_WEIGHT_BYTES, Architecture, Costs, architecture
+from undercard.engine_rungs import rungs_for
+
+SQUARE = Work((1024, 1024), references=1)
+PLAIN, PACKED = STORAGES["bf16-plain"], STORAGES["bf16"]
+SIDES = st.integers(4, 128).map(lambda tokens: 16 * tokens)
+
+
+def on(total_bytes: float, *, host_free_bytes: int = 60 * GB) -> devices.Device:
+    card = replace(H100, total_bytes=int(total_bytes), free_bytes=int(total_bytes))
+    return machine(card, host_free_bytes=host_free_bytes)
+
+
+def test_a_block_without_its_modulation_has_the_weights_that_were_counted() -> None:
+    assert Architecture().block_weights == pytest.approx(226.6e6, rel=1e-3)
+
+
+def test_a_table_of_four_steps_takes_what_was_measured() -> None:
+    assert Architecture().table_bytes(4) == pytest.approx(26.5e6, rel=0.01)
+
+
+def test_a_step_at_1024_square_takes_the_operations_that_were_counted() -> None:
+    assert Costs(PLAIN, SQUARE).step_operations == pytest.approx(170e12, rel=0.01)
+
+
+@pytest.mark.parametrize(("resident", "measured"), [(0, 1.94e9), (16, 9.19e9)])
+def test_denoising_peaks_where_it_was_measured(resident: int, measured: float) -> None:
+    costs = Costs(PLAIN, SQUARE)
+
+    # The VAE was not on the card then; the rest of the peak is activations.
+    peak = costs.kept_bytes(resident) - VAE_WEIGHT_BYTES + costs.activation_bytes
+
+    assert peak == pytest.approx(measured, rel=0.01)
+
+
+@pytest.mark.parametrize(("size", "measured"), [((1024, 1024), 5.8e9), ((1080, 1920), 10.2e9)])
+def test_decoding_a_whole_picture_peaks_where_it_was_measured(size: tuple[int, int], measured: float) -> None:
+    costs = Costs(PLAIN, Work(size))
+
+    peak = costs.vram_bytes(0, strips=False) - costs.kept_bytes(0) + VAE_WEIGHT_BYTES
+
+    assert peak == pytest.approx(measured, rel=0.01)
+
+
+def test_streaming_every_block_takes_the_step_that_was_measured() -> None:
+    assert 0.50 <= Costs(PLAIN, SQUARE).step_seconds(0, H100) <= 0.53
+
+
+def test_packed_weights_stream_a_quarter_faster_where_the_link_is_what_counts() -> None:
+    slow = replace(H100, copy_bytes_per_second=6e9)
+
+    plain, packed = (Costs(storage, SQUARE).step_seconds(0, slow) for storage in (PLAIN, PACKED))
+
+    assert packed / plain == pytest.approx(0.75, rel=0.01)
+
+
+def test_host_memory_is_the_streamed_blocks_and_the_process() -> None:
+    costs = Costs(PLAIN, SQUARE)
+
+    assert costs.host_bytes(0) - costs.host_bytes(60) == pytest.approx(27.2e9, rel=0.01)
+
+
+@given(SIDES, SIDES, st.integers(1, 3))
+def test_a_larger_picture_never_takes_less(width: int, height: int, references: int) -> None:
+    small = Costs(PACKED, Work((width, height), references))
+    large = Costs(PACKED, Work((width, height + 16), references))
+    more = Costs(PACKED, Work((width, height), references + 1))
+
+    for other in (large, more):
+        assert other.vram_bytes(0, strips=False) >= small.vram_bytes(0, strips=False)
+        assert other.seconds(0, H100, strips=True) > small.seconds(0, H100, strips=True)
+
+
+def test_measures_are_read_from_a_checkpoints_own_config() -> None:
+    config = {"num_layers": 2, "num_attention_heads": 4, "attention_head_dim": 32, "joint_attention_dim": 64}
+
+    assert architecture(config) == Architecture(blocks=2, width=128, text_width=64)
+    assert architecture({}) == Architecture()
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "cores", "clock", "rate"),
+    [
+        ("NVIDIA A100-SXM4-80GB", (8, 0), 6912, 1.41e9, 312e12),
+        ("NVIDIA RTX A6000", (8, 6), 10752, 1.80e9, 155e12),
+        ("NVIDIA GeForce RTX 3090", (8, 6), 10496, 1.695e9, 71e12),
+        ("NVIDIA GeForce RTX 4090", (8, 9), 16384, 2.52e9, 165e12),
+        ("NVIDIA L40S", (8, 9), 18176, 2.52e9, 362e12),
+        ("NVIDIA H100 80GB HBM3", (9, 0), 16896, 1.98e9, 989e12),
+        ("NVIDIA GeForce RTX 5090", (12, 0), 21760, 2.407e9, 209e12),
+    ],
+)
+def test_the_rate_of_a_card_is_that_of_its_data_sheet(
+    name: str, capability: tuple[int, int], cores: int, clock: float, rate: float
+) -> None:
+    gpu = replace(RTX_3060, name=name, capability=capability, float_rate=2 * cores * clock)
+
+    assert card_speed.tensor_rate(gpu) == pytest.approx(rate, rel=0.02)
+
+
+def test_a_card_that_tells_nothing_of_its_speed_is_taken_for_a_middling_one() -> None:
+    for major in (7, 8, 9, 10, 12, 14):
+        gpu = replace(RTX_3060, capability=(major, 0), float_rate=0.0)
+        assert 5e12 < card_speed.tensor_rate(gpu) < 3e15
+
+
+@pytest.mark.parametrize("total", [4e9, 6e9, 8e9, 12e9, 24e9, 80e9])
+def test_every_rung_fits_the_card_it_was_made_for_and_has_a_name_of_its_own(total: float) -> None:
+    device = on(total)
+    assert device.gpu is not None
+    rungs = rungs_for(PACKED, "bf16", SQUARE, device)
+
+    assert all(rung.needs.vram_bytes <= rung.vram_limit <= devices.allocatable_bytes(device.gpu) for rung in rungs)
+    assert len({rung.label for rung in rungs}) == len(rungs)
+
+
+@pytest.mark.parametrize("total", [6e9, 12e9, 80e9])
+def test_a_ladder_of_rungs_goes_down_to_no_resident_block(total: float) -> None:
+    rungs = rungs_for(PACKED, "bf16", SQUARE, on(total))
+
+    assert len(rungs) >= 3
+    assert min(rung.resident_blocks for rung in rungs) == 0
+    assert [rung.needs.seconds for rung in rungs] == pytest.approx(
+        sorted(rung.needs.seconds for rung in rungs), rel=0.01
+    )
+
+
+def test_one_block_more_than_the_most_that_are_kept_would_not_fit() -> None:
+    device = on(12e9)
+    assert device.gpu is not None
+    costs = Costs(PACKED, SQUARE)
+
+    most = max(rung.resident_blocks for rung in rungs_for(PACKED, "bf16", SQUARE, device))
+
+    assert costs.vram_bytes(most + 1, strips=True) > devices.allocatable_bytes(device.gpu)
+
+
+def test_exact_pixels_on_a_10_gb_card_take_hardly_longer_than_on_a_whole_one() -> None:
+    small, large = (rungs_for(PACKED, "bf16", SQUARE, on(total))[0].needs.seconds for total in (10e9, 85e9))
+
+    assert small < 1.1 * large
+
+
+def test_a_card_that_is_too_small_is_left_the_smallest_rung_with_what_it_needs() -> None:
+    device = on(2e9)
+    assert device.gpu is not None
+
+    (rung,) = rungs_for(PACKED, "bf16", SQUARE, device)
+
+    assert rung.resident_blocks == 0
+    assert rung.needs.vram_bytes > devices.allocatable_bytes(device.gpu)
+
+
+def test_without_a_card_the_processor_is_the_one_way() -> None:
+    (rung,) = rungs_for(PACKED, "bf16", SQUARE, machine())
+
+    assert (rung.needs.vram_bytes, rung.detail) == (0, "on the processor")
+    assert rung.needs.seconds > 600

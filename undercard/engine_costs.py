@@ -1,0 +1,218 @@
+"""What one keyframe through the Qwen-Image-Edit engine takes on a card: memory and seconds, before anything is opened.
+
+Every constant of the model stands here with its source; "measured" is on one H100 80 GB with PCIe 5, full-size random
+weights, torch 2.11. What a run measures corrects the result afterwards (measured.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from undercard import card_speed, devices
+from undercard.backends import Work
+from undercard.devices import Gpu
+
+BF16_BYTES = 2
+
+# ---- the step
+STEP_OVERHEAD_SECONDS = 0.01
+"""Launches, embedding and projection of a step: what the measured 0.44 s at 16 resident blocks has over 0.43 s."""
+
+# ---- tokens
+PIXELS_A_TOKEN_SIDE = 16
+"""The VAE makes 8 pixels of a side one, and the transformer takes two by two."""
+REFERENCE_TOKENS = 4096
+"""The pipeline resizes every reference to about 1024² pixels."""
+PROMPT_TOKENS, VISION_TOKENS = 150, 200
+"""Of a prompt, and of each reference as the text encoder sees it (384² pixels, 28 a token's side: 188)."""
+ACTIVATION_BYTES_A_WIDTH = 35.2
+"""Peak bytes of activations for a token of one channel: measured 1.94 GB with no resident block and two buffers of
+0.453 GB leave 0.92 GB for 8,542 tokens of 3,072 channels."""
+
+# ---- the VAE
+VAE_WEIGHT_BYTES = 254_000_000
+VAE_WHOLE_BYTES, VAE_WHOLE_BYTES_A_PIXEL = 1_050_000_000, 4293.0
+"""Peak of decoding a whole picture, its weights apart: measured 5.8 GB at 1024² and 10.2 GB at 1080×1920."""
+VAE_STRIP_BYTES = 1_450_000_000
+"""Peak of decoding or encoding in strips, weights apart: measured 1.7 GB in tiles at either size."""
+VAE_DECODE_SECONDS_A_PIXEL, VAE_ENCODE_SECONDS = 7.25e-8, 0.05
+"""Measured 0.076 s at 1024² and 0.16 s at 1080×1920; a reference is about 1024²."""
+VAE_STRIP_SLOWDOWN = 2.0
+"""Rows that neighbouring strips both compute, and smaller kernels; an estimate."""
+
+# ---- host memory and opening
+HOST_BYTES = 3_000_000_000
+"""Python, torch, CUDA's libraries and the pictures of a request."""
+READ_BYTES_PER_SECOND = 5.0e9
+"""A checkpoint in the page cache → pinned memory with several threads; an estimate."""
+START_SECONDS = 6.0
+"""Importing torch and diffusers and making a context; an estimate."""
+ENCODER_BYTES, ENCODER_SECONDS = 16_600_000_000, 0.024
+"""Qwen2.5-VL 7B in bf16, which passes the card once a film, and its measured time for a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The transformer's measures, as in the `config.json` of its folder."""
+
+    blocks: int = 60
+    width: int = 3072
+    """Channels of a token: heads × channels of a head."""
+    text_width: int = 3584
+    latent_width: int = 64
+
+    @property
+    def block_weights(self) -> int:
+        """Weights of a block without its modulation, for both streams: four projections and a feed-forward of 4×."""
+        biases_and_norms = 18 * self.width + 4 * 128
+        return 24 * self.width**2 + biases_and_norms
+
+    @property
+    def rest_bytes(self) -> int:
+        """What lies outside the blocks, in bf16: the projections in and out and the embedding of the timestep."""
+        weights = (2 * self.latent_width + self.text_width + 256 + 3 * self.width) * self.width
+        return BF16_BYTES * weights
+
+    def table_bytes(self, steps: int) -> int:
+        """Modulation of every block for *steps*: two rows of six widths for the picture, one for the text."""
+        return steps * self.blocks * 3 * 6 * self.width * BF16_BYTES
+
+
+QWEN_IMAGE_EDIT = Architecture()
+
+
+def architecture(config: Mapping[str, object]) -> Architecture:
+    """Return the measures in a transformer's *config*, Qwen-Image-Edit's own where it does not say."""
+
+    def told(name: str, otherwise: int) -> int:
+        value = config.get(name)
+        return value if isinstance(value, int) else otherwise
+
+    return Architecture(
+        blocks=told("num_layers", QWEN_IMAGE_EDIT.blocks),
+        width=told("num_attention_heads", 24) * told("attention_head_dim", 128),
+        text_width=told("joint_attention_dim", QWEN_IMAGE_EDIT.text_width),
+        latent_width=told("in_channels", QWEN_IMAGE_EDIT.latent_width),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How the weights of a block lie in memory, as far as their cost goes."""
+
+    name: str
+    bytes_a_weight: float
+    exact: bool = False
+    """Decodes to the very bf16 weights of the checkpoint."""
+    decode_seconds: float = 0.0
+    """For all sixty blocks on an H100; 0 for weights that are used as they lie."""
+
+    @property
+    def decoded(self) -> bool:
+        """Decoded block by block into a buffer of one block in bf16."""
+        return self.decode_seconds > 0
+
+
+STORAGES = {
+    storage.name: storage
+    for storage in (
+        Storage("bf16-plain", 2.0, exact=True),
+        # Reading 1.5 bytes and writing 2 for each of 13.6e9 weights at about 2.2 TB/s.
+        Storage("bf16", 1.5, exact=True, decode_seconds=0.022),
+        # Measured 0.03 to 0.04 s over resident bf16 with torch's own casts, which read and write as much as a kernel.
+        Storage("fp8", 1.0, decode_seconds=0.02),
+        Storage("int8", 1.0, decode_seconds=0.02),
+        # A half and one bf16 scale for 64; measured 0.02 s over resident bf16.
+        Storage("nf4", 0.5 + 2 / 64, decode_seconds=0.02),
+        # 144 bytes for 256 weights.
+        Storage("gguf-q4-k", 0.5625, decode_seconds=0.03),
+        Storage("gguf-q5-k", 0.6875, decode_seconds=0.03),
+        Storage("gguf-q6-k", 0.8203, decode_seconds=0.03),
+        Storage("gguf-q8-0", 1.0625, decode_seconds=0.02),
+        # Measured 7.7 GB of host memory for the blocks at rank 32.
+        Storage("svdq-int4", 0.566, decode_seconds=0.04),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The engine with one storage format, doing one kind of work."""
+
+    storage: Storage
+    work: Work
+    steps: int = 4
+    model: Architecture = QWEN_IMAGE_EDIT
+
+    @property
+    def block_bytes(self) -> int:
+        """One block as it is stored, streamed and kept."""
+        return int(self.model.block_weights * self.storage.bytes_a_weight)
+
+    @property
+    def image_tokens(self) -> int:
+        """Tokens of the picture and its references."""
+        width, height = (math.ceil(side / PIXELS_A_TOKEN_SIDE) for side in self.work.size)
+        return width * height + REFERENCE_TOKENS * self.work.references
+
+    @property
+    def text_tokens(self) -> int:
+        """Tokens of the prompt and of the references as the text encoder sees them."""
+        return PROMPT_TOKENS + VISION_TOKENS * self.work.references
+
+    @property
+    def step_operations(self) -> float:
+        """Float operations of a denoising step: two a weight and token, and attention over every pair of tokens."""
+        tokens = self.image_tokens + self.text_tokens
+        linear = 2.0 * 12 * self.model.width**2 * tokens
+        return self.model.blocks * (linear + 4.0 * tokens**2 * self.model.width)
+
+    @property
+    def activation_bytes(self) -> int:
+        """What a step takes beside the weights, at its peak."""
+        return int(ACTIVATION_BYTES_A_WIDTH * self.model.width * (self.image_tokens + self.text_tokens))
+
+    @property
+    def _decode_bytes(self) -> int:
+        return VAE_WHOLE_BYTES + int(VAE_WHOLE_BYTES_A_PIXEL * self.work.size[0] * self.work.size[1])
+
+    def kept_bytes(self, resident: int) -> int:
+        """Return what lies on the card through every stage: resident blocks, buffers, tables, the VAE's weights."""
+        streamed = self.model.blocks - resident
+        buffers = min(streamed, 2) * self.block_bytes
+        if self.storage.decoded:
+            buffers += self.model.block_weights * BF16_BYTES
+        rest = self.model.rest_bytes + self.model.table_bytes(self.steps) + VAE_WEIGHT_BYTES
+        return rest + buffers + resident * self.block_bytes
+
+    def vram_bytes(self, resident: int, *, strips: bool) -> int:
+        """Return the allocator's peak on the card; the CUDA context comes on top of it."""
+        vae = VAE_STRIP_BYTES if strips else max(self._decode_bytes, VAE_STRIP_BYTES)
+        return self.kept_bytes(resident) + max(self.activation_bytes, vae)
+
+    def host_bytes(self, resident: int) -> int:
+        """Return the peak in host memory: every streamed block is kept there, pinned."""
+        return HOST_BYTES + (self.model.blocks - resident) * self.block_bytes
+
+    def step_seconds(self, resident: int, gpu: Gpu) -> float:
+        """Return what a denoising step takes: blocks are copied while others are computed, and the slower counts."""
+        # Decoding is bound by the card's memory, whose speed goes roughly with its arithmetic.
+        decoding = self.storage.decode_seconds * self.model.blocks / QWEN_IMAGE_EDIT.blocks * card_speed.slowness(gpu)
+        computing = self.step_operations / (card_speed.EFFICIENCY * card_speed.tensor_rate(gpu)) + decoding
+        copying = (self.model.blocks - resident) * self.block_bytes / devices.copy_rate(gpu)
+        return max(computing, copying) + STEP_OVERHEAD_SECONDS
+
+    def seconds(self, resident: int, gpu: Gpu, *, strips: bool) -> float:
+        """Return what a keyframe takes once the engine is warm: encode, denoise and decode."""
+        decoding = VAE_DECODE_SECONDS_A_PIXEL * self.work.size[0] * self.work.size[1]
+        vae = decoding + VAE_ENCODE_SECONDS * self.work.references
+        stages = vae * (VAE_STRIP_SLOWDOWN if strips else 1.0) + ENCODER_SECONDS
+        return self.steps * self.step_seconds(resident, gpu) + stages * card_speed.slowness(gpu)
+
+    def open_seconds(self) -> float:
+        """Return what comes before the first keyframe: the blocks into pinned memory, the encoder past the card."""
+        blocks = self.model.blocks * self.model.block_weights * BF16_BYTES
+        share = blocks / (QWEN_IMAGE_EDIT.blocks * QWEN_IMAGE_EDIT.block_weights * BF16_BYTES)
+        return START_SECONDS + (blocks + share * ENCODER_BYTES) / READ_BYTES_PER_SECOND
