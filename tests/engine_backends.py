@@ -1,0 +1,34 @@
+"""Backends for tests of planning: the engine's costs with nothing behind them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from undercard.backends import Renderer, Rung, Work
+from undercard.devices import Device
+from undercard.engine_costs import STORAGES
+from undercard.engine_rungs import rungs_for
+
+
+@dataclass
+class Planned:
+    """A backend that can be planned with, and never opened."""
+
+    name: str = "bf16"
+    exact: bool = True
+    missing: str | None = None
+    family: str = "qwen-image-edit"
+    revision: int = 1
+    prompted: bool = True
+    animates: bool = False
+    in_child: bool = True
+
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        return rungs_for(STORAGES[self.name], self.name, work, device)
+
+    def unavailable(self, device: Device) -> str | None:
+        return self.missing
+
+    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+        raise NotImplementedError

@@ -1,0 +1,92 @@
+"""The ladder of a device: every rung of every backend, whether it fits now, and if not, why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from undercard import backends, devices, measured
+from undercard.backends import Backend, Needs, Rung, Work
+from undercard.devices import Device
+from undercard.measured import Measurement
+
+EXACT_ADVANTAGE = 1.05
+"""How much slower an exact rung may be and still come before one that changes pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A rung, and whether it fits the device as it is now."""
+
+    rung: Rung
+    fits: bool
+    reason: str = ""
+    """Why it does not fit, and what would change that."""
+    runs: bool = True
+    """The backend can run here; where it cannot, the rung only stands for it, and its needs say nothing."""
+
+
+def everything() -> tuple[Backend, ...]:
+    """Return every backend there is."""
+    return tuple(backends.backend(name) for name in backends.names())
+
+
+def ladder(
+    found: Sequence[Backend],
+    work: Work,
+    device: Device,
+    *,
+    exact: bool = False,
+    known: Sequence[Measurement] = (),
+) -> tuple[Fit, ...]:
+    """Return the rungs of the backends *found*: those that fit, fastest first, then those that do not.
+
+    Pure given *device*, whose first card is meant. The previz comes after whatever makes the pictures of a model.
+
+    Args:
+        found: the backends to look at.
+        work: what a keyframe asks for.
+        device: the machine, as it is now.
+        exact: only rungs that give the pixels of bf16 Qwen-Image-Edit fit.
+        known: what runs measured, which corrects the rungs' needs.
+    """
+    fits: list[tuple[Fit, bool]] = []
+    for backend in found:
+        previz = backend.family == "previz"
+        reason = backend.unavailable(device)
+        if reason is not None:
+            stand_in = Rung(backend.name, exact=backend.exact, needs=Needs(0, 0, 0.0))
+            fits.append((Fit(stand_in, fits=False, reason=reason, runs=False), previz))
+            continue
+        for rung in backend.rungs(work, device):
+            better = measured.corrected(rung, work, device, known)
+            problem = misfit(better, device, exact=exact)
+            fits.append((Fit(better, fits=problem is None, reason=problem or ""), previz))
+    return tuple(fit for fit, previz in sorted(fits, key=lambda pair: _order(*pair)))
+
+
+def misfit(rung: Rung, device: Device, *, exact: bool = False) -> str | None:
+    """Return why *rung* does not fit *device* now, or None when it does."""
+    if exact and not rung.exact:
+        return "its pixels are not those of the bf16 model, which `exact` asks for"
+    needs = rung.needs
+    if needs.vram_bytes:
+        if device.gpu is None:
+            return "needs a graphics card"
+        available = devices.allocatable_bytes(device.gpu)
+        if needs.vram_bytes > available:
+            return f"needs {gigabytes(needs.vram_bytes)} of video memory, {gigabytes(available)} can be taken"
+    # Where nobody tells what is free, nothing is refused.
+    if device.host_free_bytes and needs.host_bytes > device.host_free_bytes:
+        return f"needs {gigabytes(needs.host_bytes)} of host memory, {gigabytes(device.host_free_bytes)} is free"
+    return None
+
+
+def gigabytes(count: float) -> str:
+    """Return *count* bytes as people read them: `9.2 GB`."""
+    return f"{count / 1e9:.1f} GB"
+
+
+def _order(fit: Fit, previz: bool) -> tuple[bool, bool, bool, float, int]:
+    seconds = fit.rung.needs.seconds * (1.0 if fit.rung.exact else EXACT_ADVANTAGE)
+    return not fit.fits, not fit.runs, previz, seconds, -fit.rung.needs.vram_bytes
