@@ -1,0 +1,154 @@
+"""nunchaku's tensors in their natural order: the layout that its CUDA kernels want, undone.
+
+The layouts are those of nunchaku 1.2's packers (Apache-2.0), checked against answers of its own kernels. Every function
+takes one layer's tensors under their last names, as in `transformer_blocks.0.attn.to_qkv.<qweight>`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from undercard.engine.formats.svdq import GROUP, dequantized
+from undercard.errors import BadCheckpoint
+
+GELU_SHIFT = 0.171875
+"""Added to a GELU's output, which is never below −0.17, so that it can be quantised without a sign."""
+AWQ_GROUP = 64
+MODULATIONS = 6
+"""Of one stream of a block: shift, scale, gate before the attention, then before the feed-forward."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A linear layer: parts of `svdq-int4-r<rank>`, and the bias (N) that goes with them."""
+
+    rank: int
+    parts: dict[str, Tensor]
+    bias: Tensor
+
+    def rows(self, start: int, stop: int) -> Layer:
+        """Return the layer that gives outputs *start* to *stop* alone, such as the queries of a fused projection."""
+        by_row = {name: self.parts[name][start:stop].contiguous() for name in ("codes", "scale", "up")}
+        return Layer(self.rank, self.parts | by_row, self.bias[start:stop])
+
+
+def linear(tensors: Mapping[str, Tensor], *, after_gelu: bool = False) -> Layer:
+    """Return an SVDQuant layer in natural order.
+
+    Args:
+        tensors: qweight, wscales, bias, smooth_factor, proj_down, proj_up.
+        after_gelu: the layer is `mlp.net.2`. Its codes were made for gelu(x) + 0.171875, and the file's bias already
+            holds −Σₖ Wq·scale/smooth · 0.171875 to make up for it. Activations that are not quantised are not shifted
+            either, so that sum is added back.
+
+    Raises:
+        BadCheckpoint: a tensor is missing, or its shape is not that of such a layer.
+    """
+    _demand(tensors, "qweight", "wscales", "bias", "smooth_factor", "proj_down", "proj_up")
+    packed = tensors["qweight"]
+    if packed.dtype != torch.int8 or packed.ndim != 2:
+        raise BadCheckpoint(f"svdq: qweight is {packed.dtype} of {tuple(packed.shape)}; only int4 in int8 is read")
+    rows, columns = packed.shape[0], packed.shape[1] * 2
+    if rows % 128 or columns % 128:
+        raise BadCheckpoint(f"svdq: a layer of {rows} × {columns} is not packed in tiles of 128 × 128")
+    rank = tensors["proj_down"].shape[-1]
+    smooth = _natural_scales(tensors["smooth_factor"], columns, 1).view(-1)
+    parts = {
+        "codes": _natural_codes(packed),
+        "scale": _natural_scales(tensors["wscales"], rows, columns // GROUP),
+        "unsmooth": smooth.float().reciprocal(),
+        "down": _natural_low_rank(tensors["proj_down"], columns, rank, transposed=True),
+        "up": _natural_low_rank(tensors["proj_up"], rows, rank, transposed=False),
+    }
+    bias = _natural_scales(tensors["bias"], rows, 1).view(-1)
+    if after_gelu:
+        shifted = (dequantized(parts["codes"], parts["scale"]) * parts["unsmooth"]).sum(dim=1, dtype=torch.float64)
+        bias = (bias.double() + GELU_SHIFT * shifted).to(bias.dtype)
+    return Layer(rank, parts, bias)
+
+
+def modulation(tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the weight (6·dim, dim) and bias (6·dim) of an AWQ `img_mod.1` or `txt_mod.1`, in diffusers' convention.
+
+    nunchaku's rows run over the six modulations of one channel before the next channel, and its biases of the two
+    scales hold the 1 of x · (1 + scale); diffusers' rows run over the channels of one modulation, without the 1.
+
+    Raises:
+        BadCheckpoint: a tensor is missing, or its shape is not that of such a layer.
+    """
+    _demand(tensors, "qweight", "wscales", "wzeros", "bias")
+    packed = tensors["qweight"]
+    rows, columns = packed.shape[0] * 4, packed.shape[1] * 2
+    if packed.dtype != torch.int32 or columns % AWQ_GROUP or rows % MODULATIONS:
+        raise BadCheckpoint(
+            f"awq: qweight is {packed.dtype} of {tuple(packed.shape)}; it does not hold six modulations"
+        )
+    for name in ("wscales", "wzeros"):
+        _demand_shape(name, tensors[name], (columns // AWQ_GROUP, rows))
+    _demand_shape("bias", tensors["bias"], (rows,))
+    codes = _awq_codes(packed).view(rows, -1, AWQ_GROUP).float()
+    scale, zero = (tensors[name].float().t()[:, :, None] for name in ("wscales", "wzeros"))
+    weight = (codes * scale + zero).view(-1, MODULATIONS, columns).transpose(0, 1).reshape(rows, columns)
+    bias = tensors["bias"].float().view(-1, MODULATIONS).t().clone()
+    bias[1] -= 1
+    bias[4] -= 1
+    return weight.to(tensors["bias"].dtype), bias.reshape(rows).to(tensors["bias"].dtype)
+
+
+def _natural_codes(packed: Tensor) -> Tensor:
+    """Return qweight, int8 (N, K/2), as two signed codes a byte in row-major order: uint8 (N, K/2)."""
+    rows, half = packed.shape
+    nibbles = packed.view(torch.uint8)
+    nibbles = torch.stack((nibbles & 15, nibbles >> 4), dim=-1)
+    # Tiles of 128 rows by 64 columns in the order of the tensor cores' fragments: the packed axes below, which were
+    # axes 0 5 6 1 3 8 2 7 4 9 of (N/128, 8, 2, 8, 1, K/64, 1, 2, 4, 8).
+    tiles = nibbles.view(rows // 128, half // 32, 1, 8, 8, 4, 2, 2, 1, 8)
+    natural = tiles.permute(0, 3, 6, 4, 8, 1, 2, 7, 5, 9).reshape(rows, half, 2)
+    return natural[..., 0] | natural[..., 1] << 4
+
+
+def _natural_scales(packed: Tensor, rows: int, groups: int) -> Tensor:
+    """Return numbers of every row and group, packed as (groups, N) or, for one group, (N), as (N, groups)."""
+    if packed.numel() != rows * groups:
+        raise BadCheckpoint(f"svdq: {tuple(packed.shape)} does not hold {groups} × {rows} scales")
+    tiles = packed.reshape(rows // 128, groups, 1, 8, 4, 2, 2)
+    return tiles.permute(0, 2, 3, 5, 4, 6, 1).reshape(rows, groups)
+
+
+def _natural_low_rank(packed: Tensor, length: int, rank: int, *, transposed: bool) -> Tensor:
+    """Return proj_up (N, R) in natural order, or proj_down, packed as (K, R), as (R, K)."""
+    _demand_shape("proj_down" if transposed else "proj_up", packed, (length, rank))
+    if rank % 16:
+        raise BadCheckpoint(f"svdq: rank {rank} is not packed in tiles of 16 × 16")
+    fragments = packed.reshape(length // 16, rank // 16, 8, 4, 2, 2, 1, 2)
+    # Undoes the permutation 0 1 3 6 2 5 4 7 of (…, 2, 8, 1, 2, 4, 2).
+    tiles = fragments.permute(0, 1, 4, 2, 6, 5, 3, 7).reshape(length // 16, rank // 16, 16, 16)
+    if transposed:
+        return tiles.permute(1, 2, 0, 3).reshape(rank, length)
+    return tiles.permute(0, 2, 1, 3).reshape(length, rank)
+
+
+def _awq_codes(packed: Tensor) -> Tensor:
+    """Return qweight, int32 (N/4, K/2), as unsigned codes uint8 (N, K).
+
+    Sixteen-bit words: four rows take turns at 16 words for 64 columns; a word's nibbles are columns 8 apart.
+    """
+    quads, half = packed.shape
+    words = packed.contiguous().view(torch.int16).view(quads, half // 32, 4, 2, 8)
+    nibbles = torch.stack([words >> shift & 15 for shift in (0, 4, 8, 12)], dim=-2)
+    return nibbles.permute(0, 2, 1, 3, 4, 5).reshape(quads * 4, half * 2).to(torch.uint8)
+
+
+def _demand(tensors: Mapping[str, Tensor], *wanted: str) -> None:
+    missing = [name for name in wanted if name not in tensors]
+    if missing:
+        raise BadCheckpoint(f"nunchaku: a layer lacks {', '.join(missing)}; it has {', '.join(sorted(tensors))}")
+
+
+def _demand_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(tensor.shape) != shape:
+        raise BadCheckpoint(f"nunchaku: {name} is {tuple(tensor.shape)}; {shape} fits its layer")
