@@ -17,6 +17,7 @@ UndercardError
 ├── StoreError              the store cannot be read or written
 │   └── MissingObject       a file of the store is gone or altered
 └── FilmError               the film could not be made
+    ├── MixedFilm           its keyframes come from renderers that give different pixels
     ├── EncodingFailed      ffmpeg stopped with an error
     └── BadFilm             the finished film is not what the timeline says
 """
@@ -85,6 +86,12 @@ class BadCheckpoint(BadInput):
 class BackendError(UndercardError):
     """A backend could not render."""
 
+    stage: str = ""
+    """Where it ended: `open`, `encode`, `denoise` or `decode`; empty when unknown."""
+    peak_vram_bytes: int = 0
+    """What the attempt held on the device at most; 0 when unknown."""
+    peak_host_bytes: int = 0
+
 
 class UnknownBackend(BackendError, BadInput):
     """No file of that name in undercard/backends."""
@@ -99,7 +106,6 @@ class OutOfMemory(BackendError):
 
     def __init__(self, message: str, *, stage: str, wanted_bytes: int = 0) -> None:
         self.stage = stage
-        """`open`, `encode`, `denoise` or `decode`."""
         self.wanted_bytes = wanted_bytes
         """What the failed allocation asked for; 0 when unknown."""
         super().__init__(message)
@@ -139,6 +145,10 @@ class MissingObject(StoreError):
 
 class FilmError(UndercardError):
     """The film could not be made."""
+
+
+class MixedFilm(FilmError):
+    """The film's keyframes come from renderers that give different pixels, and nobody allowed that."""
 
 
 class EncodingFailed(FilmError):

@@ -75,3 +75,37 @@ def watching(meter: Meter) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a renderer is in a picture."""
+
+    name: str
+    """`open`, `encode`, `denoise` or `decode`."""
+    step: int = 0
+    """From 1; 0 where the stage has no steps."""
+    steps: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.step}/{self.steps}" if self.steps else self.name
+
+
+_listener: ContextVar[Callable[[Stage], None] | None] = ContextVar("undercard_listener", default=None)
+
+
+def tell(name: str, step: int = 0, steps: int = 0) -> None:
+    """Say where the renderer of this context is, to whoever listens; a sign of life, too."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(Stage(name, step, steps))
+
+
+@contextmanager
+def listening(listener: Callable[[Stage], None]) -> Iterator[None]:
+    """Let *listener* hear what renderers of this context tell."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)

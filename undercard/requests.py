@@ -1,4 +1,4 @@
-"""What to render and what came of it: RenderRequest and its key, Control, Take."""
+"""What to render and what came of it: RenderRequest and its key, Control, Attempt, Take."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hashlib
 import json
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from undercard.staging import Staging
 from undercard.store import StoredFile
@@ -92,6 +92,28 @@ def _canonical(content: object) -> object:
     return content
 
 
+Outcome: TypeAlias = Literal["rendered", "out of memory", "host memory", "device busy", "device fault", "failed"]
+"""What came of an attempt: a picture, one of the four causes that another rung may help, or any other error."""
+
+
+class Attempt(BaseModel):
+    """One try to render a keyframe, whatever came of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rung: str
+    """The label of the rung it was tried on."""
+    outcome: Outcome
+    stage: str = ""
+    """Where it ended, when it failed: `open`, `encode`, `denoise`, `decode`."""
+    seconds: float = Field(default=0.0, ge=0.0)
+    peak_vram_bytes: int = Field(default=0, ge=0)
+    """0 when unknown, as that of a process that was killed."""
+    peak_host_bytes: int = Field(default=0, ge=0)
+    detail: str = ""
+    """The error's message, or what went otherwise than planned."""
+
+
 class Take(BaseModel):
     """A rendered keyframe."""
 
@@ -107,3 +129,14 @@ class Take(BaseModel):
     """What it was drawn from, or to be measured against."""
     seconds: float
     """How long its picture took to render, whenever that was."""
+    rung: str = ""
+    """The label of the rung that rendered it; empty in the records of releases that knew no rungs."""
+    exact: bool = False
+    """Its pixels are those of bf16 Qwen-Image-Edit."""
+    attempts: tuple[Attempt, ...] = ()
+    """Every try since the take before it, in order; the last one made the picture."""
+
+    @property
+    def detours(self) -> tuple[Attempt, ...]:
+        """The attempts that failed before the picture came."""
+        return tuple(attempt for attempt in self.attempts if attempt.outcome != "rendered")

@@ -37,6 +37,18 @@ class Settings(BaseSettings):
     lora: Path | None = Field(default=None, description="File of a Lightning LoRA that is fused into the model.")
     # 4 and 8 are the schedules that Lightning was distilled for.
     steps: int = Field(default=4, ge=4, le=8, multiple_of=4, description="Denoising steps of a keyframe: 4 or 8.")
+    attempt_limit: int = Field(
+        default=6, ge=1, le=50, description="Failed attempts at a keyframe, on whatever rungs, before it is given up."
+    )
+    rung_limit: int = Field(
+        default=3, ge=1, le=50, description="Keyframes in a row that a rung may fail before it is closed for the run."
+    )
+    busy_seconds: float = Field(
+        default=300.0, ge=0, description="How long to wait for a card that another process fills."
+    )
+    hang_seconds: float = Field(
+        default=900.0, gt=0, description="How long a backend may show no sign of life before it is ended."
+    )
 
     @cached_property
     def store_root(self) -> Path:

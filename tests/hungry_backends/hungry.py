@@ -1,0 +1,173 @@
+"""An exact backend that goes wrong for real, in its own process: what it needs against what a card has left.
+
+The file `card.json` of the store is the card: `{"total": 24.0, "tenant": 0.0}` in GB. A rung that needs more than the
+tenant leaves is out of memory. A shot's prompt plants further faults, in the form `fault: KIND [over N] [once]`, where
+N is GB that the rung needs, of VRAM or, for `kill`, of host memory:
+
+    denoise, decode   out of memory in that stage, whoever else uses the card
+    kill              ended with signal 9, as by the kernel when host memory runs out
+    abort             ended with signal 6, as by CUDA's libraries
+    crash             an error that is about no rung
+    hang              no sign of life
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypedDict, cast
+
+from PIL import Image, ImageChops
+
+from undercard import progress, settings, store
+from undercard.backends import Needs, Rendered, Renderer, Rung, Work
+from undercard.devices import CONTEXT_BYTES, Device
+from undercard.errors import OutOfMemory
+from undercard.requests import RenderRequest
+
+GB = 1_000_000_000
+FAULT = re.compile(r"fault: (\w+)(?: over (\d+))?( once)?")
+
+
+class Card(TypedDict):
+    """What is in `card.json`, in GB."""
+
+    total: float
+    tenant: float
+
+
+def card() -> Card:
+    path = settings.load().store_root / "card.json"
+    return cast("Card", json.loads(path.read_text())) if path.is_file() else Card(total=24.0, tenant=0.0)
+
+
+def note(event: str) -> None:
+    """Add a line to what the tests look at afterwards."""
+    root = settings.load().store_root
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "events.txt").open("a") as file:
+        file.write(event + "\n")
+
+
+class HungryRenderer:
+    """Copies the control image, tinted by its seed."""
+
+    def __init__(self, rung: Rung, tint: int) -> None:
+        self.rung = rung
+        self.tint = tint
+
+    def encode(self, requests: Sequence[RenderRequest]) -> None:
+        note(f"encode {len(requests)}")
+
+    def render(self, request: RenderRequest) -> Rendered:
+        fits(self.rung, "denoise")
+        notes = self.denoised(request)
+        plant(request, self.rung, "decode")
+        with Image.open(store.find(request.references[0], ".png")) as control:
+            tinted = ImageChops.offset(control.convert("RGB"), request.seed % 7 + self.tint, 0)
+        return Rendered(tinted, 0.1, int(self.rung.needs.vram_bytes * 0.9), 0, notes)
+
+    def denoised(self, request: RenderRequest) -> tuple[str, ...]:
+        """Make the latents, or take those that an earlier rung left when its decoder ran out of memory."""
+        latents = settings.load().store_root / "latents" / request.key
+        if latents.is_file():
+            return ("decoded latents that an earlier attempt had kept",)
+        progress.tell("denoise", 2, 4)
+        for kind in ("denoise", "kill", "abort", "crash", "hang"):
+            plant(request, self.rung, kind)
+        note(f"denoised on {self.rung.label}")
+        store.write_atomically(latents, b"latents")
+        return ()
+
+
+def plant(request: RenderRequest, rung: Rung, stage: str) -> None:
+    """Go wrong as the prompt says, when it is about *stage* and this rung."""
+    found = FAULT.search(request.prompt)
+    if found is None or found[1] != stage:
+        return
+    needs = rung.needs.host_bytes if stage == "kill" else rung.needs.vram_bytes
+    if found[2] and needs <= int(found[2]) * GB:
+        return
+    if found[3]:
+        once = settings.load().store_root / f"once-{content(request)}"
+        if once.exists():
+            return
+        once.parent.mkdir(parents=True, exist_ok=True)
+        once.touch()
+    happen(stage)
+
+
+def content(request: RenderRequest) -> str:
+    return re.sub(r"\W+", "-", request.prompt)[-40:]
+
+
+def happen(stage: str) -> None:
+    match stage:
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "abort":
+            os.write(2, b"CUDA error: an illegal memory access was encountered\n")
+            os.abort()
+        case "crash":
+            raise ZeroDivisionError("the prompt has no words")
+        case "hang":
+            time.sleep(600)
+        case _:
+            progress.tell(stage)
+            raise OutOfMemory(f"CUDA out of memory in {stage}", stage=stage, wanted_bytes=GB)
+
+
+def fits(rung: Rung, stage: str) -> None:
+    """Raise when the card that the file speaks of has less left than the rung needs."""
+    now = card()
+    if rung.needs.vram_bytes + CONTEXT_BYTES > (now["total"] - now["tenant"]) * GB:
+        raise OutOfMemory("CUDA out of memory", stage=stage)
+
+
+@dataclass(frozen=True, slots=True)
+class HungryBackend:
+    """The backend; its rungs are named after how much of a model is resident."""
+
+    name: str
+    exact: bool
+    tint: int
+    sizes: tuple[tuple[str, float, float, float], ...]
+    """Name, GB of VRAM, GB of host memory and seconds of each rung."""
+    family: str = "qwen-image-edit"
+    revision: int = 1
+    prompted: bool = True
+    animates: bool = False
+    in_child: bool = True
+
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        scale = work.size[0] * work.size[1] / 1e6
+        return tuple(
+            Rung(
+                self.name,
+                exact=self.exact,
+                needs=Needs(int(vram * GB), int(host * GB), seconds + scale, open_seconds=1.0),
+                detail=f"{detail} resident",
+            )
+            for detail, vram, host, seconds in self.sizes
+        )
+
+    def unavailable(self, device: Device) -> str | None:
+        return None if device.gpus else "it needs a graphics card; there is none in this machine"
+
+    @contextmanager
+    def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
+        fits(rung, "open")
+        note(f"open {rung.label} on {os.environ.get('CUDA_VISIBLE_DEVICES', 'nothing')}")
+        yield HungryRenderer(rung, self.tint)
+        note("closed")
+
+
+BACKEND = HungryBackend(
+    "hungry", exact=True, tint=0, sizes=(("all", 18.0, 4.0, 1.0), ("half", 9.0, 8.0, 1.2), ("nothing", 3.0, 12.0, 1.5))
+)

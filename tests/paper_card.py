@@ -1,0 +1,38 @@
+"""A card that is a file: tests fill it with tenants, and the hungry backends run out of it for real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from undercard.devices import Device, Gpu
+
+GB = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FakeCard:
+    """The card of a store."""
+
+    store: Path
+    total: float = 24.0
+
+    def fill(self, tenant: float) -> None:
+        """Let another process hold *tenant* GB."""
+        self.store.mkdir(parents=True, exist_ok=True)
+        (self.store / "card.json").write_text(json.dumps({"total": self.total, "tenant": tenant}))
+
+    def look(self) -> Device:
+        """Return a machine with the card as it is now, of which no child of ours holds anything."""
+        path = self.store / "card.json"
+        tenant = json.loads(path.read_text())["tenant"] if path.is_file() else 0.0
+        gpu = Gpu(0, "a card of paper", int(self.total * GB), int((self.total - tenant) * GB), (8, 6), uuid="GPU-paper")
+        return Device(cores=2, host_bytes=64 * GB, host_free_bytes=64 * GB, gpus=(gpu,))
+
+    @property
+    def events(self) -> Sequence[str]:
+        """What the children did, in order."""
+        path = self.store / "events.txt"
+        return path.read_text().splitlines() if path.is_file() else []
