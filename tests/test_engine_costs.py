@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.cards import GB, H100, RTX_3060, machine
 from undercard import card_speed, devices
 from undercard.backends import Work
-from undercard.engine_costs import STORAGES, VAE_WEIGHT_BYTES, Architecture, Costs, architecture
+from undercard.engine_costs import HOST_BYTES, STORAGES, VAE_WEIGHT_BYTES, Architecture, Costs, architecture
 from undercard.engine_rungs import rungs_for
 
 SQUARE = Work((1024, 1024), references=1)
@@ -67,10 +67,18 @@ def test_packed_weights_stream_a_quarter_faster_where_the_link_is_what_counts() 
     assert packed / plain == pytest.approx(0.75, rel=0.01)
 
 
-def test_host_memory_is_the_streamed_blocks_and_the_process() -> None:
-    costs = Costs(PLAIN, SQUARE)
+def test_host_memory_is_every_block_and_the_process() -> None:
+    assert Costs(PLAIN, SQUARE).host_bytes() - HOST_BYTES == pytest.approx(27.2e9, rel=0.01)
 
-    assert costs.host_bytes(0) - costs.host_bytes(60) == pytest.approx(27.2e9, rel=0.01)
+
+def test_a_model_that_stays_on_the_card_whole_needs_no_buffers() -> None:
+    costs = Costs(PACKED, SQUARE)
+
+    assert costs.kept_bytes(59) - costs.kept_bytes(60) > costs.stored_bytes
+
+
+def test_the_smallest_rung_fits_an_allocator_of_3_gb() -> None:
+    assert Costs(PACKED, SQUARE).vram_bytes(0, strips=True) < 3e9
 
 
 @given(SIDES, SIDES, st.integers(1, 3))

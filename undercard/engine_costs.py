@@ -35,12 +35,12 @@ ACTIVATION_BYTES_A_WIDTH = 35.2
 VAE_WEIGHT_BYTES = 254_000_000
 VAE_WHOLE_BYTES, VAE_WHOLE_BYTES_A_PIXEL = 1_050_000_000, 4293.0
 """Peak of decoding a whole picture, its weights apart: measured 5.8 GB at 1024² and 10.2 GB at 1080×1920."""
-VAE_STRIP_BYTES = 1_450_000_000
-"""Peak of decoding or encoding in strips, weights apart: measured 1.7 GB in tiles at either size."""
+VAE_STRIP_BYTES = 1_200_000_000
+"""Peak of decoding or encoding in strips, weights apart; they are cut as thin as what is free asks for."""
 VAE_DECODE_SECONDS_A_PIXEL, VAE_ENCODE_SECONDS = 7.25e-8, 0.05
 """Measured 0.076 s at 1024² and 0.16 s at 1080×1920; a reference is about 1024²."""
-VAE_STRIP_SLOWDOWN = 2.0
-"""Rows that neighbouring strips both compute, and smaller kernels; an estimate."""
+VAE_STRIP_SLOWDOWN = 1.15
+"""Rows that neighbouring strips both compute, 1.02 to 1.08 of the work, and smaller kernels; an estimate."""
 
 # ---- host memory and opening
 HOST_BYTES = 3_000_000_000
@@ -147,9 +147,14 @@ class Costs:
     model: Architecture = QWEN_IMAGE_EDIT
 
     @property
-    def block_bytes(self) -> int:
-        """One block as it is stored, streamed and kept."""
+    def stored_bytes(self) -> int:
+        """One block as it lies in host memory and passes to the card."""
         return int(self.model.block_weights * self.storage.bytes_a_weight)
+
+    @property
+    def raw_bytes(self) -> int:
+        """One block in bf16, as it is computed with and as it stays on the card."""
+        return BF16_BYTES * self.model.block_weights
 
     @property
     def image_tokens(self) -> int:
@@ -174,34 +179,42 @@ class Costs:
         """What a step takes beside the weights, at its peak."""
         return int(ACTIVATION_BYTES_A_WIDTH * self.model.width * (self.image_tokens + self.text_tokens))
 
-    @property
-    def _decode_bytes(self) -> int:
-        return VAE_WHOLE_BYTES + int(VAE_WHOLE_BYTES_A_PIXEL * self.work.size[0] * self.work.size[1])
-
     def kept_bytes(self, resident: int) -> int:
         """Return what lies on the card through every stage: resident blocks, buffers, tables, the VAE's weights."""
-        streamed = self.model.blocks - resident
-        buffers = min(streamed, 2) * self.block_bytes
-        if self.storage.decoded:
-            buffers += self.model.block_weights * BF16_BYTES
         rest = self.model.rest_bytes + self.model.table_bytes(self.steps) + VAE_WEIGHT_BYTES
-        return rest + buffers + resident * self.block_bytes
+        return rest + resident * self.raw_bytes + self._buffer_bytes(resident)
+
+    def _buffer_bytes(self, resident: int) -> int:
+        if resident == self.model.blocks:
+            return 0
+        if not self.storage.decoded:
+            return 2 * self.raw_bytes
+        return 2 * self.stored_bytes + scratches(resident) * self.raw_bytes
+
+    def strips(self, resident: int, limit: int) -> bool:
+        """Say whether a picture must be decoded in strips for the allocator to stay within *limit* bytes."""
+        return self.kept_bytes(resident) + self._whole_bytes > limit
+
+    @property
+    def _whole_bytes(self) -> int:
+        return VAE_WHOLE_BYTES + int(VAE_WHOLE_BYTES_A_PIXEL * self.work.size[0] * self.work.size[1])
 
     def vram_bytes(self, resident: int, *, strips: bool) -> int:
         """Return the allocator's peak on the card; the CUDA context comes on top of it."""
-        vae = VAE_STRIP_BYTES if strips else max(self._decode_bytes, VAE_STRIP_BYTES)
+        vae = min(VAE_STRIP_BYTES, self._whole_bytes) if strips else self._whole_bytes
         return self.kept_bytes(resident) + max(self.activation_bytes, vae)
 
-    def host_bytes(self, resident: int) -> int:
-        """Return the peak in host memory: every streamed block is kept there, pinned."""
-        return HOST_BYTES + (self.model.blocks - resident) * self.block_bytes
+    def host_bytes(self) -> int:
+        """Return the peak in host memory: every block is kept there, pinned, whether or not it stays on the card."""
+        return HOST_BYTES + self.model.blocks * self.stored_bytes
 
     def step_seconds(self, resident: int, gpu: Gpu) -> float:
         """Return what a denoising step takes: blocks are copied while others are computed, and the slower counts."""
+        streamed = self.model.blocks - resident
         # Decoding is bound by the card's memory, whose speed goes roughly with its arithmetic.
-        decoding = self.storage.decode_seconds * self.model.blocks / QWEN_IMAGE_EDIT.blocks * card_speed.slowness(gpu)
+        decoding = self.storage.decode_seconds * streamed / QWEN_IMAGE_EDIT.blocks * card_speed.slowness(gpu)
         computing = self.step_operations / (card_speed.EFFICIENCY * card_speed.tensor_rate(gpu)) + decoding
-        copying = (self.model.blocks - resident) * self.block_bytes / devices.copy_rate(gpu)
+        copying = streamed * self.stored_bytes / devices.copy_rate(gpu)
         return max(computing, copying) + STEP_OVERHEAD_SECONDS
 
     def seconds(self, resident: int, gpu: Gpu, *, strips: bool) -> float:
@@ -216,3 +229,8 @@ class Costs:
         blocks = self.model.blocks * self.model.block_weights * BF16_BYTES
         share = blocks / (QWEN_IMAGE_EDIT.blocks * QWEN_IMAGE_EDIT.block_weights * BF16_BYTES)
         return START_SECONDS + (blocks + share * ENCODER_BYTES) / READ_BYTES_PER_SECOND
+
+
+def scratches(resident: int) -> int:
+    """Return how many blocks are decoded at once: one ahead, but none on a card that has no room to keep any."""
+    return 2 if resident else 1

@@ -7,7 +7,7 @@ import math
 from undercard import card_speed, devices
 from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
-from undercard.engine_costs import HOST_BYTES, QWEN_IMAGE_EDIT, Architecture, Costs, Storage
+from undercard.engine_costs import QWEN_IMAGE_EDIT, Architecture, Costs, Storage
 
 SLACK = 1.15
 """What a rung may take over its own prediction, which nothing has corrected yet."""
@@ -24,58 +24,54 @@ def rungs_for(
 ) -> tuple[Rung, ...]:
     """Return the ways to run the engine on the first card of *device*, fastest first.
 
-    As many resident blocks as leave room to decode a whole picture, as many as fit when it is decoded in strips, half
-    of those, and none, which is there even when it does not fit; without a card one way, on the processor.
+    As many resident blocks as fit, half of those, and none, which is there even when it does not fit; without a card
+    one way, on the processor.
     """
     costs = Costs(storage, work, steps, model)
     gpu = device.gpu
     if gpu is None:
         return (_on_the_processor(costs, backend, device),)
     limit = devices.allocatable_bytes(gpu)
-    whole, most = (_most_resident(costs, limit, strips=strips) for strips in (False, True))
-    rungs = []
-    if whole is not None:
-        rungs.append(_rung(costs, backend, gpu, whole, limit, strips=False))
-    if most is not None and most != whole:
-        rungs.append(_rung(costs, backend, gpu, most, limit, strips=True))
-    for count in {(most or 0) // 2, 0} - {most}:
+    most = _most_resident(costs, limit)
+    rungs = [_rung(costs, backend, gpu, most, limit)]
+    for count in {most // 2, 0} - {most}:
         # What it steps down to when memory was short must be content with less.
         slack = int(SLACK * costs.vram_bytes(count, strips=True))
-        rungs.append(_rung(costs, backend, gpu, count, min(limit, slack), strips=True))
-    # Where a hundredth of the time is all that differs, the rung with more on the card has more ways down.
+        rungs.append(_rung(costs, backend, gpu, count, min(limit, slack)))
     return tuple(sorted(rungs, key=_speed_then_size))
 
 
 def _speed_then_size(rung: Rung) -> tuple[int, int]:
+    # Where a hundredth of the time is all that differs, the rung with more on the card has more ways down.
     return round(math.log(rung.needs.seconds) / 0.01), -rung.needs.vram_bytes
 
 
-def _rung(costs: Costs, backend: str, gpu: Gpu, resident: int, limit: int, *, strips: bool) -> Rung:
+def _most_resident(costs: Costs, limit: int) -> int:
+    fitting = (n for n in range(costs.model.blocks, 0, -1) if costs.vram_bytes(n, strips=True) <= limit)
+    return next(fitting, 0)
+
+
+def _rung(costs: Costs, backend: str, gpu: Gpu, resident: int, limit: int) -> Rung:
     """Return the rung with that many *resident* blocks, which may take *limit* on the card, or what it must."""
+    strips = costs.strips(resident, limit)
     needs = Needs(
         vram_bytes=costs.vram_bytes(resident, strips=strips),
-        host_bytes=costs.host_bytes(resident),
+        host_bytes=costs.host_bytes(),
         seconds=costs.seconds(resident, gpu, strips=strips),
         open_seconds=costs.open_seconds(),
     )
-    blocks = f"{resident} of {costs.model.blocks} blocks resident"
     return Rung(
         backend=backend,
         exact=costs.storage.exact,
         needs=needs,
-        detail=f"{blocks}, strips" if strips else blocks,
+        detail=f"{resident} of {costs.model.blocks} blocks resident",
         vram_limit=max(limit, needs.vram_bytes),
         resident_blocks=resident,
     )
 
 
-def _most_resident(costs: Costs, limit: int, *, strips: bool) -> int | None:
-    fitting = (n for n in range(costs.model.blocks, -1, -1) if costs.vram_bytes(n, strips=strips) <= limit)
-    return next(fitting, None)
-
-
 def _on_the_processor(costs: Costs, backend: str, device: Device) -> Rung:
-    host_bytes = HOST_BYTES + costs.vram_bytes(costs.model.blocks, strips=False)
+    host_bytes = costs.activation_bytes + costs.host_bytes()
     seconds = costs.steps * costs.step_operations / (card_speed.CPU_CORE_RATE * max(device.cores, 1))
     needs = Needs(vram_bytes=0, host_bytes=host_bytes, seconds=seconds, open_seconds=costs.open_seconds())
     return Rung(backend, exact=costs.storage.exact, needs=needs, detail="on the processor")
