@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Protocol, cast
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import __version__, backends, settings
-from undercard.devices import this_device
-from undercard.errors import BackendUnavailable, BadInput, UndercardError
-from undercard.options import RunOptions, find, plan_run
-
-SHOTS_FAILED = 3
-BAD_INPUT = 2
-FAILED = 1
+from undercard import __version__, cli_plan
+from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
+from undercard.console import SHOTS_FAILED, told
+from undercard.errors import BackendUnavailable
+from undercard.options import RunOptions, find
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,20 +24,6 @@ app = typer.Typer(
     "Write the shots in a YAML file, then `undercard render` it. Start from data/shots/sparring.yaml.",
     epilog="Exit status: 0 the film is whole · 1 it failed · 2 the input cannot be used · 3 some shots failed.",
 )
-
-ShotListFile = Annotated[Path, typer.Argument(metavar="LIST", help="The shot list, a YAML file.", show_default=False)]
-Backend = Annotated[
-    str, typer.Option("--backend", "-b", help="What renders the keyframes; `undercard doctor` lists them.")
-]
-Exact = Annotated[bool, typer.Option("--exact", help="Only accept exact bf16 Qwen-Image-Edit pixels.")]
-FrameSize = Annotated[
-    str | None, typer.Option("--size", "-s", metavar="WxH", help="Pixels, such as 1024x576; else the shot list's own.")
-]
-Selection = Annotated[
-    str | None, typer.Option("--shots", metavar="SHOTS", help="Only these: numbers, ranges, ids, globs: `3,7-9,jab`.")
-]
-Start = Annotated[str | None, typer.Option("--from", metavar="SHOT", help="Only this shot and those after it.")]
-Failed = Annotated[bool, typer.Option("--failed", help="Only the shots that failed last time.")]
 
 
 class Terminal(Protocol):
@@ -85,7 +63,7 @@ def render(
     after an interruption goes on where it stopped.
     """
     console = Console()
-    with _told(console):
+    with told(console):
         run = RunOptions(
             shot_list=shot_list,
             backend=backend,
@@ -102,50 +80,12 @@ def render(
 
 
 @app.command()
-def plan(
-    shot_list: ShotListFile,
-    size: FrameSize = None,
-    backend: Backend = "previz",
-    exact: Exact = False,
-    shots: Selection = None,
-    start: Start = None,
-    failed: Failed = False,
-) -> None:
-    """Say what `render` would do, and about how long it would take, without doing it."""
-    from undercard import estimate
-
-    console = Console()
-    with _told(console):
-        run = RunOptions(
-            shot_list=shot_list, backend=backend, exact=exact, size=size, shots=shots, start=start, failed=failed
-        )
-        planned = plan_run(run, this_device())
-        table = Table("no.", Column("shot", no_wrap=True), "frames", "motion", "keyframes done", "drawn", "about")
-        for row in estimate.rows(planned):
-            table.add_row(
-                str(row.number),
-                row.shot,
-                str(row.frames),
-                row.motion,
-                f"{row.done} of {row.keyframes}",
-                str(row.drawn),
-                _duration(row.seconds),
-            )
-        console.print(table)
-        total = estimate.total(planned)
-        console.print(
-            f"{planned.timeline.frame_count} frames at {planned.shot_list.fps} fps, "
-            f"{planned.size[0]}×{planned.size[1]} on {planned.backend}: about {_duration(total)}."
-        )
-
-
-@app.command()
 def shots(shot_list: ShotListFile) -> None:
     """Check a shot list and print its shots."""
     from undercard import shotlist
 
     console = Console()
-    with _told(console):
+    with told(console):
         film = shotlist.load(find(shot_list))
         columns = ("no.", Column("shot", no_wrap=True), "frames", "camera", "light", "motion", "keyframes at")
         table = Table(*columns, title=film.title)
@@ -180,28 +120,8 @@ def schema() -> None:
     typer.echo(shotlist.schema_text(), nl=False)
 
 
-@app.command()
-def doctor() -> None:
-    """Say which backends work on this machine, and what would make the others work."""
-    console = Console()
-    with _told(console):
-        device = this_device()
-        memory = f"{device.host_bytes / 2**30:.1f} GiB" if device.host_bytes else "unknown memory"
-        console.print(f"undercard {__version__} · {device.cores} cores · {memory}", highlight=False)
-        console.print(f"store: {settings.load().store_root}", highlight=False, soft_wrap=True)
-        table = Table("backend", "usable", "exact", "animates", "a 1024×576 keyframe")
-        for name in backends.names():
-            backend = backends.backend(name)
-            reason = backend.unavailable(device)
-            needs = backends.fastest(name, backends.Work((1024, 576)), device).needs
-            table.add_row(
-                name,
-                "[green]yes[/]" if reason is None else f"[red]no[/]: {reason}",
-                "yes" if backend.exact else "no",
-                "yes" if backend.animates else "no",
-                f"{needs.seconds:.2f} s · {needs.host_bytes / 2**20:.0f} MiB",
-            )
-        console.print(table)
+app.command()(cli_plan.plan)
+app.command()(cli_plan.doctor)
 
 
 def _terminal() -> Terminal:
@@ -214,30 +134,3 @@ def _terminal() -> Terminal:
         raise BackendUnavailable(
             "the flows are not installed: run from a checkout of undercard, installed with `pip install -e .`"
         ) from exc
-
-
-@contextmanager
-def _told(console: Console) -> Iterator[None]:
-    """Turn errors into a message and an exit status."""
-    try:
-        yield
-    except BadInput as exc:
-        _say(console, str(exc))
-        raise typer.Exit(BAD_INPUT) from exc
-    except ValidationError as exc:
-        _say(
-            console, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, not {e['input']!r}" for e in exc.errors())
-        )
-        raise typer.Exit(BAD_INPUT) from exc
-    except UndercardError as exc:
-        _say(console, str(exc))
-        raise typer.Exit(FAILED) from exc
-
-
-def _say(console: Console, message: str) -> None:
-    console.print("[bold red]undercard:[/] ", end="")
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else str(timedelta(seconds=round(seconds)))
