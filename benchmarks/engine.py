@@ -160,8 +160,8 @@ def said(row: Row) -> str:
 
 def slug(gpu: str) -> str:
     """Return what a file of results calls a card: `h100` for `NVIDIA H100 80GB HBM3`."""
-    words = re.sub(r"(?i)\b(nvidia|geforce|\d+gb|hbm\w*|pcie|sxm\w*)\b", " ", gpu).split()
-    return "-".join(words).lower() or "cpu"
+    words = re.findall(r"\w+", gpu.lower())
+    return "-".join(word for word in words if not re.fullmatch(r"nvidia|geforce|\d+gb|hbm\w*|pcie|sxm\w*", word))
 
 
 def begin(given: argparse.Namespace) -> tuple[Results, Path]:
