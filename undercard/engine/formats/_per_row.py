@@ -31,7 +31,8 @@ class PerRow:
         """Return the values nearest to *weight* (ties to even), and the scales."""
         shape = checked_weight(self, weight)
         values = torch.empty(shape, dtype=self.dtype, device=weight.device)
-        scale = weight.abs().amax(dim=1).float() / self.largest
+        # CUDA multiplies by the reciprocal of a Python number, which rounds otherwise than the CPU's division.
+        scale = weight.abs().amax(dim=1).float() / torch.full((), self.largest, device=weight.device)
         # A row of zeros has no magnitude to scale by.
         scale = torch.where(scale > 0, scale, 1.0)
         for rows in row_slices(shape):

@@ -71,7 +71,8 @@ class Ggml:
         if kernels:
             kernels.ggml(self.type_name, blocks, out)
             return
-        for rows in row_slices((out.shape[0], out.shape[1])):
+        shape = out.shape[0], out.shape[1]
+        for rows in [slice(None)] if self.plain else row_slices(shape):
             out[rows] = self.decode_blocks(blocks[rows].reshape(-1, self.block_bytes)).view(out[rows].shape)
 
 

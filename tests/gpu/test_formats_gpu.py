@@ -1,0 +1,82 @@
+"""Weights decoded on a CUDA device have the bits that PyTorch gives on the CPU."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.engine.formats.weights import decoded, gaussian, parts_of
+from undercard.engine import formats
+from undercard.engine.formats import Shape, format_named
+from undercard.engine.formats._device import kernels_for
+
+pytestmark = pytest.mark.gpu
+
+SHAPES = [(3072, 3072), (12288, 3072), (3072, 12288)]
+"""Of Qwen-Image's attention and feed-forward layers."""
+UNEVEN = (77, 1280)
+"""Rows and columns that fill no tile of any kernel; blocks of 256 fill its rows."""
+
+
+@functools.lru_cache(maxsize=1)
+def _weight(shape: Shape) -> Tensor:
+    return gaussian(shape)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, UNEVEN], ids=lambda shape: "x".join(map(str, shape)))
+@pytest.mark.parametrize("name", formats.names())
+def test_a_weight_decodes_to_the_same_bits_as_on_the_cpu(name: str, shape: Shape) -> None:
+    parts = parts_of(_weight(shape), name)
+    here = decoded(format_named(name), parts, shape)
+    there = decoded(format_named(name), {part: value.cuda() for part, value in parts.items()}, shape)
+    assert torch.equal(there.cpu(), here)
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_without_triton_the_bits_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {part: value.cuda() for part, value in parts_of(_weight(UNEVEN), name).items()}
+    with_kernels = decoded(format_named(name), parts, UNEVEN)
+    monkeypatch.setattr("undercard.engine.formats._device._kernels", lambda _device: None)
+    assert torch.equal(decoded(format_named(name), parts, UNEVEN), with_kernels)
+
+
+@pytest.mark.parametrize("name", [name for name in formats.names() if "-q" not in name and "svdq" not in name])
+def test_a_weight_encodes_to_the_same_bytes_as_on_the_cpu(name: str) -> None:
+    weight = _weight((3072, 3072))
+    here, there = format_named(name).encode(weight), format_named(name).encode(weight.cuda())
+    for part, value in here.items():
+        assert torch.equal(there[part].cpu().view(torch.uint8), value.view(torch.uint8)), part
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_decoding_takes_no_more_than_a_few_rows_of_memory(name: str) -> None:
+    shape = SHAPES[0]
+    parts = {part: value.cuda() for part, value in parts_of(_weight(shape), name).items()}
+    out = torch.empty(shape, dtype=torch.bfloat16, device="cuda")
+    format_named(name).decode(parts, out)
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    format_named(name).decode(parts, out)
+    torch.cuda.synchronize()
+    assert torch.cuda.max_memory_allocated() - before <= 16 * shape[1] * 4
+
+
+def test_this_machine_decodes_by_kernels() -> None:
+    assert kernels_for(torch.empty(1, device="cuda")) is not None
+
+
+def test_decoding_can_be_captured_in_a_graph() -> None:
+    shape, each = UNEVEN, format_named("nf4")
+    parts = {part: value.cuda() for part, value in each.encode(_weight(shape)).items()}
+    wanted = decoded(each, parts, shape)
+    out = torch.zeros_like(wanted)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        each.decode(parts, out)
+    graph.replay()
+    torch.cuda.synchronize()
+    assert torch.equal(out, wanted)
