@@ -23,9 +23,11 @@ class Planned:
     prompted: bool = True
     animates: bool = False
     in_child: bool = True
+    storage: str = ""
+    """Its own name by default."""
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
-        return rungs_for(STORAGES[self.name], self.name, work, device)
+        return rungs_for(STORAGES[self.storage or self.name], self.name, work, device)
 
     def unavailable(self, device: Device) -> str | None:
         return self.missing

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from undercard import __version__
+from tests.cards import H100, Driver
+from undercard import __version__, nvml
 from undercard.cli import app
 
 SHOTS = Path(__file__).parent.parent / "data" / "shots"
@@ -43,6 +44,33 @@ def test_plan_says_how_much_there_is_to_do() -> None:
 
     assert status == 0
     assert "512×288 on previz: about" in output
+    assert "Begun now, it is done at" in output
+
+
+def test_plan_without_a_shot_list_shows_the_device_and_its_ladder() -> None:
+    status, output = run("plan", "--size", "640x360")
+
+    assert status == 0
+    assert "Ladder for keyframes of 640×360" in output
+    assert "✓   previz" in output
+
+
+def test_plan_can_be_read_by_a_program() -> None:
+    status, output = run("plan", str(SHOTS / "sparring.yaml"), "--json")
+
+    content = json.loads(output)
+    assert status == 0
+    assert set(content) == {"device", "work", "ladder", "film"}
+    assert len(content["film"]["shots"]) == 3
+
+
+def test_a_machine_whose_cards_are_hidden_says_what_hides_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvml, "_library", lambda: Driver((H100,)))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+    _, output = run("doctor")
+
+    assert "no graphics card: CUDA_VISIBLE_DEVICES is '', which hides all 1" in output
 
 
 def test_vocabulary_explains_every_name_that_a_shot_list_may_use() -> None:

@@ -29,7 +29,7 @@ def needs_after(rung: Rung = RUNG, work: Work = WORK) -> Needs:
 
 
 def test_nothing_measured_corrects_nothing() -> None:
-    assert corrected(RUNG, WORK, DEVICE, history()) == replace(RUNG, predicted=NEEDS)
+    assert corrected(RUNG, WORK, DEVICE, history()) == RUNG
 
 
 def test_one_run_makes_the_same_rung_foresee_what_it_took() -> None:

@@ -2,71 +2,126 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
-from undercard import __version__, backends, settings
-from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
-from undercard.console import duration, told
-from undercard.devices import this_device
-from undercard.options import RunOptions, plan_run
+from undercard import __version__, settings
+from undercard.backends import Backend as AnyBackend
+from undercard.cli_arguments import LIST, Backend, Exact, Failed, FrameSize, Selection, Start
+from undercard.console import told
+from undercard.devices import Device, this_device
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print it for a program to read, in bytes and seconds.")]
 
 
 def plan(
-    shot_list: ShotListFile,
+    shot_list: Annotated[Path | None, LIST] = None,
     size: FrameSize = None,
     backend: Backend = "previz",
     exact: Exact = False,
     shots: Selection = None,
     start: Start = None,
     failed: Failed = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Say what `render` would do, and about how long it would take, without doing it."""
-    from undercard import estimate
+    """Say what this machine can do now, and what `render` would take, without doing it.
+
+    Without a shot list: the card, what is free on it, and every way to render keyframes on it, fastest first. With
+    one: that, what each shot takes, the minutes of the card, and when the film would be done.
+    """
+    from undercard import outlook, plan_view, planning, rungs
+    from undercard.options import RunOptions, plan_run
 
     console = Console()
     with told(console):
-        run = RunOptions(
-            shot_list=shot_list, backend=backend, exact=exact, size=size, shots=shots, start=start, failed=failed
-        )
-        planned = plan_run(run, this_device())
-        table = Table("no.", Column("shot", no_wrap=True), "frames", "motion", "keyframes done", "drawn", "about")
-        for row in estimate.rows(planned):
-            table.add_row(
-                str(row.number),
-                row.shot,
-                str(row.frames),
-                row.motion,
-                f"{row.done} of {row.keyframes}",
-                str(row.drawn),
-                duration(row.seconds),
+        device = with_copy_rates(this_device(), console)
+        work = replace(outlook.USUAL, size=planning.parse_size(size)) if size else outlook.USUAL
+        run = None
+        if shot_list is not None:
+            asked = RunOptions(
+                shot_list=shot_list, backend=backend, exact=exact, size=size, shots=shots, start=start, failed=failed
             )
-        console.print(table)
-        total = estimate.total(planned)
-        console.print(
-            f"{planned.timeline.frame_count} frames at {planned.shot_list.fps} fps, "
-            f"{planned.size[0]}×{planned.size[1]} on {planned.backend}: about {duration(total)}."
+            run = plan_run(asked, device)
+            work = run.work
+        view = outlook.look(rungs.everything(), device, work, exact=exact)
+        film = outlook.look_at_film(run, view.ladder) if run else None
+        now = datetime.now().astimezone()
+        if as_json:
+            typer.echo(json.dumps(outlook.as_json(view, film, now), indent=1))
+            return
+        console.print(plan_view.machine(view, why_no_card()), plan_view.ladder(view))
+        if run is not None and film is not None:
+            console.print(plan_view.shots(film.shots), plan_view.summary(run, film, now))
+
+
+def with_copy_rates(device: Device, console: Console) -> Device:
+    """Return *device* with the copy rate of each card, measured where no earlier run did."""
+    from undercard import copy_rates
+
+    unknown = [gpu for gpu in device.gpus if not gpu.copy_bytes_per_second]
+    # Without torch there is nothing to measure with, nor anything that would copy.
+    if not unknown or not installed("torch"):
+        return device
+    # Not on standard output, which may be read by a program.
+    with Console(stderr=True).status("Measuring how fast this machine copies to its card, once …"):
+        return replace(
+            device, gpus=tuple(gpu if gpu not in unknown else copy_rates.measure(gpu) for gpu in device.gpus)
         )
 
 
 def doctor() -> None:
     """Say which backends work on this machine, and what would make the others work."""
+    from undercard import rungs
+
     console = Console()
     with told(console):
-        device = this_device()
-        memory = f"{device.host_bytes / 2**30:.1f} GiB" if device.host_bytes else "unknown memory"
-        console.print(f"undercard {__version__} · {device.cores} cores · {memory}", highlight=False)
-        console.print(f"store: {settings.load().store_root}", highlight=False, soft_wrap=True)
-        table = Table("backend", "usable", "exact", "animates", "a 1024×576 keyframe")
-        for name in backends.names():
-            backend = backends.backend(name)
-            reason = backend.unavailable(device)
-            needs = backends.fastest(name, backends.Work((1024, 576)), device).needs
-            table.add_row(
-                name,
-                "[green]yes[/]" if reason is None else f"[red]no[/]: {reason}",
-                "yes" if backend.exact else "no",
-                "yes" if backend.animates else "no",
-                f"{needs.seconds:.2f} s · {needs.host_bytes / 2**20:.0f} MiB",
-            )
-        console.print(table)
+        examine(console, this_device(), rungs.everything())
+
+
+def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> None:
+    """Print what *device* has and which backends of *found* work on it."""
+    from undercard import outlook, plan_view
+
+    torch = installed("torch")
+    console.print(f"undercard {__version__} · {f'torch {torch}' if torch else 'without torch'}", highlight=False)
+    console.print(f"store: {settings.load().store_root}", highlight=False, soft_wrap=True)
+    console.print(plan_view.machine(outlook.look((), device), why_no_card()))
+    table = Table(Column("backend", no_wrap=True), "exact", "usable", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for backend in found:
+        reason = backend.unavailable(device)
+        usable = "[green]yes[/]" if reason is None else f"[red]no[/]: {escape(reason)}"
+        table.add_row(backend.name, "yes" if backend.exact else "–", usable)
+    console.print()
+    console.print(table)
+
+
+def installed(package: str) -> str | None:
+    """Return the version of *package*, or None where it is not installed; it is not imported."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def why_no_card() -> str:
+    """Return why no card is used here, and what would change that."""
+    from undercard import nvml
+
+    device, variable = settings.load().device, settings.visible_devices()
+    count = nvml.count()
+    if device != "auto" and count:
+        return f"UNDERCARD_DEVICE is {device!r}, and the driver sees {count}; unset it, or name one as cuda:0"
+    if count is None:
+        return "NVIDIA's driver is not installed; the previz needs none"
+    if count and variable is not None:
+        return f"CUDA_VISIBLE_DEVICES is {variable!r}, which hides all {count}; unset it"
+    return "NVIDIA's driver finds none; `nvidia-smi` says more"

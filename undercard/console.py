@@ -39,6 +39,11 @@ def say(console: Console, message: str) -> None:
     console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
+def brief(seconds: float) -> str:
+    """Return *seconds* as `4.2 s`, `43 s` or `0:12:05`, for what seldom takes minutes."""
+    return f"{seconds:.0f} s" if 10 <= seconds < 120 else duration(seconds)
+
+
 def duration(seconds: float) -> str:
     """Return *seconds* as `4.2 s` or `0:01:10`."""
     return f"{seconds:.1f} s" if seconds < 10 else str(timedelta(seconds=round(seconds)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from undercard import cutting, manifest, options
 from undercard.planning import Plan
+from undercard.rungs import Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,30 @@ class ShotEstimate:
     seconds: float
 
 
-def rows(plan: Plan) -> list[ShotEstimate]:
-    """Return an estimate for each selected shot."""
+def chosen(plan: Plan, ladder: Sequence[Fit]) -> Fit | None:
+    """Return the rung of *ladder* that the keyframes of *plan* would be rendered on now; None when none fits."""
+    return next((fit for fit in ladder if fit.fits and fit.rung.backend == plan.backend), None)
+
+
+def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
+    """Return an estimate for each selected shot.
+
+    Args:
+        plan: the run.
+        take_seconds: for one take of a keyframe; the backend's own estimate when None.
+    """
     records = manifest.remembered(options.folder_of(plan))
+    # The previz's take is its own control image, which takes longer than the picture alone.
+    if take_seconds is None or plan.backend == "previz":
+        keyframe_seconds = plan.keyframe_seconds
+    else:
+        keyframe_seconds = plan.control_seconds + take_seconds
     estimates = []
     for shot in plan.shots:
         keyframes = plan.keyframes(shot)
         done = cutting.accepted_keyframes(keyframes, records)
         pieces = [piece for piece in plan.timeline.pieces() if piece.spans[-1].clip.shot == shot.id]
-        rendering = plan.keyframe_seconds * (len(keyframes) - done)
+        rendering = keyframe_seconds * (len(keyframes) - done)
         estimates.append(
             ShotEstimate(
                 number=shot.number,

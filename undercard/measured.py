@@ -94,10 +94,13 @@ def corrected(rung: Rung, work: Work, device: Device, known: Sequence[Measuremen
 
     Nearest is the same rung doing the same work, then the same backend doing it, then the same backend; always on a
     card of the same name. Seconds are corrected by a factor. Bytes are corrected by a difference: rungs of a backend
-    differ by whole blocks, whose size is known, so what is misjudged is the same for all.
+    differ by whole blocks, whose size is known, so what is misjudged is the same for all. Its own estimate stays with
+    the rung as `predicted`, which is None where nothing was measured.
     """
     needs = rung.needs
     near, same = _nearest(rung, work, _card(device), known)
+    if not near:
+        return rung
     least = LEAST if same else LEAST_ELSEWHERE
     better = Needs(
         vram_bytes=_bytes(needs, near, lambda one: one.vram_bytes, least),

@@ -34,6 +34,13 @@ def cards(nvml: Nvml = None) -> tuple[Gpu, ...]:
     return ()
 
 
+def count(nvml: Nvml = None) -> int | None:
+    """Return how many cards the driver sees, whether or not CUDA shows them; None without a driver."""
+    with _driver(nvml) as driver:
+        return int(driver.nvmlDeviceGetCount()) if driver is not None else None
+    return 0
+
+
 def visible(uuids: Sequence[str], variable: str | None) -> tuple[str, ...]:
     """Return which cards of *uuids*, in PCI order, `CUDA_VISIBLE_DEVICES` leaves, in its own order.
 

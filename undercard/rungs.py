@@ -10,8 +10,9 @@ from undercard.backends import Backend, Needs, Rung, Work
 from undercard.devices import Device
 from undercard.measured import Measurement
 
-EXACT_ADVANTAGE = 1.05
-"""How much slower an exact rung may be and still come before one that changes pixels."""
+EXACT_ADVANTAGE = 1.5
+"""How many times as long an exact rung may take and still come before one that changes pixels: a film is looked at for
+longer than it is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def ladder(
 ) -> tuple[Fit, ...]:
     """Return the rungs of the backends *found*: those that fit, fastest first, then those that do not.
 
-    Pure given *device*, whose first card is meant. The previz comes after whatever makes the pictures of a model.
+    An exact rung comes before a faster one that changes pixels unless the gain is great, and the previz after whatever
+    makes the pictures of a model. Pure given *device*, whose first card is meant.
 
     Args:
         found: the backends to look at.

@@ -1,0 +1,147 @@
+"""What can be said before a run: the device as it is now, the ladder of its rungs, and what a shot list would take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from undercard import devices, estimate, measured, rungs
+from undercard.backends import Backend, Needs, Work
+from undercard.devices import Device, Gpu, Tenant
+from undercard.estimate import ShotEstimate
+from undercard.measured import Measurement
+from undercard.planning import Plan
+from undercard.rungs import Fit
+
+USUAL = Work((1024, 576))
+"""What is asked of a device where no shot list says: its own default size, and one reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card, and who holds memory on it."""
+
+    gpu: Gpu
+    tenants: tuple[Tenant, ...]
+
+    @property
+    def unseen_bytes(self) -> int:
+        """What is held by none that can be seen: another container, a desktop, or the driver itself."""
+        return self.gpu.total_bytes - self.gpu.free_bytes - sum(tenant.used_bytes for tenant in self.tenants)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A device and what it can do."""
+
+    device: Device
+    cards: tuple[Card, ...]
+    work: Work
+    ladder: tuple[Fit, ...]
+    """For the first card."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmOutlook:
+    """What a shot list would take."""
+
+    shots: tuple[ShotEstimate, ...]
+    chosen: Fit | None
+    """What its keyframes would be rendered with; None when nothing fits."""
+    seconds: float
+    """All of it; cached segments make it shorter."""
+    gpu_seconds: float
+    """What the card is busy for, opening included."""
+
+    @property
+    def keyframes_left(self) -> int:
+        """How many keyframes have no accepted take yet."""
+        return sum(shot.keyframes - shot.done for shot in self.shots)
+
+    def ends(self, now: datetime) -> datetime:
+        """Return when it would be finished, begun *now*."""
+        return now + timedelta(seconds=self.seconds)
+
+
+def look(
+    found: Sequence[Backend],
+    device: Device,
+    work: Work = USUAL,
+    *,
+    exact: bool = False,
+    known: Sequence[Measurement] | None = None,
+    held: Mapping[str, tuple[Tenant, ...]] | None = None,
+) -> Outlook:
+    """Return what *device* can do.
+
+    Args:
+        found: the backends to look at.
+        device: the machine, as it is now.
+        work: what a keyframe asks for.
+        exact: only rungs that give exact pixels fit.
+        known: what runs measured; read from the store when None.
+        held: by the UUID of a card, who holds memory on it; asked of the driver when None.
+    """
+    known = measured.history() if known is None else known
+    cards = tuple(Card(gpu, devices.tenants(gpu) if held is None else held.get(gpu.uuid, ())) for gpu in device.gpus)
+    return Outlook(device, cards, work, rungs.ladder(found, work, device, exact=exact, known=known))
+
+
+def look_at_film(plan: Plan, ladder: Sequence[Fit]) -> FilmOutlook:
+    """Return what *plan* would take on the rungs of *ladder*."""
+    chosen = estimate.chosen(plan, ladder)
+    needs = chosen.rung.needs if chosen else Needs(0, 0, 0.0)
+    rows = tuple(estimate.rows(plan, needs.seconds))
+    left = sum(row.keyframes - row.done for row in rows)
+    opening = needs.open_seconds if left else 0.0
+    on_card = bool(chosen and needs.vram_bytes)
+    return FilmOutlook(
+        shots=rows,
+        chosen=chosen,
+        seconds=sum(row.seconds for row in rows) + opening,
+        gpu_seconds=left * needs.seconds + opening if on_card else 0.0,
+    )
+
+
+def as_json(outlook: Outlook, film: FilmOutlook | None = None, now: datetime | None = None) -> dict[str, object]:
+    """Return *outlook*, and that of a *film* begun *now*, as plain values for a program to read; bytes and seconds."""
+    content: dict[str, object] = {
+        "device": {**asdict(outlook.device), "gpus": [_card(card) for card in outlook.cards]},
+        "work": asdict(outlook.work),
+        "ladder": [_fit(fit) for fit in outlook.ladder],
+    }
+    if film is not None and now is not None:
+        content["film"] = {
+            "shots": [asdict(shot) for shot in film.shots],
+            "rung": film.chosen.rung.label if film.chosen else None,
+            "keyframes_left": film.keyframes_left,
+            "seconds": film.seconds,
+            "gpu_seconds": film.gpu_seconds,
+            "ends": film.ends(now).isoformat(timespec="seconds"),
+        }
+    return content
+
+
+def _card(card: Card) -> dict[str, object]:
+    rate = devices.copy_rate(card.gpu)
+    return {
+        **asdict(card.gpu),
+        "copy_bytes_per_second": rate,
+        "copy_is_measured": card.gpu.copy_bytes_per_second > 0,
+        "allocatable_bytes": devices.allocatable_bytes(card.gpu),
+        "tenants": [asdict(tenant) for tenant in card.tenants],
+    }
+
+
+def _fit(fit: Fit) -> dict[str, object]:
+    rung = fit.rung
+    return {
+        "rung": rung.label,
+        "backend": rung.backend,
+        "exact": rung.exact,
+        "fits": fit.fits,
+        "reason": fit.reason,
+        "needs": asdict(rung.needs) if fit.runs else None,
+        "predicted": asdict(rung.predicted) if rung.predicted else None,
+    }
