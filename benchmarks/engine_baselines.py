@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def embeddings(tokens: int, width: int) -> torch.Tensor:
 
 def measure_baseline(
     mode: str, cap_gb: float | None, references: Sequence[int], checkpoint: Path, size: int, text_tokens: int
-) -> list[Row]:
+) -> Iterator[Row]:
     """Measure one mode in this process: the checkpoint is opened once, for all the numbers of *references*.
 
     Args:
@@ -125,28 +125,29 @@ def measure_baseline(
         size: of the pictures, px.
         text_tokens: length of the prompt.
 
-    Returns:
-        A row for each number of references.
+    Yields:
+        A row for each number of references, as soon as it is measured.
     """
     published.VAE_IMAGE_SIZE = size * size
-    rows: list[Row] = []
     note = "" if mode not in TIMED_STEPS else f"timed on {TIMED_STEPS[mode]} of its {STEPS} steps"
-    try:
-        with meter.lap() as first:
-            bench = _open(mode, checkpoint, tiled=cap_gb is not None and cap_gb < TILED_BELOW_GB)
-            bench.size, bench.text_tokens = size, text_tokens
-        first_image = first.seconds + bench.keyframe(references[0])
-        for count in references:
-            row = _measure(bench, Row(rung=mode, cap_gb=cap_gb, references=count, exact=True, note=note))
-            rows.append(row.model_copy(update={"s_first_image": round(first_image, 2)}) if not rows else row)
-    except torch.OutOfMemoryError as exc:
-        rest = references[len(rows) :]
-        short = str(exc).partition(" GPU ")[0]
-        rows += [
-            Row(rung=mode, cap_gb=cap_gb, references=count, exact=True, out_of_memory=True, note=short)
-            for count in rest
-        ]
-    return rows
+    # Most references last: where so many run out of memory, more do too.
+    blanks = [Row(rung=mode, cap_gb=cap_gb, references=count, exact=True, note=note) for count in sorted(references)]
+    bench: Bench | None = None
+    for index, blank in enumerate(blanks):
+        try:
+            row = blank
+            if bench is None:
+                with meter.lap() as opening:
+                    bench = _open(mode, checkpoint, tiled=cap_gb is not None and cap_gb < TILED_BELOW_GB)
+                bench.size, bench.text_tokens = size, text_tokens
+                first_image = opening.seconds + bench.keyframe(blank.references)
+                row = blank.model_copy(update={"s_first_image": round(first_image, 2)})
+            row = _measure(bench, row)
+        except torch.OutOfMemoryError as exc:
+            failed = {"out_of_memory": True, "note": str(exc).partition(" GPU ")[0]}
+            yield from (rest.model_copy(update=failed) for rest in blanks[index:])
+            return
+        yield row
 
 
 def _open(mode: str, checkpoint: Path, *, tiled: bool) -> Bench:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -27,8 +28,8 @@ def our_rungs() -> OurRungs | None:
 
 def measure(
     name: str, cap_gb: float | None, references: list[int], checkpoint: Path, size: int, text_tokens: int
-) -> list[Row]:
-    """Measure *name* under *cap_gb* and return a row for each number of references.
+) -> Iterator[Row]:
+    """Measure *name* under *cap_gb* and yield a row for each number of references, as soon as it is measured.
 
     Raises:
         ValueError: there is no such mode or rung.
@@ -39,12 +40,14 @@ def measure(
     if name in TODAY:
         from benchmarks.engine_baselines import measure_baseline
 
-        return measure_baseline(name, cap_gb, references, checkpoint, size, text_tokens)
+        yield from measure_baseline(name, cap_gb, references, checkpoint, size, text_tokens)
+        return
     ours = our_rungs()
     if ours is None or name not in ours.RUNGS:
         known = (*TODAY, *(ours.RUNGS if ours else ()))
         raise ValueError(f"{name!r} is no mode and no rung; use one of {', '.join(known)}")
-    return [_measure_ours(ours, name, cap_gb, count, checkpoint) for count in references]
+    for count in references:
+        yield _measure_ours(ours, name, cap_gb, count, checkpoint)
 
 
 def _measure_ours(ours: OurRungs, name: str, cap_gb: float | None, references: int, checkpoint: Path) -> Row:
@@ -70,9 +73,11 @@ def main() -> None:
     parser.add_argument("--text-tokens", type=int, default=350)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    rows = measure(given.name, given.cap_gb, given.references, given.checkpoint, given.size, given.text_tokens)
-    with given.out.open("a") as file:
-        file.writelines(row.model_dump_json() + "\n" for row in rows)
+    with given.out.open("a", encoding="utf-8") as file:
+        for row in measure(given.name, given.cap_gb, given.references, given.checkpoint, given.size, given.text_tokens):
+            file.write(row.model_dump_json() + "\n")
+            # Whoever loses patience with the rest keeps this one.
+            file.flush()
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Row(BaseModel):
     peak_host_gb: float | None = None
     """Most that the process had in memory since it began, mapped files included."""
     pinned_gb: float | None = None
-    """Most pinned host memory."""
+    """Most pinned host memory that torch had taken, rounding up included."""
     predicted_vram_gb: float | None = None
     predicted_s: float | None = None
     """Seconds a keyframe that the planner foretold."""

@@ -26,7 +26,7 @@ def one_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("mode", ["resident", "group-offload", "model-offload"])
 def test_a_mode_gives_a_row_for_each_number_of_references(mode: str, checkpoint: Path) -> None:
-    rows = measure_baseline(mode, 6.0, [1, 2], checkpoint, 64, 16)
+    rows = list(measure_baseline(mode, 6.0, [1, 2], checkpoint, 64, 16))
 
     assert [(row.rung, row.cap_gb, row.references, row.exact) for row in rows] == [
         (mode, 6.0, 1, True),
@@ -71,4 +71,4 @@ def test_memory_that_runs_out_with_two_references_leaves_the_row_of_one(
 
 def test_an_unknown_mode_is_refused_by_its_name(checkpoint: Path) -> None:
     with pytest.raises(ValueError, match="'offload' is no mode"):
-        measure_baseline("offload", None, [1], checkpoint, 64, 16)
+        next(measure_baseline("offload", None, [1], checkpoint, 64, 16))
