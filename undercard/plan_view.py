@@ -84,7 +84,7 @@ def ladder(outlook: Outlook) -> Group:
     )
     for fit in outlook.ladder:
         table.add_row(*_row(fit), style="" if fit.fits else "dim")
-    foreseen = any(fit.runs and fit.rung.predicted is None for fit in outlook.ladder)
+    foreseen = any(_is_foreseen(fit) for fit in outlook.ladder)
     note = [Text("≈ foreseen; the first run on this machine corrects it", style="dim")] if foreseen else []
     return Group(table, *_reasons(outlook.ladder), *note)
 
@@ -96,8 +96,13 @@ def _row(fit: Fit) -> tuple[str, ...]:
     if not fit.runs:
         return mark, escape(fit.rung.label), exact, "", "", ""
     vram = gigabytes(needs.vram_bytes) if needs.vram_bytes else "–"
-    seconds = brief(needs.seconds) if fit.rung.predicted else f"≈ {brief(needs.seconds)}"
+    seconds = f"≈ {brief(needs.seconds)}" if _is_foreseen(fit) else brief(needs.seconds)
     return mark, escape(fit.rung.label), exact, vram, gigabytes(needs.host_bytes), seconds
+
+
+def _is_foreseen(fit: Fit) -> bool:
+    """Say whether the needs of a rung on a card are the model's alone; what draws on the processor was measured."""
+    return fit.runs and fit.rung.predicted is None and fit.rung.needs.vram_bytes > 0
 
 
 def _reasons(fits: Sequence[Fit]) -> Iterator[Text]:
@@ -125,7 +130,7 @@ def shots(rows: Sequence[ShotEstimate]) -> Table:
     )
     for row in rows:
         done = f"{row.done} of {row.keyframes}"
-        about = duration(row.seconds)
+        about = brief(row.seconds)
         table.add_row(str(row.number), row.shot, str(row.frames), row.motion, done, str(row.drawn), about)
     return table
 
