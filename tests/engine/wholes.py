@@ -1,0 +1,120 @@
+"""The engine's stages on a tiny checkpoint, and diffusers' pipeline called whole, to compare them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLQwenImage, QwenImageEditPlusPipeline, QwenImageTransformer2DModel
+from PIL.Image import Image
+
+from tests.engine import tiny
+from undercard.engine import embeddings, modulation, pipeline, schedule, text
+from undercard.engine.embeddings import Embeddings, Encode, Wording
+from undercard.engine.pipeline import Denoising, StagedPipeline
+from undercard.engine.vae import PictureVae
+
+CPU = torch.device("cpu")
+ENCODER = "the tiny text encoder"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A picture to render; its references are pictures of noise of different shapes."""
+
+    references: int = 1
+    guidance: float = 1.0
+    steps: int = 4
+    size: tuple[int, int] = (32, 32)
+    prompt: str = "a jab"
+    negative: str = "blurred gloves"
+    seed: int = 7
+
+    @property
+    def pictures(self) -> list[Image]:
+        return [tiny.picture(number, shape) for number, shape in enumerate(((64, 64), (96, 64), (64, 80)))][
+            : self.references
+        ]
+
+    def wording(self, prompt: str) -> Wording:
+        return Wording(prompt, tuple(digest(picture) for picture in self.pictures))
+
+
+def digest(picture: Image) -> str:
+    return hashlib.sha256(picture.tobytes()).hexdigest()
+
+
+def whole_pipeline(folder: Path, **parts: Any) -> QwenImageEditPlusPipeline:
+    whole = QwenImageEditPlusPipeline.from_pretrained(
+        folder, processor=text.open_processor(folder), dtype=torch.bfloat16, local_files_only=True, **parts
+    )
+    whole.set_progress_bar_config(disable=True)
+    return whole
+
+
+def render_whole(whole: QwenImageEditPlusPipeline, case: Case) -> Image:
+    picture: Image = whole(
+        image=case.pictures,
+        prompt=case.prompt,
+        negative_prompt=case.negative if case.guidance > 1 else None,
+        true_cfg_scale=case.guidance,
+        width=case.size[0],
+        height=case.size[1],
+        num_inference_steps=case.steps,
+        generator=torch.Generator("cpu").manual_seed(case.seed),
+    ).images[0]
+    return picture
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Encode]:
+    yield embeddings.encoding(text.Headless(text.open_encoder(folder)), text.open_processor(folder), CPU)
+
+
+def encode(folder: Path, cases: Sequence[Case]) -> int:
+    """Encode what *cases* say as one film."""
+    wordings = [case.wording(prompt) for case in cases for prompt in (case.prompt, case.negative)]
+    pictures = {digest(picture): picture for case in cases for picture in case.pictures}
+    return embeddings.encode_missing(wordings, ENCODER, pictures.__getitem__, lambda: opened(folder))
+
+
+def kept(case: Case, prompt: str) -> Embeddings:
+    found = embeddings.load(case.wording(prompt), ENCODER)
+    assert found is not None
+    return found
+
+
+def denoising(case: Case) -> Denoising:
+    return Denoising(
+        prompt=kept(case, case.prompt),
+        negative=kept(case, case.negative) if case.guidance > 1 else None,
+        references=case.pictures,
+        seed=case.seed,
+        size=case.size,
+        steps=case.steps,
+        guidance=case.guidance,
+    )
+
+
+def staged_pipeline(folder: Path) -> StagedPipeline:
+    transformer = QwenImageTransformer2DModel.from_pretrained(folder / "transformer", dtype=torch.bfloat16)
+    autoencoder = AutoencoderKLQwenImage.from_pretrained(folder / "vae", dtype=torch.bfloat16)
+    return pipeline.assemble(transformer.eval(), PictureVae(autoencoder.eval()), schedule.lightning(), CPU)
+
+
+def attach_tables(staged: StagedPipeline, steps: int) -> modulation.Tables:
+    transformer = staged.transformer
+    table = modulation.compute(
+        modulation.weights_of(transformer),
+        len(transformer.transformer_blocks),
+        transformer.time_text_embed,
+        schedule.timesteps(steps),
+        zero_cond_t=transformer.config["zero_cond_t"],
+        device=CPU,
+    )
+    return modulation.attach(transformer, table, CPU)
