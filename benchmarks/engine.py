@@ -21,7 +21,19 @@ from pathlib import Path
 
 from benchmarks.engine_child import our_rungs
 from benchmarks.engine_machine import this_machine
-from benchmarks.engine_rows import RESULTS, TODAY, Results, Row, load, save
+from benchmarks.engine_rows import (
+    RESULTS,
+    SIZE,
+    STEPS,
+    TEXT_TOKENS,
+    TINY_SIZE,
+    TINY_TEXT_TOKENS,
+    TODAY,
+    Results,
+    Row,
+    load,
+    save,
+)
 from benchmarks.engine_table import print_table
 
 CAPS_GB = (3.0, 6.0, 8.0, 10.0, 12.0, 16.0, 24.0)
@@ -99,7 +111,6 @@ class Driver:
         """Run the process; return what went wrong with it, or None."""
         command = [sys.executable, "-m", "benchmarks.engine_child", name, "--checkpoint", str(self.checkpoint)]
         command += ["--references", *map(str, references), "--out", str(out)]
-        command += ["--size", str(self.results.size[0]), "--text-tokens", str(self.results.text_tokens)]
         if cap_gb is not None:
             command += ["--cap-gb", str(cap_gb)]
         environment = os.environ | {"HF_HUB_OFFLINE": "1"}
@@ -171,8 +182,8 @@ def begin(given: argparse.Namespace) -> tuple[Results, Path]:
         SystemExit: the file has rows of other software, which must not stand beside new ones.
     """
     machine = this_machine()
-    size, tokens = ((64, 64), 16) if given.tiny else ((1024, 1024), 350)
-    fresh = Results(machine=machine, size=size, text_tokens=tokens, steps=4)
+    size, tokens = (TINY_SIZE, TINY_TEXT_TOKENS) if given.tiny else (SIZE, TEXT_TOKENS)
+    fresh = Results(machine=machine, size=size, text_tokens=tokens, steps=STEPS)
     name = f"engine.{given.machine or slug(machine.gpu)}.json"
     path = BUILD / f"tiny.{name}" if given.tiny else RESULTS / name
     if given.fresh or not path.exists():

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import (
     AutoencoderKLQwenImage,
@@ -25,13 +24,11 @@ from diffusers import (
     QwenImageTransformer2DModel,
 )
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as published
-from PIL import Image
 
 from benchmarks import engine_meter as meter
-from benchmarks.engine_rows import TODAY, Row
+from benchmarks.engine_inputs import Inputs, inputs_of
+from benchmarks.engine_rows import STEPS, TODAY, Row
 
-STEPS = 4
-"""Of Lightning."""
 TIMED_STEPS = {"sequential": 2}
 """Where four steps take half a minute; a keyframe's other steps are reckoned at the median."""
 TILED_BELOW_GB = 8.0
@@ -68,8 +65,7 @@ class Bench:
     # diffusers' pipelines are untyped.
     pipeline: Any
     steps: Steps
-    size: int
-    text_tokens: int
+    inputs: Inputs
     timed_steps: int
     warm_for: int = -1
     """How many references the last keyframe had."""
@@ -81,16 +77,16 @@ class Bench:
             torch.OutOfMemoryError: it does not fit under the cap.
         """
         steps = steps or self.timed_steps
-        pictures = [noise(self.size, number) for number in range(references)]
-        embeds = embeddings(self.text_tokens, self.pipeline.transformer.config.joint_attention_dim)
+        pictures = self.inputs.references(references)
+        embeddings = self.inputs.embeddings(meter.device())
         before = len(self.steps.seconds)
         with meter.lap() as lap:
             self.pipeline(
                 image=pictures,
-                prompt_embeds=embeds,
-                prompt_embeds_mask=torch.ones(embeds.shape[:2], dtype=torch.long, device=embeds.device),
-                height=self.size,
-                width=self.size,
+                prompt_embeds=embeddings,
+                prompt_embeds_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
+                width=self.inputs.size[0],
+                height=self.inputs.size[1],
                 num_inference_steps=steps,
                 true_cfg_scale=1.0,
                 generator=torch.Generator().manual_seed(0),
@@ -101,20 +97,7 @@ class Bench:
         return lap.seconds + (STEPS - steps) * usual
 
 
-def noise(size: int, seed: int) -> Image.Image:
-    """Return a square RGB picture of noise, *size* px wide."""
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8))
-
-
-def embeddings(tokens: int, width: int) -> torch.Tensor:
-    """Return what a text encoder might say of a prompt: bf16, shape (1, tokens, width), on the device."""
-    values = torch.randn(1, tokens, width, generator=torch.Generator().manual_seed(0))
-    return values.to(meter.device(), torch.bfloat16)
-
-
-def measure_baseline(
-    mode: str, cap_gb: float | None, references: Sequence[int], checkpoint: Path, size: int, text_tokens: int
-) -> Iterator[Row]:
+def measure_baseline(mode: str, cap_gb: float | None, references: Sequence[int], checkpoint: Path) -> Iterator[Row]:
     """Measure one mode in this process: the checkpoint is opened once, for all the numbers of *references*.
 
     Args:
@@ -122,13 +105,10 @@ def measure_baseline(
         cap_gb: what the allocator is capped at already; decides whether the VAE tiles.
         references: how many reference images, for each row.
         checkpoint: folder in diffusers' layout.
-        size: of the pictures, px.
-        text_tokens: length of the prompt.
 
     Yields:
         A row for each number of references, as soon as it is measured.
     """
-    published.VAE_IMAGE_SIZE = size * size
     note = "" if mode not in TIMED_STEPS else f"timed on {TIMED_STEPS[mode]} of its {STEPS} steps"
     # Most references last: where so many run out of memory, more do too.
     blanks = [Row(rung=mode, cap_gb=cap_gb, references=count, exact=True, note=note) for count in sorted(references)]
@@ -139,7 +119,6 @@ def measure_baseline(
             if bench is None:
                 with meter.lap() as opening:
                     bench = _open(mode, checkpoint, tiled=cap_gb is not None and cap_gb < TILED_BELOW_GB)
-                bench.size, bench.text_tokens = size, text_tokens
                 first_image = opening.seconds + bench.keyframe(blank.references)
                 row = blank.model_copy(update={"s_first_image": round(first_image, 2)})
             row = _measure(bench, row)
@@ -153,6 +132,9 @@ def measure_baseline(
 def _open(mode: str, checkpoint: Path, *, tiled: bool) -> Bench:
     """Open *checkpoint* and lay it out as *mode* says."""
     device = meter.device()
+    inputs = inputs_of(checkpoint)
+    # References are brought to this area, which is that of the true sizes.
+    published.VAE_IMAGE_SIZE = inputs.size[0] * inputs.size[1]
     options: dict[str, Any] = {"torch_dtype": torch.bfloat16}
     # diffusers' loaders are untyped.
     transformer: Any = QwenImageTransformer2DModel.from_pretrained(checkpoint, subfolder="transformer", **options)
@@ -187,7 +169,7 @@ def _open(mode: str, checkpoint: Path, *, tiled: bool) -> Bench:
         raise ValueError(f"{mode!r} is no mode; use one of {', '.join(TODAY)}")
     steps = Steps()
     steps.watch(transformer)
-    return Bench(pipeline, steps, 0, 0, TIMED_STEPS.get(mode, STEPS))
+    return Bench(pipeline, steps, inputs, TIMED_STEPS.get(mode, STEPS))
 
 
 def _measure(bench: Bench, row: Row) -> Row:

@@ -26,9 +26,7 @@ def our_rungs() -> OurRungs | None:
     return cast("OurRungs", importlib.import_module(OURS))
 
 
-def measure(
-    name: str, cap_gb: float | None, references: list[int], checkpoint: Path, size: int, text_tokens: int
-) -> Iterator[Row]:
+def measure(name: str, cap_gb: float | None, references: list[int], checkpoint: Path) -> Iterator[Row]:
     """Measure *name* under *cap_gb* and yield a row for each number of references, as soon as it is measured.
 
     Raises:
@@ -40,7 +38,7 @@ def measure(
     if name in TODAY:
         from benchmarks.engine_baselines import measure_baseline
 
-        yield from measure_baseline(name, cap_gb, references, checkpoint, size, text_tokens)
+        yield from measure_baseline(name, cap_gb, references, checkpoint)
         return
     ours = our_rungs()
     if ours is None or name not in ours.RUNGS:
@@ -69,12 +67,10 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help="a folder of benchmarks.engine_weights")
     parser.add_argument("--cap-gb", type=float, help="what the allocator may hold; the whole card if left out")
     parser.add_argument("--references", type=int, nargs="+", default=[1])
-    parser.add_argument("--size", type=int, default=1024, help="of the square pictures, px")
-    parser.add_argument("--text-tokens", type=int, default=350)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     with given.out.open("a", encoding="utf-8") as file:
-        for row in measure(given.name, given.cap_gb, given.references, given.checkpoint, given.size, given.text_tokens):
+        for row in measure(given.name, given.cap_gb, given.references, given.checkpoint):
             file.write(row.model_dump_json() + "\n")
             # Whoever loses patience with the rest keeps this one.
             file.flush()

@@ -13,6 +13,11 @@ from undercard import store
 RESULTS = Path(__file__).parent / "results"
 GB = 1_000_000_000
 """Caps and peaks are in units of 10⁹ bytes, as cards and checkpoints are sold."""
+STEPS = 4
+"""Of Lightning."""
+SIZE, TEXT_TOKENS = (1024, 1024), 350
+TINY_SIZE, TINY_TEXT_TOKENS = (64, 64), 16
+"""Of a dry run."""
 
 TODAY = {
     "resident": "diffusers, all on the card",
