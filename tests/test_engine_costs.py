@@ -46,13 +46,17 @@ def test_denoising_peaks_where_it_was_measured(resident: int, measured: float) -
     assert peak == pytest.approx(measured, rel=0.01)
 
 
-@pytest.mark.parametrize(("size", "measured"), [((1024, 1024), 5.8e9), ((1080, 1920), 10.2e9)])
-def test_decoding_a_whole_picture_peaks_where_it_was_measured(size: tuple[int, int], measured: float) -> None:
-    costs = Costs(PLAIN, Work(size))
+@pytest.mark.parametrize(("size", "whole"), [((1024, 1024), 1.81e9), ((1080, 1920), 3.58e9), ((512, 288), 1.81e9)])
+def test_the_autoencoder_takes_what_its_own_estimate_says(size: tuple[int, int], whole: float) -> None:
+    # Below 1024² it is the reference that takes the most.
+    assert Costs(PLAIN, Work(size)).vae_bytes(80 * GB) == pytest.approx(whole, rel=0.01)
 
-    peak = costs.vram_bytes(0, strips=False) - costs.kept_bytes(0) + VAE_WEIGHT_BYTES
 
-    assert peak == pytest.approx(measured, rel=0.01)
+@pytest.mark.parametrize(
+    ("free", "peak"), [(2.1e9, 1.81e9), (1.2e9, 1.03e9), (0.9e9, 0.76e9), (0.7e9, 0.61e9), (0, 0.53e9)]
+)
+def test_the_autoencoder_is_content_with_what_is_free(free: float, peak: float) -> None:
+    assert Costs(PLAIN, SQUARE).vae_bytes(int(free)) == pytest.approx(peak, rel=0.02)
 
 
 def test_streaming_every_block_takes_the_step_that_was_measured() -> None:
@@ -77,8 +81,8 @@ def test_a_model_that_stays_on_the_card_whole_needs_no_buffers() -> None:
     assert costs.kept_bytes(59) - costs.kept_bytes(60) > costs.stored_bytes
 
 
-def test_the_smallest_rung_fits_an_allocator_of_3_gb() -> None:
-    assert Costs(PACKED, SQUARE).vram_bytes(0, strips=True) < 3e9
+def test_the_smallest_rung_fits_an_allocator_of_2_and_a_half_gb() -> None:
+    assert Costs(PACKED, SQUARE).least_vram_bytes(0) < 2.5e9
 
 
 @given(SIDES, SIDES, st.integers(1, 3))
@@ -88,8 +92,8 @@ def test_a_larger_picture_never_takes_less(width: int, height: int, references: 
     more = Costs(PACKED, Work((width, height), references + 1))
 
     for other in (large, more):
-        assert other.vram_bytes(0, strips=False) >= small.vram_bytes(0, strips=False)
-        assert other.seconds(0, H100, strips=True) > small.seconds(0, H100, strips=True)
+        assert other.vram_bytes(0, 80 * GB) >= small.vram_bytes(0, 80 * GB)
+        assert other.seconds(0, H100, 80 * GB) > small.seconds(0, H100, 80 * GB)
 
 
 def test_measures_are_read_from_a_checkpoints_own_config() -> None:
@@ -125,7 +129,7 @@ def test_a_card_that_tells_nothing_of_its_speed_is_taken_for_a_middling_one() ->
         assert 5e12 < card_speed.tensor_rate(gpu) < 3e15
 
 
-@pytest.mark.parametrize("total", [4e9, 6e9, 8e9, 12e9, 24e9, 80e9])
+@pytest.mark.parametrize("total", [3.5e9, 6e9, 8e9, 12e9, 24e9, 80e9])
 def test_every_rung_fits_the_card_it_was_made_for_and_has_a_name_of_its_own(total: float) -> None:
     device = on(total)
     assert device.gpu is not None
@@ -153,7 +157,7 @@ def test_one_block_more_than_the_most_that_are_kept_would_not_fit() -> None:
 
     most = max(rung.resident_blocks for rung in rungs_for(PACKED, "bf16", SQUARE, device))
 
-    assert costs.vram_bytes(most + 1, strips=True) > devices.allocatable_bytes(device.gpu)
+    assert costs.least_vram_bytes(most + 1) > devices.allocatable_bytes(device.gpu)
 
 
 def test_exact_pixels_on_a_10_gb_card_take_hardly_longer_than_on_a_whole_one() -> None:

@@ -33,14 +33,16 @@ ACTIVATION_BYTES_A_WIDTH = 35.2
 
 # ---- the VAE
 VAE_WEIGHT_BYTES = 254_000_000
-VAE_WHOLE_BYTES, VAE_WHOLE_BYTES_A_PIXEL = 1_050_000_000, 4293.0
-"""Peak of decoding a whole picture, its weights apart: measured 5.8 GB at 1024² and 10.2 GB at 1080×1920."""
-VAE_STRIP_BYTES = 1_200_000_000
-"""Peak of decoding or encoding in strips, weights apart; they are cut as thin as what is free asks for."""
+VAE_BYTES_A_PIXEL = 18.0 * 96
+"""Peak of the layers at full resolution for a pixel: 96 channels, nine values of two bytes (engine/vae_memory.py)."""
+VAE_TILED_SHARES = (1.0, 0.57, 0.42, 0.34, 0.29)
+"""Of that peak, whole and in two to five strips of a picture of 1024²; larger ones can be cut finer."""
+VAE_FREE_SHARE = 0.9
+"""Of what is free, what tiles are chosen to fit (engine/vae_memory.py)."""
 VAE_DECODE_SECONDS_A_PIXEL, VAE_ENCODE_SECONDS = 7.25e-8, 0.05
 """Measured 0.076 s at 1024² and 0.16 s at 1080×1920; a reference is about 1024²."""
-VAE_STRIP_SLOWDOWN = 1.15
-"""Rows that neighbouring strips both compute, 1.02 to 1.08 of the work, and smaller kernels; an estimate."""
+VAE_STRIP_SLOWDOWN = 1.1
+"""Rows that neighbouring strips both compute, 1.02 to 1.06 of the work, and smaller kernels; an estimate."""
 
 # ---- host memory and opening
 HOST_BYTES = 3_000_000_000
@@ -191,18 +193,27 @@ class Costs:
             return 2 * self.raw_bytes
         return 2 * self.stored_bytes + scratches(resident) * self.raw_bytes
 
-    def strips(self, resident: int, limit: int) -> bool:
-        """Say whether a picture must be decoded in strips for the allocator to stay within *limit* bytes."""
-        return self.kept_bytes(resident) + self._whole_bytes > limit
+    def vae_bytes(self, free_bytes: int) -> int:
+        """Return the autoencoder's peak beside its weights, in the fewest strips that fit *free_bytes*, or the most."""
+        whole = self._whole_bytes
+        shares = (share for share in VAE_TILED_SHARES if share * whole <= VAE_FREE_SHARE * free_bytes)
+        return int(next(shares, VAE_TILED_SHARES[-1]) * whole)
 
     @property
-    def _whole_bytes(self) -> int:
-        return VAE_WHOLE_BYTES + int(VAE_WHOLE_BYTES_A_PIXEL * self.work.size[0] * self.work.size[1])
+    def _whole_bytes(self) -> float:
+        width, height = self.work.size
+        # References are encoded whole at about 1024², whatever the size of the picture.
+        reference = REFERENCE_TOKENS * PIXELS_A_TOKEN_SIDE**2 if self.work.references else 0
+        return VAE_BYTES_A_PIXEL * max(width * height, reference)
 
-    def vram_bytes(self, resident: int, *, strips: bool) -> int:
-        """Return the allocator's peak on the card; the CUDA context comes on top of it."""
-        vae = min(VAE_STRIP_BYTES, self._whole_bytes) if strips else self._whole_bytes
-        return self.kept_bytes(resident) + max(self.activation_bytes, vae)
+    def least_vram_bytes(self, resident: int) -> int:
+        """Return the least that the allocator can do with, the CUDA context apart."""
+        return self.vram_bytes(resident, 0)
+
+    def vram_bytes(self, resident: int, limit: int) -> int:
+        """Return the allocator's peak when it may take *limit*; the CUDA context comes on top of it."""
+        kept = self.kept_bytes(resident)
+        return kept + max(self.activation_bytes, self.vae_bytes(limit - kept))
 
     def host_bytes(self) -> int:
         """Return the peak in host memory: every block is kept there, pinned, whether or not it stays on the card."""
@@ -217,11 +228,12 @@ class Costs:
         copying = streamed * self.stored_bytes / devices.copy_rate(gpu)
         return max(computing, copying) + STEP_OVERHEAD_SECONDS
 
-    def seconds(self, resident: int, gpu: Gpu, *, strips: bool) -> float:
-        """Return what a keyframe takes once the engine is warm: encode, denoise and decode."""
+    def seconds(self, resident: int, gpu: Gpu, limit: int) -> float:
+        """Return what a keyframe takes once the engine is warm: encode, denoise and decode, in *limit* bytes."""
+        whole = self.vae_bytes(limit - self.kept_bytes(resident)) >= int(self._whole_bytes)
         decoding = VAE_DECODE_SECONDS_A_PIXEL * self.work.size[0] * self.work.size[1]
         vae = decoding + VAE_ENCODE_SECONDS * self.work.references
-        stages = vae * (VAE_STRIP_SLOWDOWN if strips else 1.0) + ENCODER_SECONDS
+        stages = vae * (1.0 if whole else VAE_STRIP_SLOWDOWN) + ENCODER_SECONDS
         return self.steps * self.step_seconds(resident, gpu) + stages * card_speed.slowness(gpu)
 
     def open_seconds(self) -> float:

@@ -9,8 +9,8 @@ from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
 from undercard.engine_costs import QWEN_IMAGE_EDIT, Architecture, Costs, Storage
 
-SLACK = 1.15
-"""What a rung may take over its own prediction, which nothing has corrected yet."""
+SLACK = 1.25
+"""What a rung may take over the least it can do with: a cap that is too tight would fail by itself."""
 
 
 def rungs_for(
@@ -36,7 +36,7 @@ def rungs_for(
     rungs = [_rung(costs, backend, gpu, most, limit)]
     for count in {most // 2, 0} - {most}:
         # What it steps down to when memory was short must be content with less.
-        slack = int(SLACK * costs.vram_bytes(count, strips=True))
+        slack = int(SLACK * costs.least_vram_bytes(count)) + devices.RESERVE_BYTES
         rungs.append(_rung(costs, backend, gpu, count, min(limit, slack)))
     return tuple(sorted(rungs, key=_speed_then_size))
 
@@ -47,17 +47,16 @@ def _speed_then_size(rung: Rung) -> tuple[int, int]:
 
 
 def _most_resident(costs: Costs, limit: int) -> int:
-    fitting = (n for n in range(costs.model.blocks, 0, -1) if costs.vram_bytes(n, strips=True) <= limit)
+    fitting = (n for n in range(costs.model.blocks, 0, -1) if costs.least_vram_bytes(n) <= limit)
     return next(fitting, 0)
 
 
 def _rung(costs: Costs, backend: str, gpu: Gpu, resident: int, limit: int) -> Rung:
     """Return the rung with that many *resident* blocks, which may take *limit* on the card, or what it must."""
-    strips = costs.strips(resident, limit)
     needs = Needs(
-        vram_bytes=costs.vram_bytes(resident, strips=strips),
+        vram_bytes=costs.vram_bytes(resident, limit),
         host_bytes=costs.host_bytes(),
-        seconds=costs.seconds(resident, gpu, strips=strips),
+        seconds=costs.seconds(resident, gpu, limit),
         open_seconds=costs.open_seconds(),
     )
     return Rung(
