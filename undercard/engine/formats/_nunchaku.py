@@ -18,6 +18,8 @@ from undercard.errors import BadCheckpoint
 GELU_SHIFT = 0.171875
 """Added to a GELU's output, which is never below −0.17, so that it can be quantised without a sign."""
 AWQ_GROUP = 64
+AWQ_ROWS = 4
+"""Rows of the weight in one row of its codes."""
 MODULATIONS = 6
 """Of one stream of a block: shift, scale, gate before the attention, then before the feed-forward."""
 
@@ -82,7 +84,7 @@ def modulation(tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """
     _demand(tensors, "qweight", "wscales", "wzeros", "bias")
     packed = tensors["qweight"]
-    rows, columns = packed.shape[0] * 4, packed.shape[1] * 2
+    rows, columns = packed.shape[0] * AWQ_ROWS, packed.shape[1] * 2
     if packed.dtype != torch.int32 or columns % AWQ_GROUP or rows % MODULATIONS:
         raise BadCheckpoint(
             f"awq: qweight is {packed.dtype} of {tuple(packed.shape)}; it does not hold six modulations"
@@ -138,9 +140,9 @@ def _awq_codes(packed: Tensor) -> Tensor:
     Sixteen-bit words: four rows take turns at 16 words for 64 columns; a word's nibbles are columns 8 apart.
     """
     quads, half = packed.shape
-    words = packed.contiguous().view(torch.int16).view(quads, half // 32, 4, 2, 8)
+    words = packed.contiguous().view(torch.int16).view(quads, half // 32, AWQ_ROWS, 2, 8)
     nibbles = torch.stack([words >> shift & 15 for shift in (0, 4, 8, 12)], dim=-2)
-    return nibbles.permute(0, 2, 1, 3, 4, 5).reshape(quads * 4, half * 2).to(torch.uint8)
+    return nibbles.permute(0, 2, 1, 3, 4, 5).reshape(quads * AWQ_ROWS, half * 2).to(torch.uint8)
 
 
 def _demand(tensors: Mapping[str, Tensor], *wanted: str) -> None:

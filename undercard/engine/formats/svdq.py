@@ -85,4 +85,4 @@ def dequantized(codes: Tensor, scale: Tensor) -> Tensor:
     return grouped.flatten(1)
 
 
-FORMATS = (SvdqInt4(16), SvdqInt4(32), SvdqInt4(128))
+FORMATS = tuple(SvdqInt4(rank) for rank in (16, 32, 64, 128))
