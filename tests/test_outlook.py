@@ -129,6 +129,16 @@ def test_a_film_on_a_card_takes_its_keyframes_and_the_opening(planned: Backend) 
     assert film.seconds > film.gpu_seconds
 
 
+def test_two_cards_share_the_keyframes_and_each_opens_the_model(planned: Backend) -> None:
+    _, one = film_on(machine(H100), planned)
+    _, two = film_on(machine(H100, replace(H100, index=1, uuid="GPU-second")), planned)
+
+    assert one.chosen is not None
+    needs = one.chosen.rung.needs
+    assert one.seconds - two.seconds == pytest.approx(7 * needs.seconds)
+    assert two.gpu_seconds - one.gpu_seconds == pytest.approx(needs.open_seconds)
+
+
 def test_a_film_on_the_processor_takes_none_of_the_card() -> None:
     _, film = film_on(machine(H100), PREVIZ)
 

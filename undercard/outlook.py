@@ -52,7 +52,7 @@ class FilmOutlook:
     seconds: float
     """All of it; cached segments make it shorter."""
     gpu_seconds: float
-    """What the card is busy for, opening included."""
+    """What cards are busy for together, opening included."""
 
     @property
     def keyframes_left(self) -> int:
@@ -95,12 +95,14 @@ def look_at_film(plan: Plan, ladder: Sequence[Fit]) -> FilmOutlook:
     rows = tuple(estimate.rows(plan, needs.seconds))
     left = sum(row.keyframes - row.done for row in rows)
     opening = needs.open_seconds if left else 0.0
-    on_card = bool(chosen and needs.vram_bytes)
+    rendering = left * needs.seconds if chosen and needs.vram_bytes else 0.0
+    # Keyframes are handed out to as many cards as there are, taken for equal; each opens the model for itself.
+    cards = max(1, min(left, len(plan.device.gpus)))
     return FilmOutlook(
         shots=rows,
         chosen=chosen,
-        seconds=sum(row.seconds for row in rows) + opening,
-        gpu_seconds=left * needs.seconds + opening if on_card else 0.0,
+        seconds=sum(row.seconds for row in rows) + opening - rendering * (1 - 1 / cards),
+        gpu_seconds=rendering + opening * cards if rendering else 0.0,
     )
 
 
