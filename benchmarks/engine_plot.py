@@ -77,8 +77,8 @@ def _allowed(row: Row, results: Results) -> float:
     return row.peak_vram_gb if row.rung in TODAY and row.peak_vram_gb else results.machine.vram_gb
 
 
-def spread(wanted: Sequence[float], gap: float) -> list[float]:
-    """Return *wanted* moved as little as needed for neighbours to be *gap* apart, in the same order.
+def spread(wanted: Sequence[float], gap: float, floor: float = 0.0) -> list[float]:
+    """Return *wanted* moved as little as needed for neighbours to be *gap* apart, in the same order and above *floor*.
 
     Neighbours that collide become a block centred on their mean, as in isotonic regression (pool adjacent violators).
     """
@@ -93,9 +93,11 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
                 break
             blocks[-2:] = [(low_sum + high_sum - gap * len(low) * len(high), low + high)]
     placed = [0.0] * len(wanted)
+    lowest = floor
     for total, members in blocks:
         for place, index in enumerate(members):
-            placed[index] = total / len(members) + gap * place
+            placed[index] = max(lowest, total / len(members) + gap * place)
+            lowest = placed[index] + gap
     return placed
 
 
@@ -112,7 +114,7 @@ def draw(results: Results, references: int = 1) -> Figure:
     axes = figure.add_axes((0.045, 0.125, 0.57, 0.7))
     _set_up(axes, lines, results.machine.vram_gb)
     for line in lines:
-        _draw_line(axes, line)
+        _draw_line(axes, line, leads=line is lines[-1] and line.ours)
     _label(axes, lines)
     if lines[-1].ours:
         _write_figures(axes, lines[-1])
@@ -141,7 +143,7 @@ def _set_up(axes: Axes, lines: Sequence[Series], card_gb: float) -> None:
     axes.set_yscale("log")
     axes.set_xlim(min(caps) * 0.9, right)
     axes.set_ylim(min(values) * 0.78, max(values) * 1.3)
-    axes.text(1.03, -0.026, "GB of VRAM allowed", transform=axes.transAxes, color=FAINT, fontsize=10.5, va="top")
+    axes.text(1.045, -0.026, "GB of VRAM allowed", transform=axes.transAxes, color=FAINT, fontsize=10.5, va="top")
     # Every cap that was measured, and enough beyond to read where the others begin.
     ticks = sorted({*(cap for line in lines if line.ours for cap, _ in line.points), *CAP_TICKS})
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if min(caps) <= tick <= right]))
@@ -157,11 +159,11 @@ def _set_up(axes: Axes, lines: Sequence[Series], card_gb: float) -> None:
         spine.set_visible(False)
 
 
-def _draw_line(axes: Axes, line: Series) -> None:
+def _draw_line(axes: Axes, line: Series, *, leads: bool) -> None:
     caps, seconds = [cap for cap, _ in line.points], [value for _, value in line.points]
     right = axes.get_xlim()[1]
-    width, size = (2.6, 6.0) if line.ours else (1.6, 4.5)
-    axes.plot(caps, seconds, color=line.colour, linewidth=width, marker="o", markersize=size)
+    width, size = (3.0, 6.5) if leads else (1.6, 4.5)
+    axes.plot(caps, seconds, color=line.colour, linewidth=width, marker="o", markersize=size, clip_on=False)
     if not line.ours and len(caps) == 1:
         # Measured on the whole card only: say what it takes, which no tick does.
         axes.annotate(
@@ -180,7 +182,13 @@ def _write_figures(axes: Axes, line: Series) -> None:
             cap, -0.088, _figure(seconds), transform=ticks, color=line.colour, fontsize=8.5, ha="center", va="top"
         )
     axes.text(
-        1.03, -0.088, f"s/keyframe of {line.label}", transform=axes.transAxes, color=line.colour, fontsize=8.5, va="top"
+        1.045,
+        -0.088,
+        f"s/keyframe of {line.label}",
+        transform=axes.transAxes,
+        color=line.colour,
+        fontsize=8.5,
+        va="top",
     )
 
 
@@ -188,7 +196,7 @@ def _label(axes: Axes, lines: Sequence[Series]) -> None:
     """Write each line's last figures and its name beyond its right end, moved apart where lines meet."""
     to_share = axes.transAxes.inverted().transform
     wanted = [float(to_share(axes.transData.transform((1.0, line.points[-1][1])))[1]) for line in lines]
-    places = spread(wanted, LABEL_GAP)
+    places = spread(wanted, LABEL_GAP, floor=0.03)
     for x, heading in ((KEYFRAME_X, "s/keyframe"), (STEP_X, "s/step")):
         axes.text(x, max(places) + 0.06, heading, transform=axes.transAxes, color=FAINT, fontsize=9.5, ha="right")
     for line, share, height in zip(lines, wanted, places, strict=True):

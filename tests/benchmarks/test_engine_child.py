@@ -30,5 +30,5 @@ def test_a_rung_that_runs_out_of_memory_gives_a_row_that_says_so() -> None:
 def test_without_rungs_of_ours_only_the_modes_of_diffusers_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_child, "OURS", "tests.benchmarks.not_written_yet")
 
-    with pytest.raises(ValueError, match="use one of resident, model-offload, group-offload, sequential$"):
+    with pytest.raises(ValueError, match=r"use one of resident, model-offload, group-offload, sequential$"):
         next(engine_child.measure("bf16", 8.0, [1], Path()))

@@ -29,6 +29,11 @@ def test_labels_keep_the_order_of_their_lines(wanted: list[float]) -> None:
     assert sorted(range(len(wanted)), key=lambda n: placed[n]) == sorted(range(len(wanted)), key=lambda n: wanted[n])
 
 
+@given(HEIGHTS)
+def test_no_label_is_below_the_floor(wanted: list[float]) -> None:
+    assert min(spread(wanted, 0.05, floor=0.03)) >= 0.03
+
+
 def test_labels_with_room_stay_where_they_are() -> None:
     assert spread([0.1, 0.5, 0.9], 0.05) == [0.1, 0.5, 0.9]
 
