@@ -17,7 +17,7 @@ GB = 10**9
 # The order in which oneDNN sums a convolution follows the tile's shape; in bf16 the difference has always rounded away.
 FLOAT_ROUNDING = 4e-6
 SIZES = ((8, 8), (5, 9), (12, 5))
-LAYOUTS = ((2, 1), (5, 1), (3, 2))
+LAYOUTS = ((4, 1), (3, 2))
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_a_whole_picture_encodes_bit_for_bit_as_in_diffusers(dtype: torch.dtype)
     assert torch.equal(vae.encode(model, picture((4, 6), dtype)), expected)
 
 
-@pytest.mark.parametrize("split", [0, 4, 8, 11, 12, 15])
+@pytest.mark.parametrize("split", [0, 4, 11, 15])
 @pytest.mark.parametrize("size", SIZES)
 def test_tiles_decode_to_the_whole_picture_but_for_rounding(
     autoencoder: AutoencoderKLQwenImage, size: tuple[int, int], split: int
@@ -83,7 +83,7 @@ def test_tiles_decode_to_the_whole_picture_but_for_rounding(
         assert difference(tiled, whole) <= FLOAT_ROUNDING, (rows, columns)
 
 
-@pytest.mark.parametrize("split", [1, 3, 4, 7, 9, 12])
+@pytest.mark.parametrize("split", [1, 4, 9, 12])
 @pytest.mark.parametrize("size", SIZES)
 def test_tiles_encode_to_the_whole_picture_but_for_rounding(
     autoencoder: AutoencoderKLQwenImage, size: tuple[int, int], split: int

@@ -72,15 +72,16 @@ def render_whole(whole: QwenImageEditPlusPipeline, case: Case) -> Image:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Encode]:
-    yield embeddings.encoding(text.Headless(text.open_encoder(folder)), text.open_processor(folder), CPU)
+def opened(folder: Path, device: torch.device = CPU) -> Iterator[Encode]:
+    encoder = text.Headless(text.open_encoder(folder)).to(device)
+    yield embeddings.encoding(encoder, text.open_processor(folder), device)
 
 
-def encode(folder: Path, cases: Sequence[Case]) -> int:
+def encode(folder: Path, cases: Sequence[Case], device: torch.device = CPU) -> int:
     """Encode what *cases* say as one film."""
     wordings = [case.wording(prompt) for case in cases for prompt in (case.prompt, case.negative)]
     pictures = {digest(picture): picture for case in cases for picture in case.pictures}
-    return embeddings.encode_missing(wordings, ENCODER, pictures.__getitem__, lambda: opened(folder))
+    return embeddings.encode_missing(wordings, ENCODER, pictures.__getitem__, lambda: opened(folder, device))
 
 
 def kept(case: Case, prompt: str) -> Embeddings:
@@ -101,10 +102,11 @@ def denoising(case: Case) -> Denoising:
     )
 
 
-def staged_pipeline(folder: Path) -> StagedPipeline:
+def staged_pipeline(folder: Path, device: torch.device = CPU) -> StagedPipeline:
     transformer = QwenImageTransformer2DModel.from_pretrained(folder / "transformer", dtype=torch.bfloat16)
     autoencoder = AutoencoderKLQwenImage.from_pretrained(folder / "vae", dtype=torch.bfloat16)
-    return pipeline.assemble(transformer.eval(), PictureVae(autoencoder.eval()), schedule.lightning(), CPU)
+    transformer, autoencoder = transformer.eval().to(device), autoencoder.eval().to(device)
+    return pipeline.assemble(transformer, PictureVae(autoencoder), schedule.lightning(), device)
 
 
 def attach_tables(staged: StagedPipeline, steps: int) -> modulation.Tables:
@@ -115,6 +117,6 @@ def attach_tables(staged: StagedPipeline, steps: int) -> modulation.Tables:
         transformer.time_text_embed,
         schedule.timesteps(steps),
         zero_cond_t=transformer.config["zero_cond_t"],
-        device=CPU,
+        device=staged.place,
     )
-    return modulation.attach(transformer, table, CPU)
+    return modulation.attach(transformer, table, staged.place)

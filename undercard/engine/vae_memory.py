@@ -121,9 +121,10 @@ def estimate(direction: Direction, layers: Sequence[Layer], length: Length, tili
         held + _bytes(layer, _values(layer, (max(rows), max(columns))))
         for layer, rows, columns in zip(part, down, across, strict=True)
     ]
-    cost = [layer.channels * count for layer, count in zip(layers, values, strict=True)]
+    # A convolution multiplies every value with one weight for each of its output channels.
+    cost = [layer.gives * count for layer, count in zip(layers, values, strict=True)]
     again = [
-        layer.channels * _values(layer, (sum(rows), sum(columns)))
+        layer.gives * _values(layer, (sum(rows), sum(columns)))
         for layer, rows, columns in zip(part, down, across, strict=True)
     ]
     once = sum(cost[number] for number in range(len(layers)) if number not in tiled)
