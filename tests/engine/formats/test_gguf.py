@@ -6,7 +6,7 @@ import torch
 from gguf import GGMLQuantizationType
 from gguf.quants import dequantize
 
-from tests.engine.formats.weights import decoded, gaussian, parts_of
+from tests.engine.formats.weights import any_blocks, decoded, gaussian, parts_of
 from undercard.engine import formats
 from undercard.engine.formats import format_named
 from undercard.engine.formats.gguf import Ggml
@@ -30,17 +30,9 @@ def test_blocks_decode_to_the_bits_that_gguf_py_gives(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "-q" in name])
 def test_any_bytes_decode_to_the_bits_that_gguf_py_gives(name: str) -> None:
-    # Encoders leave some codes and scales unused: the least code of Q4_0, scales of Q6_K below zero.
-    size = _type(name).block_bytes
-    generator = np.random.default_rng(3)
-    blocks = generator.integers(0, 256, (SHAPE[0], SHAPE[1] // _type(name).block_weights, size), dtype=np.uint8)
-    halves = generator.uniform(-0.02, 0.02, (*blocks.shape[:2], 2)).astype(np.float16).view(np.uint8)
-    where = slice(size - 2, size) if name == "gguf-q6-k" else slice(0, 4 if "1" in name or "-k" in name else 2)
-    blocks[:, :, where] = halves[:, :, : where.stop - where.start]
-    flat = blocks.reshape(SHAPE[0], -1)
-    wanted = dequantize(flat, GGMLQuantizationType[_type(name).type_name])
-    found = decoded(_type(name), {"blocks": torch.from_numpy(flat)}, SHAPE)
-    assert torch.equal(found, torch.from_numpy(np.array(wanted)).bfloat16())
+    parts = any_blocks(SHAPE, _type(name))
+    wanted = dequantize(parts["blocks"].numpy(), GGMLQuantizationType[_type(name).type_name])
+    assert torch.equal(decoded(_type(name), parts, SHAPE), torch.from_numpy(np.array(wanted)).bfloat16())
 
 
 @pytest.mark.parametrize("name", NAMES)

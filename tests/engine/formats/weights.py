@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tests.engine.formats.kquants import ENCODERS
 from undercard.engine.formats import Format, Shape, format_named
+from undercard.engine.formats.gguf import Ggml
 from undercard.engine.formats.svdq import SvdqInt4
 
 
@@ -26,6 +27,24 @@ def parts_of(weight: Tensor, name: str) -> dict[str, Tensor]:
     if isinstance(each, SvdqInt4):
         return factored(weight, each)
     return each.encode(weight)
+
+
+def any_blocks(shape: Shape, each: Ggml) -> dict[str, Tensor]:
+    """Return blocks of random bytes, with scales of either sign that are finite and small.
+
+    Encoders leave some codes and scales unused: the least code of Q4_0, scales of Q6_K below zero.
+    """
+    blocks = math.prod(shape) // each.block_weights
+    generator = torch.Generator().manual_seed(7)
+    raw = torch.randint(0, 256, (blocks, each.block_bytes), dtype=torch.uint8, generator=generator)
+    halves = torch.rand(blocks, 2, generator=generator).sub_(0.5).div_(25).half().view(torch.uint8)
+    if each.type_name == "Q6_K":
+        raw[:, -2:] = halves[:, :2]
+    elif each.type_name.endswith(("_1", "_K")):
+        raw[:, :4] = halves
+    else:
+        raw[:, :2] = halves[:, :2]
+    return {"blocks": raw.view(shape[0], -1)}
 
 
 def factored(weight: Tensor, each: SvdqInt4) -> dict[str, Tensor]:

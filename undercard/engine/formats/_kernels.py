@@ -43,8 +43,8 @@ def _nf4(codes, absmax, book, out, groups, height: tl.constexpr):
     inside = (first + group < groups)[:, None]
     byte = tl.load(codes + first * 32 + group[:, None] * 32 + tl.arange(0, 32)[None, :], mask=inside, other=0)
     code = tl.interleave(byte >> 4, byte & 15).to(tl.int32)
-    magnitude = tl.load(absmax + first + group[:, None], mask=inside, other=0.0).to(tl.float32)
-    value = (tl.load(book + code) * magnitude).to(tl.bfloat16)
+    magnitude = tl.load(absmax + first + group, mask=first + group < groups, other=0.0).to(tl.float32)
+    value = (tl.load(book + code) * magnitude[:, None]).to(tl.bfloat16)
     tl.store(out + first * 64 + group[:, None] * 64 + tl.arange(0, 64)[None, :], value, mask=inside)
 
 
@@ -52,30 +52,32 @@ def _nf4(codes, absmax, book, out, groups, height: tl.constexpr):
 def _svdq(
     codes, scale, unsmooth, down, up, out, rows, columns, rank: tl.constexpr, height: tl.constexpr, width: tl.constexpr
 ):
-    row = (tl.program_id(0) * height + tl.arange(0, height)).to(tl.int64)[:, None]
+    rows_of = (tl.program_id(0) * height + tl.arange(0, height)).to(tl.int64)
+    within = rows_of < rows
+    row, inside = rows_of[:, None], within[:, None]
     group = tl.program_id(1)
-    column = group * width + tl.arange(0, width)[None, :]
-    inside = row < rows
+    columns_of = group * width + tl.arange(0, width)
     half = group * (width // 2) + tl.arange(0, width // 2)[None, :]
     byte = tl.load(codes + row * (columns // 2) + half, mask=inside, other=0)
     code = tl.interleave(byte & 15, byte >> 4).to(tl.int32)
     value = ((code ^ 8) - 8).to(tl.float32)
-    value *= tl.load(scale + row * (columns // width) + group, mask=inside, other=0.0).to(tl.float32)
-    value *= tl.load(unsmooth + column)
+    value *= tl.load(scale + rows_of * (columns // width) + group, mask=within, other=0.0).to(tl.float32)[:, None]
+    value *= tl.load(unsmooth + columns_of)[None, :]
     for each in range(rank):
-        left = tl.load(up + row * rank + each, mask=inside, other=0.0).to(tl.float32)
-        right = tl.load(down + each * columns + column).to(tl.float32)
-        value = tl.fma(left, right, value)
-    tl.store(out + row * columns + column, value.to(tl.bfloat16), mask=inside)
+        left = tl.load(up + rows_of * rank + each, mask=within, other=0.0).to(tl.float32)
+        right = tl.load(down + each * columns + columns_of).to(tl.float32)
+        value = tl.fma(left[:, None], right[None, :], value)
+    tl.store(out + row * columns + columns_of[None, :], value.to(tl.bfloat16), mask=inside)
 
 
 @triton.jit
 def _q8_0(raw, halves, out, groups, height: tl.constexpr):
     first = tl.program_id(0).to(tl.int64) * height
-    group = tl.arange(0, height)[:, None]
-    inside = first + group < groups
+    group = tl.arange(0, height)
+    within = first + group < groups
     weight = tl.arange(0, 32)[None, :]
-    scale = tl.load(halves + first * 17 + group * 17, mask=inside, other=0.0).to(tl.float32)
+    scale = tl.load(halves + first * 17 + group * 17, mask=within, other=0.0).to(tl.float32)[:, None]
+    group, inside = group[:, None], within[:, None]
     code = tl.load(raw + first * 34 + group * 34 + 2 + weight, mask=inside, other=0).to(tl.int8, bitcast=True)
     tl.store(out + first * 32 + group * 32 + weight, (scale * code.to(tl.float32)).to(tl.bfloat16), mask=inside)
 
@@ -86,19 +88,20 @@ def _legacy(
 ):
     # Q4_0, Q4_1, Q5_0, Q5_1: d, m where there is one, 32 fifth bits where there are, 16 bytes of low nibbles.
     first = tl.program_id(0).to(tl.int64) * height
-    group = tl.arange(0, height)[:, None]
-    inside = first + group < groups
+    groups_of = tl.arange(0, height)
+    within = first + groups_of < groups
+    group, inside = groups_of[:, None], within[:, None]
     byte = tl.arange(0, 16)[None, :]
-    half = first * (size // 2) + group * (size // 2)
+    half = first * (size // 2) + groups_of * (size // 2)
     packed = tl.load(raw + first * size + group * size + (size - 16) + byte, mask=inside, other=0).to(tl.int32)
     low, high = packed & 15, packed >> 4
     if five:
-        at = half + (2 if minimum else 1)
-        low |= ((tl.load(words + at, mask=inside, other=0).to(tl.int32) >> byte) & 1) << 4
-        high |= ((tl.load(words + at + 1, mask=inside, other=0).to(tl.int32) >> byte) & 1) << 4
-    scale = tl.load(halves + half, mask=inside, other=0.0).to(tl.float32)
+        bits = words + half + (2 if minimum else 1)
+        low |= ((tl.load(bits, mask=within, other=0).to(tl.int32)[:, None] >> byte) & 1) << 4
+        high |= ((tl.load(bits + 1, mask=within, other=0).to(tl.int32)[:, None] >> byte) & 1) << 4
+    scale = tl.load(halves + half, mask=within, other=0.0).to(tl.float32)[:, None]
     if minimum:
-        least = tl.load(halves + half + 1, mask=inside, other=0.0).to(tl.float32)
+        least = tl.load(halves + half + 1, mask=within, other=0.0).to(tl.float32)[:, None]
         first_half = scale * low.to(tl.float32) + least
         second_half = scale * high.to(tl.float32) + least
     else:
@@ -127,25 +130,26 @@ def _q45_k(raw, halves, out, groups, five: tl.constexpr, height: tl.constexpr):
     # A row of the tile is 32 bytes of codes: sub-block 2i in the low nibbles, 2i + 1 in the high ones.
     size: tl.constexpr = 176 if five else 144
     first = tl.program_id(0).to(tl.int64) * (height // 4)
-    group = tl.arange(0, height)[:, None]
-    block, quarter = group // 4, group % 4
-    inside = first * 4 + group < groups
+    quarters = tl.arange(0, height)
+    block, quarter = quarters // 4, quarters % 4
+    within = first * 4 + quarters < groups
+    inside = within[:, None]
     byte = tl.arange(0, 32)[None, :]
     start = raw + first * size + block * size
-    packed = tl.load(start + (size - 128) + quarter * 32 + byte, mask=inside, other=0).to(tl.int32)
+    packed = tl.load((start + (size - 128) + quarter * 32)[:, None] + byte, mask=inside, other=0).to(tl.int32)
     low, high = packed & 15, packed >> 4
     if five:
-        fifth = tl.load(start + 16 + byte, mask=inside, other=0).to(tl.int32) >> (2 * quarter)
+        fifth = tl.load((start + 16)[:, None] + byte, mask=inside, other=0).to(tl.int32) >> (2 * quarter)[:, None]
         low |= (fifth & 1) << 4
         high |= ((fifth >> 1) & 1) << 4
     half = halves + first * (size // 2) + block * (size // 2)
-    d = tl.load(half, mask=inside, other=0.0).to(tl.float32)
-    m = tl.load(half + 1, mask=inside, other=0.0).to(tl.float32)
-    scale, minimum = _scale_and_minimum(start + 4, 2 * quarter, inside)
-    even = (d * scale) * low.to(tl.float32) - m * minimum
-    scale, minimum = _scale_and_minimum(start + 4, 2 * quarter + 1, inside)
-    odd = (d * scale) * high.to(tl.float32) - m * minimum
-    at = out + first * 256 + group * 64 + byte
+    d = tl.load(half, mask=within, other=0.0).to(tl.float32)
+    m = tl.load(half + 1, mask=within, other=0.0).to(tl.float32)
+    scale, minimum = _scale_and_minimum(start + 4, 2 * quarter, within)
+    even = (d * scale)[:, None] * low.to(tl.float32) - (m * minimum)[:, None]
+    scale, minimum = _scale_and_minimum(start + 4, 2 * quarter + 1, within)
+    odd = (d * scale)[:, None] * high.to(tl.float32) - (m * minimum)[:, None]
+    at = out + first * 256 + quarters[:, None] * 64 + byte
     tl.store(at, even.to(tl.bfloat16), mask=inside)
     tl.store(at + 32, odd.to(tl.bfloat16), mask=inside)
 
