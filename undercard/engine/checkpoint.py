@@ -1,0 +1,198 @@
+"""The directory of a safetensors checkpoint: where each tensor lies, and reading it without a second copy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from undercard.errors import BadCheckpoint
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+DTYPES = {
+    "BF16": torch.bfloat16,
+    "F16": torch.float16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "I16": torch.int16,
+    "I32": torch.int32,
+    "I64": torch.int64,
+    "BOOL": torch.bool,
+}
+"""As the safetensors format names them."""
+LARGEST_HEADER = 100_000_000
+"""The format's own limit."""
+SAMPLE_BYTES = 4096
+PIECE_BYTES = 1 << 24
+"""What a thread reads at a time: large enough for the disk, small enough to keep every thread busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tensor of a checkpoint, as it lies on disk."""
+
+    path: Path
+    offset: int
+    """Of its first byte in the file."""
+    size_bytes: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The tensors of one safetensors file, or of every shard of a folder."""
+
+    source: Path
+    entries: Mapping[str, Entry]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+    def __getitem__(self, name: str) -> Entry:
+        """Return where the tensor called *name* lies.
+
+        Raises:
+            BadCheckpoint: the checkpoint lacks it.
+        """
+        try:
+            return self.entries[name]
+        except KeyError:
+            raise BadCheckpoint(
+                f"{self.source} lacks the tensor {name!r}; it is another model's, or cut short"
+            ) from None
+
+    def read(self, name: str) -> Tensor:
+        """Read one tensor into host memory.
+
+        Raises:
+            BadCheckpoint: the checkpoint lacks it, or the file is cut short.
+        """
+        entry = self[name]
+        raw = torch.empty(entry.size_bytes, dtype=torch.uint8)
+        with opened([entry]) as files:
+            read_into(files, entry, as_memory(raw))
+        return raw.view(entry.dtype).view(entry.shape)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all tensors together."""
+        return sum(entry.size_bytes for entry in self.entries.values())
+
+    def digest(self) -> str:
+        """Return a SHA-256 that another checkpoint does not share: of the directory and each tensor's first 4 KiB.
+
+        Hashing 41 GB would take longer than rendering a keyframe.
+        """
+        digest = hashlib.sha256()
+        with opened(self.entries.values()) as files:
+            for name in sorted(self.entries):
+                entry = self.entries[name]
+                digest.update(f"{name} {entry.dtype} {entry.shape} ".encode())
+                digest.update(os.pread(files[entry.path], min(entry.size_bytes, SAMPLE_BYTES), entry.offset))
+        return digest.hexdigest()
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Read the directory of the file, or of all `*.safetensors` of the folder, at *path*; no tensor is read.
+
+    Raises:
+        BadCheckpoint: there is nothing there, or a file is no whole safetensors file.
+    """
+    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    if not files or not all(file.is_file() for file in files):
+        raise BadCheckpoint(f"{path} holds no safetensors file; give a file, or the folder of its shards")
+    entries: dict[str, Entry] = {}
+    metadata: dict[str, str] = {}
+    for file in files:
+        found, notes = _directory(file)
+        if twice := entries.keys() & found.keys():
+            raise BadCheckpoint(f"{path} holds {min(twice)!r} twice; remove the file that does not belong to it")
+        entries |= found
+        metadata |= notes
+    return Checkpoint(path, entries, metadata)
+
+
+def _directory(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Read the header of one safetensors file (https://github.com/huggingface/safetensors, "Format")."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else LARGEST_HEADER + 1
+        if length > min(LARGEST_HEADER, size):
+            raise BadCheckpoint(f"{path} is no safetensors file: it does not begin with the length of a header")
+        try:
+            header = json.loads(file.read(length))
+            metadata = header.pop("__metadata__", {})
+            entries = {name: _entry(path, 8 + length, described) for name, described in header.items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise BadCheckpoint(f"{path} has a header that cannot be read: {exc}; fetch the file again") from exc
+    end = max((entry.offset + entry.size_bytes for entry in entries.values()), default=0)
+    if end > size:
+        raise BadCheckpoint(f"{path} is cut short: {size} bytes of {end}; fetch the file again")
+    return entries, metadata
+
+
+def _entry(path: Path, base: int, described: Mapping[str, object]) -> Entry:
+    start, end = described["data_offsets"]  # type: ignore[misc]
+    return Entry(path, base + start, end - start, DTYPES[str(described["dtype"])], tuple(described["shape"]))  # type: ignore[arg-type, has-type]
+
+
+def as_memory(buffer: Tensor) -> memoryview:
+    """Return the bytes of a uint8 tensor in host memory, for reading into."""
+    return memoryview(cast("Buffer", buffer.numpy()))
+
+
+@contextmanager
+def opened(entries: Iterable[Entry]) -> Iterator[dict[Path, int]]:
+    """Yield a descriptor for each file that *entries* lie in, for `read_into`."""
+    files: dict[Path, int] = {}
+    try:
+        for entry in entries:
+            if entry.path not in files:
+                files[entry.path] = os.open(entry.path, os.O_RDONLY)
+        yield files
+    finally:
+        for descriptor in files.values():
+            os.close(descriptor)
+
+
+def read_into(files: Mapping[Path, int], entry: Entry, target: memoryview, start: int = 0) -> None:
+    """Fill *target* with a tensor's bytes from byte *start* on; safe from several threads, and lets go of the GIL.
+
+    Raises:
+        BadCheckpoint: the file ends before the tensor does.
+    """
+    done = 0
+    while done < len(target):
+        count = os.preadv(files[entry.path], [target[done:]], entry.offset + start + done)
+        if count == 0:
+            raise BadCheckpoint(f"{entry.path} became shorter while it was read; fetch the file again")
+        done += count
+
+
+def submit_reads(
+    pool: ThreadPoolExecutor, files: Mapping[Path, int], entry: Entry, target: memoryview
+) -> list[Future[None]]:
+    """Begin to fill *target* with the tensor's bytes, in pieces that several threads read at once."""
+    return [
+        pool.submit(read_into, files, entry, target[start : min(start + PIECE_BYTES, entry.size_bytes)], start)
+        for start in range(0, entry.size_bytes, PIECE_BYTES)
+    ]

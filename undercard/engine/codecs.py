@@ -1,0 +1,165 @@
+"""How a whole block lies in host memory: as it is, packed without loss, or weight by weight in a storage format."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from undercard.engine import packing
+from undercard.engine.blocks import ALIGNMENT, Layout
+from undercard.engine.formats import Format, format_named
+
+
+class Codec(Protocol):
+    """Turns the flat bfloat16 buffer of a block into what is kept, and back, on the device of both."""
+
+    @property
+    def name(self) -> str:
+        """`bf16`, `packed`, or the name of a storage format."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it gives back every bit."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether what is kept is the buffer itself, so that nothing has to be decoded."""
+
+    def capacity(self, layout: Layout) -> int:
+        """Return the most bytes that a block can take."""
+
+    def expected(self, layout: Layout) -> int:
+        """Return the bytes that a block of trained weights takes."""
+
+    def encode(self, layout: Layout, raw: Tensor, kept: Tensor) -> Tensor:
+        """Fill *kept*, of `capacity` bytes, from *raw*, and return how many bytes of it are used, on its device.
+
+        A block that this codec cannot hold uses 0 bytes: it must be kept as it is.
+        """
+
+    def decode(self, layout: Layout, kept: Tensor, raw: Tensor) -> None:
+        """Fill *raw* from *kept*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The block as it is: bfloat16."""
+
+    name: str = "bf16"
+    exact: bool = True
+    plain: bool = True
+
+    def capacity(self, layout: Layout) -> int:
+        """Return the buffer's own size."""
+        return layout.size_bytes
+
+    def expected(self, layout: Layout) -> int:
+        """Return the buffer's own size."""
+        return layout.size_bytes
+
+    def encode(self, layout: Layout, raw: Tensor, kept: Tensor) -> Tensor:
+        """Copy."""
+        kept.copy_(raw)
+        return torch.tensor(layout.size_bytes, device=kept.device)
+
+    def decode(self, layout: Layout, kept: Tensor, raw: Tensor) -> None:
+        """Copy."""
+        raw.copy_(kept[: layout.size_bytes])
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """All matrices of the block packed without loss (see packing.py), the vectors as they are."""
+
+    name: str = "packed"
+    exact: bool = True
+    plain: bool = False
+
+    def capacity(self, layout: Layout) -> int:
+        """Return what the vectors, the two planes and the longest list of escapes take."""
+        return layout.size_bytes - layout.matrix_bytes + packing.capacity(layout.matrix_bytes // 2)
+
+    def expected(self, layout: Layout) -> int:
+        """Return the same with as many escapes as trained weights need."""
+        return layout.size_bytes - layout.matrix_bytes + packing.typical(layout.matrix_bytes // 2)
+
+    def encode(self, layout: Layout, raw: Tensor, kept: Tensor) -> Tensor:
+        """Pack the matrices."""
+        vectors = layout.size_bytes - layout.matrix_bytes
+        kept[:vectors].copy_(raw[layout.matrix_bytes :])
+        used = packing.pack(raw[: layout.matrix_bytes].view(torch.int16), kept[vectors:])
+        return torch.where(used > 0, used + vectors, used)
+
+    def decode(self, layout: Layout, kept: Tensor, raw: Tensor) -> None:
+        """Unpack the matrices."""
+        vectors = layout.size_bytes - layout.matrix_bytes
+        raw[layout.matrix_bytes :].copy_(kept[:vectors])
+        packing.unpack(kept[vectors:], raw[: layout.matrix_bytes].view(torch.int16))
+
+
+@dataclass(frozen=True, slots=True)
+class Weightwise:
+    """Each matrix in a storage format, the vectors as they are."""
+
+    format: Format
+    exact: bool = False
+    plain: bool = False
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.format.name)
+
+    def capacity(self, layout: Layout) -> int:
+        """Return where the last part ends."""
+        return self._walk(layout, None)[1]
+
+    def expected(self, layout: Layout) -> int:
+        """Return the same: every part has a fixed size."""
+        return self.capacity(layout)
+
+    def encode(self, layout: Layout, raw: Tensor, kept: Tensor) -> Tensor:
+        """Encode matrix by matrix."""
+        vectors = layout.size_bytes - layout.matrix_bytes
+        kept[:vectors].copy_(raw[layout.matrix_bytes :])
+        views, end = self._walk(layout, kept)
+        for name, parts in views.items():
+            for part, value in self.format.encode(layout.view(raw, name)).items():
+                parts[part].copy_(value)
+        return torch.tensor(end, device=kept.device)
+
+    def decode(self, layout: Layout, kept: Tensor, raw: Tensor) -> None:
+        """Decode matrix by matrix."""
+        vectors = layout.size_bytes - layout.matrix_bytes
+        raw[layout.matrix_bytes :].copy_(kept[:vectors])
+        for name, parts in self._walk(layout, kept)[0].items():
+            self.format.decode(parts, layout.view(raw, name))
+
+    def _walk(self, layout: Layout, kept: Tensor | None) -> tuple[dict[str, dict[str, Tensor]], int]:
+        """Return views of every matrix's parts in *kept*, and where the last one ends."""
+        views: dict[str, dict[str, Tensor]] = {}
+        offset = layout.size_bytes - layout.matrix_bytes
+        for place in layout.matrices:
+            parts: dict[str, Tensor] = {}
+            for name, (shape, dtype) in self.format.parts((place.shape[0], place.shape[1])).items():
+                offset = -(-offset // ALIGNMENT) * ALIGNMENT
+                size = math.prod(shape) * dtype.itemsize
+                if kept is not None:
+                    parts[name] = kept[offset : offset + size].view(dtype).view(shape)
+                offset += size
+            views[place.name] = parts
+        return views, offset
+
+
+def codec_named(name: str) -> Codec:
+    """Return the codec called `bf16`, `packed`, or by the name of a storage format.
+
+    Raises:
+        BadInput: there is no such format.
+    """
+    if name == "bf16":
+        return Plain()
+    return Packed() if name == "packed" else Weightwise(format_named(name))

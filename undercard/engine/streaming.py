@@ -1,0 +1,218 @@
+"""Blocks that pass through a card: copied while the one before computes, decoded on arrival, a few of them staying.
+
+A pass asks for the blocks in order, and passes follow one another: after the last block comes the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from undercard.engine.blocks import Layout
+from undercard.engine.codecs import Codec
+from undercard.engine.loading import Kept
+
+SLOTS = 2
+
+
+class Streamer(Protocol):
+    """Gives the flat bfloat16 buffer of any block for as long as it is used."""
+
+    layout: Layout
+    count: int
+
+    def using(self, block: int) -> AbstractContextManager[Tensor]:
+        """Return a context manager that gives block number *block*, valid inside."""
+
+    def close(self) -> None:
+        """Free what lies on the card and in pinned memory."""
+
+
+class HostStreamer:
+    """Decodes each block where it lies, for models that compute on the processor."""
+
+    def __init__(self, layout: Layout, codec: Codec, kept: Sequence[Kept]) -> None:
+        self.layout, self.codec, self.kept = layout, codec, kept
+        self.count = len(kept)
+        self.resident = 0
+        self._raw = torch.empty(0 if codec.plain else layout.size_bytes, dtype=torch.uint8)
+
+    @contextmanager
+    def using(self, block: int) -> Iterator[Tensor]:
+        """Give block number *block*."""
+        kept = self.kept[block]
+        if kept.plain:
+            yield kept.tensor
+            return
+        self.codec.decode(self.layout, kept.tensor, self._raw)
+        yield self._raw
+
+    def close(self) -> None:
+        """Let go of the blocks."""
+        self.kept = ()
+
+
+class CudaStreamer:
+    """Streams blocks to a card.
+
+    Args:
+        layout: of every block.
+        codec: what the blocks are kept in.
+        kept: the blocks in host memory.
+        device: the card.
+        resident: how many blocks stay on the card, decoded and spread evenly; they arrive during the first pass.
+        scratches: buffers that blocks are decoded into: with 2, a block is decoded while the one before computes.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        codec: Codec,
+        kept: Sequence[Kept],
+        device: torch.device,
+        *,
+        resident: int = 0,
+        scratches: int = 2,
+    ) -> None:
+        self.layout, self.codec, self.kept, self.device = layout, codec, kept, device
+        self.count = len(kept)
+        self.copies, self.decodes = torch.cuda.Stream(device), torch.cuda.Stream(device)
+        self._scratches = [self._raw() for _ in range(2 if codec.plain else scratches)]
+        self._released = [torch.cuda.Event() for _ in self._scratches]
+        self._decoded_event = [torch.cuda.Event() for _ in self._scratches]
+        slot_bytes = 0 if codec.plain else max(block.used_bytes for block in kept)
+        self._slots = [torch.empty(slot_bytes, dtype=torch.uint8, device=device) for _ in range(SLOTS)]
+        self._arrived = [torch.cuda.Event() for _ in self._slots]
+        self._emptied = [torch.cuda.Event() for _ in self._slots]
+        self._fetched: dict[int, int] = {}
+        """Block → the slot that it was copied into and not yet decoded from."""
+        self._decoded: dict[int, int] = {}
+        """Block → the scratch that holds it."""
+        self._resident: dict[int, Tensor] = {}
+        self._wanted: frozenset[int] = frozenset()
+        self.keep_resident(resident)
+
+    @property
+    def resident(self) -> int:
+        """How many blocks stay on the card."""
+        return len(self._wanted)
+
+    def keep_resident(self, count: int) -> None:
+        """Let *count* blocks stay on the card from the next pass on, and let go of others."""
+        count = min(max(count, 0), self.count)
+        self._wanted = frozenset(number * self.count // count for number in range(count)) if count else frozenset()
+        for block in self._resident.keys() - self._wanted:
+            del self._resident[block]
+
+    @contextmanager
+    def using(self, block: int) -> Iterator[Tensor]:
+        """Give block number *block*: work on the current stream may use it until the context ends."""
+        here = self._resident.get(block)
+        if here is None:
+            scratch = self._decode(block)
+            torch.cuda.current_stream(self.device).wait_event(self._decoded_event[scratch])
+            here = self._stay(block, self._scratches[scratch])
+        self._run_ahead(block)
+        try:
+            yield here
+        finally:
+            if block in self._decoded:
+                self._released[self._decoded.pop(block)].record()
+
+    def forget(self) -> None:
+        """Begin anew after a pass that broke off: whatever is on its way is dropped."""
+        torch.cuda.synchronize(self.device)
+        self._fetched.clear()
+        self._decoded.clear()
+
+    def close(self) -> None:
+        """Free what lies on the card and in pinned memory."""
+        self.forget()
+        self._resident.clear()
+        self._slots.clear()
+        self._scratches.clear()
+        for block in self.kept:
+            block.buffer.close()
+        self.kept = ()
+
+    def _raw(self) -> Tensor:
+        return torch.empty(self.layout.size_bytes, dtype=torch.uint8, device=self.device)
+
+    def _stay(self, block: int, scratch: Tensor) -> Tensor:
+        """Make *block* resident when it is to be."""
+        if block not in self._wanted:
+            return scratch
+        self._resident[block] = scratch.clone()
+        return self._resident[block]
+
+    def _run_ahead(self, block: int) -> None:
+        """Begin to copy, and where there is room to decode, what comes next."""
+        coming = self._after(block)
+        for number, ahead in enumerate(coming):
+            if len(self._decoded) < len(self._scratches):
+                self._decode(ahead)
+            elif not self.codec.plain and len(self._fetched) < SLOTS:
+                self._fetch(ahead)
+            if number >= SLOTS:
+                break
+
+    def _after(self, block: int) -> list[int]:
+        """Return the next blocks that are not on the card to stay, the nearest first."""
+        following = ((block + step) % self.count for step in range(1, self.count))
+        return [ahead for ahead in following if ahead not in self._resident][: SLOTS + 1]
+
+    def _fetch(self, block: int) -> int:
+        """Begin to copy *block* into a slot, and return which."""
+        if block not in self._fetched:
+            free = next(slot for slot in range(SLOTS) if slot not in self._fetched.values())
+            content = self.kept[block].tensor
+            with torch.cuda.stream(self.copies):
+                self.copies.wait_event(self._emptied[free])
+                self._slots[free][: content.numel()].copy_(content, non_blocking=True)
+                self._arrived[free].record()
+            self._fetched[block] = free
+        return self._fetched[block]
+
+    def _decode(self, block: int) -> int:
+        """Begin to bring *block* into a scratch, and return which."""
+        if block in self._decoded:
+            return self._decoded[block]
+        if len(self._decoded) == len(self._scratches):
+            self._drop_one_ahead()
+        scratch = next(index for index in range(len(self._scratches)) if index not in self._decoded.values())
+        target, kept = self._scratches[scratch], self.kept[block]
+        if self.codec.plain:
+            with torch.cuda.stream(self.copies):
+                self.copies.wait_event(self._released[scratch])
+                target.copy_(kept.tensor, non_blocking=True)
+                self._decoded_event[scratch].record()
+        else:
+            slot = self._fetch(block) if block in self._fetched or len(self._fetched) < SLOTS else self._refetch(block)
+            with torch.cuda.stream(self.decodes):
+                self.decodes.wait_event(self._arrived[slot])
+                self.decodes.wait_event(self._released[scratch])
+                content = self._slots[slot][: kept.used_bytes]
+                if kept.plain:
+                    target.copy_(content)
+                else:
+                    self.codec.decode(self.layout, content, target)
+                self._emptied[slot].record()
+                self._decoded_event[scratch].record()
+            del self._fetched[block]
+        self._decoded[block] = scratch
+        return scratch
+
+    def _drop_one_ahead(self) -> None:
+        """Give up a block that was decoded and is not wanted after all: a pass began elsewhere."""
+        block, scratch = next(iter(self._decoded.items()))
+        self._decoded_event[scratch].synchronize()
+        del self._decoded[block]
+
+    def _refetch(self, block: int) -> int:
+        """Copy *block* into a slot whose content is not wanted after all."""
+        del self._fetched[next(iter(self._fetched))]
+        return self._fetch(block)
