@@ -1,0 +1,139 @@
+"""A Qwen-Image transformer in a nunchaku int4 file, under diffusers' names and in diffusers' conventions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from undercard.engine import formats
+from undercard.engine.checkpoint import Checkpoint
+from undercard.engine.formats import _nunchaku
+from undercard.engine.formats.svdq import GROUP
+from undercard.engine.stored import Parameter, as_bf16, known
+from undercard.errors import BadCheckpoint
+
+QUANTISATION = "quantization_config"
+"""Key of the metadata that only nunchaku's files have."""
+FUSED = {
+    "attn.to_qkv": ("attn.to_q", "attn.to_k", "attn.to_v"),
+    "attn.add_qkv_proj": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"),
+}
+"""Projections that lie in one tensor, and what diffusers calls its thirds."""
+AFTER_GELU = ("img_mlp.net.2", "txt_mlp.net.2")
+MODULATIONS = ("img_mod.1", "txt_mod.1")
+
+
+@dataclass(frozen=True, slots=True)
+class NunchakuFile:
+    """The tensors of a file, read when they are asked for."""
+
+    checkpoint: Checkpoint
+    parameters: Mapping[str, Parameter]
+    layers: Mapping[str, str]
+    """From diffusers' name of a quantised parameter to the layer of the file that holds it."""
+    config: Mapping[str, object]
+    """Of the transformer, as diffusers' `QwenImageTransformer2DModel` takes it."""
+
+    @property
+    def zero_cond_t(self) -> bool:
+        """As the config says; nunchaku itself overlooks it."""
+        return bool(self.config.get("zero_cond_t", False))
+
+    def read(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield parameters with their parts, as `StoredModel.read` does; each layer of the file is read once."""
+        wanted = known(self.checkpoint.source, self.parameters, names)
+        for layer in dict.fromkeys(self.layers[name] for name in wanted if name in self.layers):
+            found = self._layer(layer)
+            yield from ((name, found[name]) for name in wanted if name in found)
+        yield from ((name, as_bf16(self.checkpoint.read(name))) for name in wanted if name not in self.layers)
+
+    def _layer(self, layer: str) -> dict[str, dict[str, Tensor]]:
+        start = f"{layer}."
+        stored = [name for name in self.checkpoint.entries if name.startswith(start)]
+        tensors = {name.removeprefix(start): self.checkpoint.read(name) for name in stored}
+        if layer.endswith(MODULATIONS):
+            weight, bias = _nunchaku.modulation(tensors)
+            return {f"{layer}.weight": as_bf16(weight), f"{layer}.bias": as_bf16(bias)}
+        whole = _nunchaku.linear(tensors, after_gelu=layer.endswith(AFTER_GELU))
+        thirds = _thirds(layer)
+        rows = len(whole.bias) // len(thirds)
+        found: dict[str, dict[str, Tensor]] = {}
+        for number, third in enumerate(thirds):
+            part = whole.rows(number * rows, (number + 1) * rows)
+            found |= {f"{third}.weight": part.parts, f"{third}.bias": as_bf16(part.bias)}
+        return found
+
+
+def open_nunchaku(checkpoint: Checkpoint) -> NunchakuFile:
+    """Tell what *checkpoint* holds, by its header; no tensor is read.
+
+    Raises:
+        BadCheckpoint: it is not nunchaku's, quantised otherwise than to int4, or a layer has an odd shape.
+    """
+    config, rank = _described(checkpoint)
+    parameters: dict[str, Parameter] = {}
+    layers: dict[str, str] = {}
+    for layer in [name.removesuffix(".qweight") for name in checkpoint.entries if name.endswith(".qweight")]:
+        made = _parameters(checkpoint, layer, rank)
+        parameters |= made
+        layers |= dict.fromkeys(made, layer)
+    owners = set(layers.values())
+    for name, entry in checkpoint.entries.items():
+        if name.rpartition(".")[0] not in owners:
+            parameters[name] = Parameter("bf16", entry.shape)
+    return NunchakuFile(checkpoint, parameters, layers, config)
+
+
+def _described(checkpoint: Checkpoint) -> tuple[dict[str, object], int]:
+    """Return the transformer's config and the rank, once the metadata is known to describe int4."""
+    source = checkpoint.source
+    try:
+        quantised = json.loads(checkpoint.metadata[QUANTISATION])
+        config = json.loads(checkpoint.metadata["config"])
+        kind, group, rank = quantised["weight"]["dtype"], quantised["weight"]["group_size"], int(quantised["rank"])
+        method = quantised["method"]
+        parameters = {name: value for name, value in config.items() if not name.startswith("_")}
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise BadCheckpoint(
+            f"{source} is no file of nunchaku's: its metadata do not describe the quantisation"
+        ) from exc
+    if (method, kind, group) != ("svdquant", "int4", GROUP):
+        raise BadCheckpoint(
+            f"{source} holds {method}'s {kind} in groups of {group}; only svdquant's int4 in groups of {GROUP} is read"
+        )
+    if _format(rank) not in formats.names():
+        ranks = sorted(int(name.rpartition("r")[2]) for name in formats.names() if name.startswith(_format("")))
+        raise BadCheckpoint(f"{source} has rank {rank}; only {', '.join(map(str, ranks))} are decoded")
+    return parameters, rank
+
+
+def _format(rank: int | str) -> str:
+    return f"svdq-int4-r{rank}"
+
+
+def _parameters(checkpoint: Checkpoint, layer: str, rank: int) -> dict[str, Parameter]:
+    entry = checkpoint[f"{layer}.qweight"]
+    if len(entry.shape) != 2:
+        raise BadCheckpoint(f"{checkpoint.source}: {layer}.qweight is {entry.shape}; a layer has rows and columns")
+    columns = entry.shape[1] * 2
+    if layer.endswith(MODULATIONS):
+        rows = entry.shape[0] * _nunchaku.AWQ_ROWS
+        return {f"{layer}.weight": Parameter("bf16", (rows, columns)), f"{layer}.bias": Parameter("bf16", (rows,))}
+    thirds = _thirds(layer)
+    rows = entry.shape[0] // len(thirds)
+    found: dict[str, Parameter] = {}
+    for third in thirds:
+        found[f"{third}.weight"] = Parameter(_format(rank), (rows, columns))
+        found[f"{third}.bias"] = Parameter("bf16", (rows,))
+    return found
+
+
+def _thirds(layer: str) -> tuple[str, ...]:
+    """Return the layers of diffusers that *layer* of the file holds, in the order of its rows."""
+    for fused, names in FUSED.items():
+        if layer.endswith(f".{fused}"):
+            return tuple(layer.removesuffix(fused) + name for name in names)
+    return (layer,)

@@ -1,0 +1,109 @@
+"""The contract of a file of quantised weights, and the opener that tells one kind from another by its header.
+
+Whatever the file, its parameters go by diffusers' names, lie in one of the formats of undercard/engine/formats and
+are in diffusers' conventions, so the engine treats GGUF, 8-bit floats and nunchaku's files alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from undercard.engine.checkpoint import open_checkpoint
+from undercard.engine.formats import Shape, format_named
+from undercard.errors import BadCheckpoint
+
+PREFIXES = ("model.diffusion_model.", "diffusion_model.", "transformer.")
+"""What tools put before the names that diffusers uses."""
+ZERO_COND_T = "__index_timestep_zero__"
+"""Name of an otherwise empty tensor by which ComfyUI's tools mark Edit-2511."""
+GGUF_MAGIC = b"GGUF"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter, as the header describes it."""
+
+    format: str
+    """Name of its storage format."""
+    shape: tuple[int, ...]
+
+    @property
+    def matrix(self) -> Shape:
+        """The shape with all but its last dimension made one, as formats have it; a vector is one row."""
+        return math.prod(self.shape[:-1]), self.shape[-1]
+
+    def decoded(self, parts: Mapping[str, Tensor]) -> Tensor:
+        """Return the parameter: bfloat16 of its shape, on the device of its *parts*."""
+        out = torch.empty(self.matrix, dtype=torch.bfloat16, device=next(iter(parts.values())).device)
+        format_named(self.format).decode(parts, out)
+        return out.view(self.shape)
+
+
+class StoredModel(Protocol):
+    """A file of weights."""
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Every parameter under diffusers' name."""
+
+    @property
+    def zero_cond_t(self) -> bool:
+        """The file says that it is Edit-2511, whose reference tokens are modulated as of timestep 0."""
+
+    def read(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield the parameters called *names*, in any order, with their parts in host memory.
+
+        Raises:
+            BadCheckpoint: the file lacks one, or was cut short since it was opened.
+        """
+
+
+def open_stored(path: Path) -> StoredModel:
+    """Open a GGUF file, or a safetensors file of 8-bit floats or of nunchaku's; no weight is read.
+
+    Raises:
+        BadCheckpoint: it is none of these, or one that cannot be decoded.
+    """
+    from undercard.engine.fp8_file import open_fp8
+    from undercard.engine.gguf_file import open_gguf
+    from undercard.engine.nunchaku_file import QUANTISATION, open_nunchaku
+
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(GGUF_MAGIC)) == GGUF_MAGIC:
+                return open_gguf(path)
+    checkpoint = open_checkpoint(path)
+    return open_nunchaku(checkpoint) if QUANTISATION in checkpoint.metadata else open_fp8(checkpoint)
+
+
+def plain_name(name: str) -> str:
+    """Return *name* without what a tool put before it."""
+    for prefix in PREFIXES:
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return name
+
+
+def known(source: Path, parameters: Mapping[str, Parameter], names: Iterable[str]) -> list[str]:
+    """Return *names* as a list once every one is known to be among *parameters*.
+
+    Raises:
+        BadCheckpoint: one is not.
+    """
+    wanted = list(names)
+    for name in wanted:
+        if name not in parameters:
+            raise BadCheckpoint(f"{source} lacks the tensor {name!r}; it is another model's, or cut short")
+    return wanted
+
+
+def as_bf16(tensor: Tensor) -> dict[str, Tensor]:
+    """Return the parts of a float *tensor* in the format `bf16`; a vector is one row."""
+    return {"weight": tensor.to(torch.bfloat16).reshape(-1, tensor.shape[-1]).contiguous()}
