@@ -36,14 +36,21 @@ def test_a_step_at_1024_square_takes_the_operations_that_were_counted() -> None:
     assert Costs(PLAIN, SQUARE).step_operations == pytest.approx(170e12, rel=0.01)
 
 
-@pytest.mark.parametrize(("resident", "measured"), [(0, 1.94e9), (16, 9.19e9)])
+@pytest.mark.parametrize(("resident", "measured"), [(0, 1.781e9), (14, 8.582e9), (15, 9.035e9), (16, 9.488e9)])
 def test_denoising_peaks_where_it_was_measured(resident: int, measured: float) -> None:
-    costs = Costs(PLAIN, SQUARE)
+    costs = Costs(PACKED, SQUARE)
 
     # The VAE was not on the card then; the rest of the peak is activations.
     peak = costs.kept_bytes(resident) - VAE_WEIGHT_BYTES + costs.activation_bytes
 
     assert peak == pytest.approx(measured, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("resident", "measured"), [(0, 0.382), (8, 0.358), (12, 0.341), (14, 0.338), (15, 0.335), (16, 0.335), (60, 0.310)]
+)
+def test_a_step_takes_what_was_measured(resident: int, measured: float) -> None:
+    assert Costs(PACKED, SQUARE).step_seconds(resident, H100) == pytest.approx(measured, rel=0.03)
 
 
 @pytest.mark.parametrize(("size", "whole"), [((1024, 1024), 1.81e9), ((1080, 1920), 3.58e9), ((512, 288), 1.81e9)])
@@ -75,14 +82,8 @@ def test_host_memory_is_every_block_and_the_process() -> None:
     assert Costs(PLAIN, SQUARE).host_bytes() - HOST_BYTES == pytest.approx(27.2e9, rel=0.01)
 
 
-def test_a_model_that_stays_on_the_card_whole_needs_no_buffers() -> None:
-    costs = Costs(PACKED, SQUARE)
-
-    assert costs.kept_bytes(59) - costs.kept_bytes(60) > costs.stored_bytes
-
-
-def test_the_smallest_rung_fits_an_allocator_of_2_and_a_half_gb() -> None:
-    assert Costs(PACKED, SQUARE).least_vram_bytes(0) < 2.5e9
+def test_the_smallest_rung_fits_a_card_of_3_gb_beside_a_context() -> None:
+    assert Costs(PACKED, SQUARE).least_vram_bytes(0) < 2.2e9
 
 
 @given(SIDES, SIDES, st.integers(1, 3))

@@ -18,7 +18,12 @@ BF16_BYTES = 2
 
 # ---- the step
 STEP_OVERHEAD_SECONDS = 0.01
-"""Launches, embedding and projection of a step: what the measured 0.44 s at 16 resident blocks has over 0.43 s."""
+"""Launches, embedding and projection of a step: measured 0.310 s with all blocks resident, 0.296 s of it in kernels."""
+OVERLAP = 10.0
+"""How well copying hides behind computing: (computing^p + copying^p)^(1/p). Both use the card's memory, so the sum is
+above the greater where they are close: measured 0.382 s with no block resident, 0.358 s with 8, 0.341 with 12."""
+FRAGMENT_BYTES = 250_000_000
+"""What torch's allocator reserves above its peak, measured 0.13 to 0.25 GB; a cap on it counts that too."""
 
 # ---- tokens
 PIXELS_A_TOKEN_SIDE = 16
@@ -27,9 +32,9 @@ REFERENCE_TOKENS = 4096
 """The pipeline resizes every reference to about 1024² pixels."""
 PROMPT_TOKENS, VISION_TOKENS = 150, 200
 """Of a prompt, and of each reference as the text encoder sees it (384² pixels, 28 a token's side: 188)."""
-ACTIVATION_BYTES_A_WIDTH = 35.2
-"""Peak bytes of activations for a token of one channel: measured 1.94 GB with no resident block and two buffers of
-0.453 GB leave 0.92 GB for 8,542 tokens of 3,072 channels."""
+ACTIVATION_BYTES_A_WIDTH = 20.7
+"""Peak bytes of activations for a token of one channel with fused kernels: a measured peak of 1.781 GB with no resident
+block, one decoded, two stored, leaves 0.54 GB for 8,542 tokens of 3,072 channels. diffusers' own block takes 36."""
 
 # ---- the VAE
 VAE_WEIGHT_BYTES = 254_000_000
@@ -45,12 +50,12 @@ VAE_STRIP_SLOWDOWN = 1.1
 """Rows that neighbouring strips both compute, 1.02 to 1.06 of the work, and smaller kernels; an estimate."""
 
 # ---- host memory and opening
-HOST_BYTES = 3_000_000_000
-"""Python, torch, CUDA's libraries and the pictures of a request."""
+HOST_BYTES = 3_200_000_000
+"""Python, torch, CUDA's libraries and what loading holds: measured a peak of 23.6 GB with 20.4 GB of blocks."""
 READ_BYTES_PER_SECOND = 5.0e9
-"""A checkpoint in the page cache → pinned memory with several threads; an estimate."""
-START_SECONDS = 6.0
-"""Importing torch and diffusers and making a context; an estimate."""
+"""A checkpoint in the page cache → pinned memory with several threads: measured 3.4 to 6.6 s for 27 GB."""
+START_SECONDS = 8.0
+"""Importing torch and diffusers, a context, the tables (1.1 s) and the kernels' first compilation (3.5 s)."""
 ENCODER_BYTES, ENCODER_SECONDS = 16_600_000_000, 0.024
 """Qwen2.5-VL 7B in bf16, which passes the card once a film, and its measured time for a prompt."""
 
@@ -121,8 +126,8 @@ STORAGES = {
     storage.name: storage
     for storage in (
         Storage("bf16-plain", 2.0, exact=True),
-        # Reading 1.5 bytes and writing 2 for each of 13.6e9 weights at about 2.2 TB/s.
-        Storage("bf16", 1.5, exact=True, decode_seconds=0.022),
+        # Measured 0.28 ms a block.
+        Storage("bf16", 1.503, exact=True, decode_seconds=0.017),
         # Measured 0.03 to 0.04 s over resident bf16 with torch's own casts, which read and write as much as a kernel.
         Storage("fp8", 1.0, decode_seconds=0.02),
         Storage("int8", 1.0, decode_seconds=0.02),
@@ -187,8 +192,6 @@ class Costs:
         return rest + resident * self.raw_bytes + self._buffer_bytes(resident)
 
     def _buffer_bytes(self, resident: int) -> int:
-        if resident == self.model.blocks:
-            return 0
         if not self.storage.decoded:
             return 2 * self.raw_bytes
         return 2 * self.stored_bytes + scratches(resident) * self.raw_bytes
@@ -220,13 +223,14 @@ class Costs:
         return HOST_BYTES + self.model.blocks * self.stored_bytes
 
     def step_seconds(self, resident: int, gpu: Gpu) -> float:
-        """Return what a denoising step takes: blocks are copied while others are computed, and the slower counts."""
+        """Return what a denoising step takes: blocks are copied while others are computed."""
         streamed = self.model.blocks - resident
         # Decoding is bound by the card's memory, whose speed goes roughly with its arithmetic.
         decoding = self.storage.decode_seconds * streamed / QWEN_IMAGE_EDIT.blocks * card_speed.slowness(gpu)
         computing = self.step_operations / (card_speed.EFFICIENCY * card_speed.tensor_rate(gpu)) + decoding
         copying = streamed * self.stored_bytes / devices.copy_rate(gpu)
-        return max(computing, copying) + STEP_OVERHEAD_SECONDS
+        together = math.pow(computing**OVERLAP + copying**OVERLAP, 1 / OVERLAP)
+        return together + STEP_OVERHEAD_SECONDS
 
     def seconds(self, resident: int, gpu: Gpu, limit: int) -> float:
         """Return what a keyframe takes once the engine is warm: encode, denoise and decode, in *limit* bytes."""

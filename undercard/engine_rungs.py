@@ -7,7 +7,7 @@ import math
 from undercard import card_speed, devices
 from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
-from undercard.engine_costs import QWEN_IMAGE_EDIT, Architecture, Costs, Storage
+from undercard.engine_costs import FRAGMENT_BYTES, QWEN_IMAGE_EDIT, Architecture, Costs, Storage
 
 SLACK = 1.25
 """What a rung may take over the least it can do with: a cap that is too tight would fail by itself."""
@@ -47,7 +47,8 @@ def _speed_then_size(rung: Rung) -> tuple[int, int]:
 
 
 def _most_resident(costs: Costs, limit: int) -> int:
-    fitting = (n for n in range(costs.model.blocks, 0, -1) if costs.least_vram_bytes(n) <= limit)
+    room = limit - FRAGMENT_BYTES
+    fitting = (n for n in range(costs.model.blocks, 0, -1) if costs.least_vram_bytes(n) <= room)
     return next(fitting, 0)
 
 

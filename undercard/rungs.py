@@ -77,7 +77,7 @@ def misfit(rung: Rung, device: Device, *, exact: bool = False) -> str | None:
             return "needs a graphics card"
         available = devices.allocatable_bytes(device.gpu)
         if needs.vram_bytes > available:
-            return f"needs {gigabytes(needs.vram_bytes)} of video memory, {gigabytes(available)} can be taken"
+            return f"needs {gigabytes(needs.vram_bytes)} of VRAM, {gigabytes(available)} can be taken"
     # Where nobody tells what is free, nothing is refused.
     if device.host_free_bytes and needs.host_bytes > device.host_free_bytes:
         return f"needs {gigabytes(needs.host_bytes)} of host memory, {gigabytes(device.host_free_bytes)} is free"
