@@ -95,3 +95,12 @@ def test_decoding_can_be_captured_in_a_graph() -> None:
     graph.replay()
     torch.cuda.synchronize()
     assert torch.equal(out, wanted)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs a second card")
+def test_a_card_that_is_not_the_current_one_decodes_too() -> None:
+    each = format_named("int8")
+    parts = each.encode(_weight(UNEVEN))
+    with torch.cuda.device(0):
+        there = decoded(each, {part: value.to("cuda:1") for part, value in parts.items()}, UNEVEN)
+    assert torch.equal(there.cpu(), decoded(each, parts, UNEVEN))

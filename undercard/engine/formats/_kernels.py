@@ -180,43 +180,45 @@ def per_row(values: Tensor, scale: Tensor, out: Tensor) -> None:
     """Fill *out* (N, K) with *values* (N, K), int8 or float8_e4m3fn, times *scale* (N)."""
     rows, columns = out.shape
     is_float = values.dtype == torch.float8_e4m3fn
-    grid = (triton.cdiv(rows, 4), triton.cdiv(columns, 1024))
     raw = values.view(torch.uint8) if is_float else values
-    _per_row[grid](raw, scale, out, rows, columns, is_float, 4, 1024, num_warps=8, enable_fp_fusion=False)
+    grid = (triton.cdiv(rows, 4), triton.cdiv(columns, 1024))
+    _launch(_per_row, grid, raw, scale, out, rows, columns, is_float, 4, 1024, num_warps=8)
 
 
 def nf4(codes: Tensor, absmax: Tensor, book: Tensor, out: Tensor) -> None:
     """Fill *out* (N, K) from two *codes* a byte, the first high, the *book* (16) and *absmax* (N, K/64)."""
     groups = out.numel() // 64
-    _nf4[(triton.cdiv(groups, 64),)](codes, absmax, book, out, groups, 64, num_warps=8, enable_fp_fusion=False)
+    _launch(_nf4, (triton.cdiv(groups, 64),), codes, absmax, book, out, groups, 64, num_warps=8)
 
 
 def svdq(codes: Tensor, scale: Tensor, unsmooth: Tensor, down: Tensor, up: Tensor, out: Tensor) -> None:
     """Fill *out* (N, K) from the parts that `SvdqInt4.parts` describes."""
     rows, columns = out.shape
     grid = (triton.cdiv(rows, 64), columns // 64)
-    _svdq[grid](
-        codes, scale, unsmooth, down, up, out, rows, columns, len(down), 64, 64, num_warps=4, enable_fp_fusion=False
-    )
+    _launch(_svdq, grid, codes, scale, unsmooth, down, up, out, rows, columns, len(down), 64, 64, num_warps=4)
 
 
 def ggml(type_name: str, blocks: Tensor, out: Tensor) -> None:
     """Fill *out* (N, K) from *blocks* of ggml's type *type_name*."""
-    halves, words = blocks.view(torch.float16), blocks.view(torch.int16)
-    weights = out.numel()
-    options = {"num_warps": 4, "enable_fp_fusion": False}
+    halves, words, weights = blocks.view(torch.float16), blocks.view(torch.int16), out.numel()
     if type_name == "Q8_0":
-        _q8_0[(triton.cdiv(weights // 32, 128),)](blocks, halves, out, weights // 32, 128, **options)
+        kernel, group, height, given = _q8_0, 32, 128, (blocks, halves, out, weights // 32)
     elif type_name in _LEGACY:
-        grid = (triton.cdiv(weights // 32, 128),)
-        _legacy[grid](blocks, halves, words, out, weights // 32, *_LEGACY[type_name], 128, **options)
+        given = (blocks, halves, words, out, weights // 32, *_LEGACY[type_name])
+        kernel, group, height = _legacy, 32, 128
     elif type_name in {"Q4_K", "Q5_K"}:
-        grid = (triton.cdiv(weights // 64, 64),)
-        _q45_k[grid](blocks, halves, out, weights // 64, type_name == "Q5_K", 64, **options)
+        kernel, group, height, given = _q45_k, 64, 64, (blocks, halves, out, weights // 64, type_name == "Q5_K")
     elif type_name == "Q6_K":
-        _q6_k[(triton.cdiv(weights // 128, 32),)](blocks, halves, out, weights // 128, 32, **options)
+        kernel, group, height, given = _q6_k, 128, 32, (blocks, halves, out, weights // 128)
     else:
         raise BadInput(f"no kernel decodes ggml's {type_name}")
+    _launch(kernel, (triton.cdiv(weights // group, height),), *given, height, num_warps=4)
+
+
+def _launch(kernel: object, grid: tuple[int, ...], *given: object, num_warps: int) -> None:
+    # Triton launches on the current device, which need not be the one that holds the tensors.
+    with torch.cuda.device_of(next(each for each in given if isinstance(each, Tensor))):
+        kernel[grid](*given, num_warps=num_warps, enable_fp_fusion=False)
 
 
 # Bytes of a block, whether codes have a fifth bit, whether there is a minimum.
