@@ -13,7 +13,7 @@ from tasks import film as film_tasks
 from tasks import reports, whole
 from undercard import backends, cutting, manifest, options, progress, report
 from undercard.devices import this_device
-from undercard.errors import ShotsFailed
+from undercard.errors import MixedFilm, ShotsFailed
 from undercard.manifest import KeyframeRecord
 from undercard.options import RunOptions
 from undercard.planning import Plan, narrowed
@@ -25,10 +25,12 @@ def assemble(run: RunOptions) -> Path:
     """Cut the film from the keyframes that were accepted, and return its path.
 
     Shots that were not selected are in it when an earlier run has their keyframes. A film that lacks a shot is named
-    `excerpt.mp4` and leaves the last whole film as it is.
+    `excerpt.mp4`, and one whose keyframes come from renderers of different pixels, unless that is allowed, `mixed.mp4`:
+    both leave the last whole film as it is.
 
     Raises:
         ShotsFailed: no shot has all its keyframes.
+        MixedFilm: its keyframes are of different kinds, which `run` does not allow.
     """
     plan = options.plan_run(run, this_device())
     folder = options.folder_of(plan)
@@ -37,13 +39,20 @@ def assemble(run: RunOptions) -> Path:
     ready, takes = _ready(plan, records)
     if not ready.shots:
         raise ShotsFailed(f"no shot of {plan.shot_list.title!r} has all its keyframes; render them first")
-    name = cutting.film_name(ready)
+    mixture = report.mixture(ready, takes)
+    refused = bool(mixture) and not run.mixed
+    name = cutting.film_name(ready, refused=refused)
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     film = join(name=name, pieces=whole(_cut(ready, takes)), timeline=whole(ready.timeline))
-    path = cutting.publish(film.file, folder, ready)
-    manifest.add_film(folder, name, film)
+    path = cutting.publish(film.file, folder, name)
+    manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture)}))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
+    if refused:
+        raise MixedFilm(
+            f"the film mixes {mixture}, so it is not film.mp4 but {path}; render what stepped down again when a better"
+            " rung fits, with `upgrade`, or take the film as it is, with `mixed`"
+        )
     return path
 
 
@@ -63,8 +72,10 @@ def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:
     pieces = plan.timeline.pieces()
     meter.begin()
     bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(pieces))
-    rung = backends.fastest(plan.backend, plan.work, plan.device)
-    with backends.backend(plan.backend).open(plan.device, rung) as renderer:
+    # A model draws nothing between its keyframes, so it need not be opened.
+    drawing = plan.backend if plan.animates else "previz"
+    rung = backends.fastest(drawing, plan.work, plan.device)
+    with backends.backend(drawing).open(plan.device, rung) as renderer:
         futures = [
             task.submit(
                 piece=whole(piece),

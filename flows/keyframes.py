@@ -2,76 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from prefect import flow
 from prefect.futures import PrefectFuture, as_completed
 from prefect.logging import get_run_logger
 
+from flows.rendering import Done, Rendering, outcome, told
 from tasks import gate as gate_tasks
 from tasks import keyframes as keyframe_tasks
 from tasks import whole
 from tasks.reports import ProgressBar
-from undercard import __version__, backends, gate, manifest, progress
-from undercard.backends import Renderer
+from undercard import __version__, manifest, progress
 from undercard.devices import this_device
-from undercard.errors import ShotsFailed, UndercardError
+from undercard.errors import ShotsFailed
 from undercard.gate import Exhibit
 from undercard.keyframes import control_request, follows_itself
+from undercard.ladder import Breaker, kind
+from undercard.lanes import Lane, lanes_of
 from undercard.manifest import Judged, KeyframeRecord, Manifest
 from undercard.options import RunOptions, folder_of, plan_run, results_folder
-from undercard.planning import Plan, PlannedKeyframe
+from undercard.planning import Plan
 from undercard.progress import Meter
-from undercard.requests import Control, Take
+from undercard.pursuit import Pursuit, begin, look_higher
+from undercard.requests import Take
+from undercard.settings import load
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Pursuit:
-    """One keyframe on its way to an accepted take."""
-
-    keyframe: PlannedKeyframe
-    next_take: int
-    last_take: int
-    control: Control | None = None
-    judged: list[Judged] = field(default_factory=list)
-    error: str = ""
-
-    @property
-    def accepted(self) -> Take | None:
-        """The take that the gate accepted."""
-        return next((judged.take for judged in self.judged if judged.verdict.accepted), None)
-
-    @property
-    def pending(self) -> bool:
-        """Neither accepted nor failed nor out of takes."""
-        return not self.error and self.next_take <= self.last_take and self.accepted is None
-
-    @property
-    def record(self) -> KeyframeRecord:
-        """What came of it."""
-        return KeyframeRecord(
-            label=self.keyframe.label,
-            shot=self.keyframe.shot.id,
-            frame=self.keyframe.frame,
-            key=self.keyframe.request(1).key,
-            gate=gate.REVISION,
-            takes=tuple(self.judged),
-            error=self.error,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
-    """What a task made for one keyframe."""
-
-    pursuit: Pursuit
-    value: T
-    cached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +45,7 @@ class Rounds:
     """
 
     plan: Plan
-    renderer: Renderer
+    rendering: Rendering
     meter: Meter
     results: Path
 
@@ -107,26 +69,7 @@ class Rounds:
 
     def take(self, pursuits: Sequence[Pursuit], everyone: Sequence[Pursuit]) -> None:
         """Render the next take of each of *pursuits* and judge it; *everyone* holds the neighbours, too."""
-        task = keyframe_tasks.render_keyframe.with_options(result_storage=self.results)
-        self.meter.expect(self.plan.take_seconds * len(pursuits))
-        self.meter.begin()
-        bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: takes on {self.plan.backend}", len(pursuits))
-        self.renderer.encode([pursuit.keyframe.request(pursuit.next_take) for pursuit in pursuits])
-        submitted = []
-        for pursuit in pursuits:
-            number = pursuit.next_take
-            pursuit.next_take += 1
-            future = task.submit(
-                label=pursuit.keyframe.label,
-                number=number,
-                backend=self.plan.backend,
-                request=whole(pursuit.keyframe.request(number)),
-                control=whole(pursuit.control),
-                renderer=whole(self.renderer),
-            )
-            submitted.append((pursuit, future))
-        rendered = list(self._gathered(submitted, self.plan.take_seconds, bar))
-        self._judge(rendered, everyone)
+        self._judge(self.rendering.render(pursuits), everyone)
 
     def _judge(self, rendered: Sequence[Done[Take]], everyone: Sequence[Pursuit]) -> None:
         """Let the gate see the new takes, a shot at a time."""
@@ -141,11 +84,11 @@ class Rounds:
             exhibits = [_exhibit(done, everyone, newest) for done in takes]
             submitted.append((takes, task.submit(shot=shot, exhibits=whole(exhibits), size=whole(self.plan.size))))
         for takes, future in submitted:
-            outcome = _outcome(future)
-            verdicts, error = outcome
+            judged = outcome(future)
+            verdicts, error = judged
             for number, done in enumerate(takes):
                 if verdicts is None:
-                    done.pursuit.error = error
+                    done.pursuit.give_up(told(error))
                 else:
                     done.pursuit.judged.append(Judged(take=done.value, verdict=verdicts[number], cached=done.cached))
 
@@ -156,12 +99,14 @@ class Rounds:
         pursuits = {future: pursuit for pursuit, future in submitted}
         for future in as_completed([future for _, future in submitted]):
             pursuit = pursuits[future]
-            outcome = _outcome(future)
-            value, pursuit.error = outcome
+            ended = outcome(future)
+            value, error = ended
             cached = future.state.name == "Cached"
             (self.meter.skip if cached or value is None else self.meter.work)(cost, pursuit.keyframe.label)
             bar.step()
-            if value is not None:
+            if value is None:
+                pursuit.give_up(told(error))
+            else:
                 yield Done(pursuit, value, cached)
 
 
@@ -175,11 +120,19 @@ def keyframes(run: RunOptions) -> Path:
     plan = plan_run(run, this_device())
     folder = folder_of(plan)
     remembered = manifest.remembered(folder)
-    pursuits = [pursuit for shot in plan.shots for pursuit in _pursuits(plan.keyframes(shot), remembered, run.takes)]
-    rung = backends.fastest(plan.backend, plan.work, plan.device)
-    with backends.backend(plan.backend).open(plan.device, rung) as renderer:
-        rounds = Rounds(plan, renderer, progress.current(), results_folder())
-        rounds.draw_controls([p for p in pursuits if p.pending and not follows_itself(p.keyframe.request(1))])
+    pursuits = [
+        pursuit
+        for shot in plan.shots
+        for pursuit in begin(plan.keyframes(shot), remembered, run.takes, exact=plan.exact)
+    ]
+    with ExitStack() as stack:
+        meter = progress.current()
+        lanes = [stack.enter_context(lane) for lane in lanes_of(plan, this_device, meter)]
+        if run.upgrade:
+            look_higher(pursuits, _offered(plan, lanes))
+        rendering = Rendering(plan, lanes, meter, results_folder(), Breaker(load().rung_limit), _wanted(plan, pursuits))
+        rounds = Rounds(plan, rendering, meter, results_folder())
+        rounds.draw_controls([p for p in pursuits if p.pending and _needs_control(p)])
         while pending := [pursuit for pursuit in pursuits if pursuit.pending]:
             rounds.take(pending, pursuits)
     written = manifest.write(_manifest(plan, run, pursuits, remembered), folder)
@@ -187,31 +140,23 @@ def keyframes(run: RunOptions) -> Path:
     return written
 
 
-def _pursuits(
-    keyframes: Sequence[PlannedKeyframe], remembered: Mapping[str, KeyframeRecord], takes: int
-) -> list[Pursuit]:
-    """Begin one shot where the last run ended: accepted takes stand, and rejected ones are not tried again.
-
-    A take stands for as long as its request, the gate, and the keyframe that it was compared with do.
-    """
-    pursuits = []
-    standing = True
-    for keyframe in keyframes:
-        before = remembered.get(keyframe.label)
-        key = keyframe.request(1).key
-        standing = standing and before is not None and before.stands(key)
-        first = _first_take(before) if before is not None and before.key == key else 1
-        pursuit = Pursuit(keyframe, next_take=first, last_take=first + takes - 1)
-        if standing and before is not None:
-            pursuit.judged = [judged.model_copy(update={"cached": True}) for judged in before.takes]
-        pursuits.append(pursuit)
-    return pursuits
+def _needs_control(pursuit: Pursuit) -> bool:
+    return pursuit.control is None and not follows_itself(pursuit.keyframe.request(1))
 
 
-def _first_take(before: KeyframeRecord) -> int:
-    if before.accepted is not None:
-        return before.accepted.number
-    return before.takes[-1].take.number + 1 if before.takes else 1
+def _wanted(plan: Plan, pursuits: Sequence[Pursuit]) -> str | None:
+    """Return the kind of pixels that most of the film has already, else what was asked for by name."""
+    if plan.wanted is not None or not plan.in_child:
+        return plan.wanted
+    standing = [pursuit.accepted for pursuit in pursuits if pursuit.accepted is not None]
+    kinds = Counter(kind(take.backend, exact=take.exact) for take in standing if take.backend in plan.backends)
+    return kinds.most_common(1)[0][0] if kinds else None
+
+
+def _offered(plan: Plan, lanes: Sequence[Lane]) -> frozenset[str]:
+    """Return the kinds of pixels that a rung gives that fits a card now."""
+    now = [rung for lane in lanes for rung in lane.ways(1, plan.wanted).now]
+    return frozenset(kind(rung.backend, exact=rung.exact) for rung in now)
 
 
 def _exhibit(done: Done[Take], everyone: Sequence[Pursuit], newest: Mapping[str, Take | None]) -> Exhibit:
@@ -226,15 +171,6 @@ def _exhibit(done: Done[Take], everyone: Sequence[Pursuit], newest: Mapping[str,
     ]
     neighbour = neighbours[0].picture if neighbours and neighbours[0] is not None else None
     return Exhibit(f"{keyframe.label} take {done.value.number}", done.value.picture, neighbour)
-
-
-def _outcome(future: PrefectFuture[T]) -> tuple[T | None, str]:
-    """Wait for a task and return what it made, or why it failed."""
-    future.wait()
-    if future.state.is_completed():
-        return future.result(), ""
-    error = future.state.result(raise_on_failure=False)
-    return None, str(error) if isinstance(error, UndercardError) else f"{type(error).__name__}: {error}"
 
 
 def _manifest(
@@ -255,7 +191,7 @@ def _manifest(
         shot_list=str(run.shot_list),
         size=plan.size,
         fps=str(plan.shot_list.fps),
-        backend=plan.backend,
+        backend=plan.family,
         keyframes=tuple(record for record in records if record is not None),
     )
 

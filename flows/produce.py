@@ -12,10 +12,10 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.assemble import assemble
 from flows.keyframes import keyframes
-from undercard import backends, cutting, options, progress, store
-from undercard.backends import Backend
-from undercard.devices import Device, this_device
-from undercard.errors import ShotsFailed
+from undercard import cutting, options, progress, store
+from undercard.choosing import AUTO
+from undercard.devices import this_device
+from undercard.errors import MixedFilm, ShotsFailed
 from undercard.options import BackendName, RunOptions
 from undercard.settings import load
 
@@ -23,8 +23,10 @@ from undercard.settings import load
 @flow(name="produce", flow_run_name="produce · {shot_list}")
 def produce(
     shot_list: Path = Path("data/shots/title_fight.yaml"),
-    backend: BackendName = "previz",
+    backend: BackendName = AUTO,
     exact: bool = False,
+    upgrade: bool = False,
+    mixed: bool = False,
     size: str | None = None,
     shots: str | None = None,
     start: str | None = None,
@@ -38,8 +40,10 @@ def produce(
 
     Args:
         shot_list: YAML file with the shots; a relative path starts at the project's folder.
-        backend: What renders the keyframes.
+        backend: What renders the keyframes; `auto` takes the fastest that this machine has, else the previz.
         exact: Only accept exact bf16 Qwen-Image-Edit pixels.
+        upgrade: Render again what was stepped down for want of memory, where a better rung fits now.
+        mixed: Let the film have keyframes of renderers that give different pixels.
         size: WIDTHxHEIGHT in pixels; empty for the shot list's own.
         shots: Which shots to render, such as `3,7-9,jab`; empty for all.
         start: Number or id of the first shot to render.
@@ -48,11 +52,14 @@ def produce(
 
     Raises:
         ShotsFailed: some shots failed; the message names them, and all others are done.
+        MixedFilm: every shot is done, some on a rung of other pixels, and that was not allowed.
     """
     run = RunOptions(
         shot_list=shot_list,
         backend=backend,
         exact=exact,
+        upgrade=upgrade,
+        mixed=mixed,
         size=size or None,
         shots=shots or None,
         start=start or None,
@@ -65,9 +72,13 @@ def produce(
     run = run.model_copy(
         update={"shots": ",".join(str(shot.number) for shot in plan.shots), "start": None, "failed": False}
     )
+    if not plan.in_child:
+        # What was chosen once stays: a card that comes or goes meanwhile is no reason to begin another film.
+        run = run.model_copy(update={"backend": plan.backend})
     progress.current().expect(cutting.cost(plan))
     get_run_logger().info("%s: %d of %d shots", plan.shot_list.title, len(plan.shots), len(plan.shot_list.shots))
-    workers = _workers(plan.device, backends.backend(plan.backend))
+    # One for each core that draws or encodes; a card has its own queue, of which it is given one picture at a time.
+    workers = load().workers or max(plan.device.cores, len(plan.device.gpus))
     # Prefect's own annotations do not let its runner through.
     runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=workers))
     failure: ShotsFailed | None = None
@@ -77,14 +88,9 @@ def produce(
         failure = exc
     try:
         film = assemble.with_options(task_runner=runner)(run)
-    except ShotsFailed as exc:
-        # Nothing to cut; why is what the keyframes said.
+    except (ShotsFailed, MixedFilm) as exc:
+        # Where there is nothing to cut, why is what the keyframes said; a shot that failed is told before a mixture.
         raise failure or exc from None
     if failure is not None:
         raise failure
     return film
-
-
-def _workers(device: Device, backend: Backend) -> int:
-    # A card renders one picture at a time; a backend that draws on the CPU has every core.
-    return load().workers or (device.cores if backend.animates else 1)

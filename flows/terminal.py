@@ -18,7 +18,7 @@ from flows.local_server import borrow
 from flows.produce import produce
 from undercard import options, progress, report, settings
 from undercard.devices import this_device
-from undercard.errors import ShotsFailed
+from undercard.errors import MixedFilm, ShotsFailed
 from undercard.manifest import remembered
 from undercard.options import RunOptions
 from undercard.progress import Meter
@@ -46,12 +46,16 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
         Whether every selected shot is in the film.
 
     Raises:
+        MixedFilm: every shot is done, by renderers that give different pixels.
         UndercardError: the run could not begin, or failed for another cause than its shots.
     """
     # Bad input is told before anything is started.
     plan = options.plan_run(run, this_device())
+    if plan.why:
+        console.print(f"{plan.backend}, because no model runs here: {plan.why}", style="dim", highlight=False)
     meter = Meter()
     film = None
+    refusal = None
     with ExitStack() as stack:
         if not verbose:
             stack.enter_context(_quiet())
@@ -60,16 +64,23 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
         stack.enter_context(_bar(meter, console, plan.shot_list.title))
         # Which shots failed, and why, is said below.
         stack.enter_context(suppress(ShotsFailed))
-        film = produce(**run.model_dump())
+        try:
+            film = produce(**run.model_dump())
+        except MixedFilm as exc:
+            refusal = exc
     folder = options.folder_of(plan)
     rows = report.shot_rows(plan, remembered(folder))
     console.print(report.summary(plan, rows))
     for row in rows:
         if row.status == "failed":
             console.print(f"[red]{row.number} {row.shot}[/]: {row.cause}")
+        elif row.road:
+            console.print(f"[yellow]{row.number} {row.shot}[/]: {row.road}")
     console.print(f"Contact sheet: {folder / 'contact_sheet.png'}", soft_wrap=True)
     if film is not None:
         console.print(f"Film: [bold]{film}[/]", soft_wrap=True)
+    if refusal is not None:
+        raise refusal
     return film is not None
 
 

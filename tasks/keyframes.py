@@ -9,8 +9,8 @@ from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from undercard import keyframes
-from undercard.backends import Renderer
-from undercard.requests import Control, RenderRequest, Take
+from undercard.backends import Renderer, Rung
+from undercard.requests import Attempt, Control, RenderRequest, Take
 
 # Raise when a result that an earlier version cached must not be used any more.
 SCHEMA = 2
@@ -41,7 +41,7 @@ def draw_control(label: str, request: RenderRequest) -> Control:
 
 
 @task(
-    task_run_name="{label} · take {number} · {backend}",
+    task_run_name="{label} · take {number} · {rung.label}",
     cache_key_fn=_take_key,
     persist_result=True,
     # A result is read from the store each time, so that a file gone since is noticed.
@@ -49,9 +49,15 @@ def draw_control(label: str, request: RenderRequest) -> Control:
     result_serializer="json",
 )
 def render_keyframe(
-    label: str, number: int, backend: str, request: RenderRequest, control: Control | None, renderer: Renderer
+    label: str,
+    number: int,
+    rung: Rung,
+    request: RenderRequest,
+    control: Control | None,
+    renderer: Renderer,
+    attempts: list[Attempt],
 ) -> Take:
-    """Render one take of a keyframe."""
-    take = keyframes.render_take(request, number, backend, renderer, control)
+    """Render one take of a keyframe on one rung; what was tried before it, and this try, are in *attempts*."""
+    take = keyframes.render_take(request, number, rung, renderer, control, attempts)
     get_run_logger().info("%s: take %d in %.2f s: %s", label, number, take.seconds, take.picture.path)
     return take

@@ -7,9 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from undercard.devices import Device, Gpu
 
 GB = 1_000_000_000
+
+
+def alive(name: str) -> bool:
+    """Say whether the process that `held-PID` speaks of still runs."""
+    pid = int(name.removeprefix("held-"))
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +33,12 @@ class FakeCard:
         (self.store / "card.json").write_text(json.dumps({"total": self.total, "tenant": tenant}))
 
     def look(self) -> Device:
-        """Return a machine with the card as it is now, of which no child of ours holds anything."""
+        """Return a machine with the card as it is now."""
         path = self.store / "card.json"
         tenant = json.loads(path.read_text())["tenant"] if path.is_file() else 0.0
-        gpu = Gpu(0, "a card of paper", int(self.total * GB), int((self.total - tenant) * GB), (8, 6), uuid="GPU-paper")
+        held = sum(int(file.read_text() or 0) for file in self.store.glob("held-*") if alive(file.name))
+        free = max(0, int((self.total - tenant) * GB) - held)
+        gpu = Gpu(0, "a card of paper", int(self.total * GB), free, (8, 6), uuid="GPU-paper")
         return Device(cores=2, host_bytes=64 * GB, host_free_bytes=64 * GB, gpus=(gpu,))
 
     @property

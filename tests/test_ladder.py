@@ -148,8 +148,8 @@ def test_a_rung_of_other_pixels_is_always_given_up_for_a_preferred_one() -> None
 
 
 def test_the_rungs_that_give_the_pixels_of_the_film_come_first() -> None:
-    assert preferred((RESIDENT, EIGHT_BITS, STREAMED), "fp8", exact=False) == (EIGHT_BITS, RESIDENT, STREAMED)
-    assert preferred((EIGHT_BITS, STREAMED), "bf16", exact=True) == (STREAMED, EIGHT_BITS)
+    assert preferred((RESIDENT, EIGHT_BITS, STREAMED), "fp8") == (EIGHT_BITS, RESIDENT, STREAMED)
+    assert preferred((EIGHT_BITS, STREAMED), "") == (STREAMED, EIGHT_BITS)
 
 
 @pytest.mark.parametrize(

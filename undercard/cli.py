@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from undercard import __version__, cli_plan
+from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
 from undercard.errors import BackendUnavailable
@@ -22,7 +23,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="**Shot list in, fight film out, on an undersized card.**\n\n"
     "Write the shots in a YAML file, then `undercard render` it. Start from data/shots/sparring.yaml.",
-    epilog="Exit status: 0 the film is whole · 1 it failed · 2 the input cannot be used · 3 some shots failed.",
+    epilog="Exit status: 0 the film is whole · 1 it failed · 2 the input cannot be used · 3 some shots failed · "
+    "4 every shot is done, but their renderers give different pixels.",
 )
 
 
@@ -47,8 +49,14 @@ def main(
 def render(
     shot_list: ShotListFile,
     size: FrameSize = None,
-    backend: Backend = "previz",
+    backend: Backend = AUTO,
     exact: Exact = False,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Render again what stepped down, where a better rung fits now.")
+    ] = False,
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Let the film have keyframes of renderers that give different pixels.")
+    ] = False,
     shots: Selection = None,
     start: Start = None,
     failed: Failed = False,
@@ -68,6 +76,8 @@ def render(
             shot_list=shot_list,
             backend=backend,
             exact=exact,
+            upgrade=upgrade,
+            mixed=mixed,
             size=size,
             shots=shots,
             start=start,

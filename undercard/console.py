@@ -10,8 +10,9 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from undercard.errors import BadInput, UndercardError
+from undercard.errors import BadInput, MixedFilm, UndercardError
 
+MIXED = 4
 SHOTS_FAILED = 3
 BAD_INPUT = 2
 FAILED = 1
@@ -28,6 +29,9 @@ def told(console: Console) -> Iterator[None]:
     except ValidationError as exc:
         say(console, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, not {e['input']!r}" for e in exc.errors()))
         raise typer.Exit(BAD_INPUT) from exc
+    except MixedFilm as exc:
+        say(console, str(exc))
+        raise typer.Exit(MIXED) from exc
     except UndercardError as exc:
         say(console, str(exc))
         raise typer.Exit(FAILED) from exc
@@ -40,7 +44,9 @@ def say(console: Console, message: str) -> None:
 
 
 def brief(seconds: float) -> str:
-    """Return *seconds* as `4.2 s`, `43 s` or `0:12:05`, for what seldom takes minutes."""
+    """Return *seconds* as `0.35 s`, `4.2 s`, `43 s` or `0:12:05`, for what seldom takes minutes."""
+    if seconds < 1:
+        return f"{seconds:.2f} s"
     return f"{seconds:.0f} s" if 10 <= seconds < 120 else duration(seconds)
 
 

@@ -16,6 +16,7 @@ from undercard.film.pixels import Pixels
 from undercard.film.qc import check
 from undercard.film.segments import REVISION, encode, join, piece_frames
 from undercard.film.timeline import Piece, Span, Timeline
+from undercard.keyframes import accepted_take
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.planning import Plan, PlannedKeyframe
 from undercard.progress import Meter
@@ -131,28 +132,31 @@ def cost(plan: Plan) -> float:
 
 def accepted_takes(plan: Plan, shot: Shot, records: Mapping[str, KeyframeRecord]) -> tuple[Take, ...] | None:
     """Return the accepted takes of *shot*, or None while one of its keyframes lacks one or has changed since."""
-    takes = [_accepted(keyframe, records) for keyframe in plan.keyframes(shot)]
+    takes = [accepted_take(records.get(k.label), k, exact=plan.exact) for k in plan.keyframes(shot)]
     found = tuple(take for take in takes if take is not None)
     return found if len(found) == len(takes) else None
 
 
-def accepted_keyframes(keyframes: Sequence[PlannedKeyframe], records: Mapping[str, KeyframeRecord]) -> int:
-    """Count the keyframes that have an accepted take."""
-    return sum(_accepted(keyframe, records) is not None for keyframe in keyframes)
+def accepted_keyframes(
+    keyframes: Sequence[PlannedKeyframe], records: Mapping[str, KeyframeRecord], *, exact: bool = False
+) -> int:
+    """Count the keyframes that have an accepted take; of exact pixels, where those are asked for."""
+    return sum(accepted_take(records.get(k.label), k, exact=exact) is not None for k in keyframes)
 
 
-def _accepted(keyframe: PlannedKeyframe, records: Mapping[str, KeyframeRecord]) -> Take | None:
-    record = records.get(keyframe.label)
-    return record.accepted if record is not None and record.key == keyframe.request(1).key else None
+def film_name(plan: Plan, *, refused: bool = False) -> str:
+    """Return the name of the film's file.
 
-
-def film_name(plan: Plan) -> str:
-    """Return the name of the film's file: a film that lacks shots is an excerpt and never replaces the film."""
+    A film that lacks shots is an excerpt, and one that is refused for its mixture is called so: neither replaces the
+    film.
+    """
+    if refused:
+        return "mixed.mp4"
     return "film.mp4" if plan.whole else "excerpt.mp4"
 
 
-def publish(film: store.StoredFile, folder: Path, plan: Plan) -> Path:
+def publish(film: store.StoredFile, folder: Path, name: str) -> Path:
     """Put the finished film where people find it."""
-    path = folder / film_name(plan)
+    path = folder / name
     store.copy_out(film, path)
     return path

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import io
+import json
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from undercard import store
-from undercard.backends import Renderer
+from undercard import backends, store
+from undercard.backends import Renderer, Rung
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.errors import BackendError
-from undercard.requests import Control, RenderRequest, Take
+from undercard.ladder import outcome_of
+from undercard.manifest import KeyframeRecord
+from undercard.planning import PlannedKeyframe
+from undercard.requests import Attempt, Control, Outcome, RenderRequest, Take
+from undercard.store import StoredFile
 
 
 def control_request(request: RenderRequest) -> RenderRequest:
@@ -54,38 +64,170 @@ def follows_itself(request: RenderRequest) -> bool:
     return control_request(request) == request
 
 
-def render_take(request: RenderRequest, number: int, backend: str, renderer: Renderer, control: Control | None) -> Take:
+def conditioned(request: RenderRequest, control: Control, likenesses: Sequence[Path] = ()) -> RenderRequest:
+    """Return *request* with the pictures that a model follows: the control image, then whom it shows.
+
+    Raises:
+        StoreError: a likeness cannot be stored.
+    """
+    pictures = tuple(_likeness(path, path.stat().st_mtime_ns).sha256 for path in likenesses)
+    return replace(request, control=control.frame.sha256, references=(control.frame.sha256, *pictures))
+
+
+# The same two fighters are in nearly every keyframe.
+@lru_cache(maxsize=64)
+def _likeness(path: Path, modified_ns: int) -> StoredFile:
+    with Image.open(path) as picture:
+        return _stored(picture.convert("RGB"))
+
+
+def answers(take: Take, keyframe: PlannedKeyframe) -> bool:
+    """Say whether *take* is still what its renderer would be asked for *keyframe*, as the shot list is now."""
+    if take.backend not in backends.names():
+        return False
+    request = keyframe.request_on(take.backend, take.number, exact=take.exact)
+    if follows_itself(request):
+        return take.key == request.key
+    if take.control.key != control_request(keyframe.request(1)).key:
+        return False
+    return take.key == conditioned(request, take.control, keyframe.likenesses).key
+
+
+def accepted_take(record: KeyframeRecord | None, keyframe: PlannedKeyframe, *, exact: bool) -> Take | None:
+    """Return the newest accepted take of *record* that still answers *keyframe*; of exact pixels, where asked for."""
+    takes = reversed(record.takes) if record is not None else ()
+    accepted = (judged.take for judged in takes if judged.verdict.accepted and (judged.take.exact or not exact))
+    return next((take for take in accepted if answers(take, keyframe)), None)
+
+
+def render_take(
+    request: RenderRequest,
+    number: int,
+    rung: Rung,
+    renderer: Renderer,
+    control: Control | None,
+    attempts: list[Attempt],
+) -> Take:
     """Render take *number* of *request* and store its picture.
 
     Args:
         request: what to render.
         number: of the take, from 1.
-        backend: the name of the backend behind *renderer*.
+        rung: what *renderer* was opened on.
         renderer: an open backend.
         control: the control image; None for a request that follows itself, whose picture is drawn with its maps.
+        attempts: what was tried for this take before; what comes of this try is added.
 
     Raises:
         BackendError: the backend failed, or gave a picture of another size.
         StoreError: the picture cannot be stored.
     """
-    if control is None:
-        control = draw_control(control_request(request))
-        picture, seconds = control.frame, control.seconds
+    if follows_itself(request):
+        control = control if control is not None and control.key == request.key else draw_control(request)
+        attempts.append(_attempt(rung, outcome="rendered", seconds=control.seconds))
+        # Where nothing went wrong before it, the control image says all that a picture of its own would.
+        picture = control.frame if len(attempts) == 1 else _relabelled(control.frame, request, rung, attempts)
     else:
-        start = time.monotonic()
-        image = renderer.render(request).image
-        if image.size != request.size:
-            raise BackendError(f"backend {backend!r} gave {image.size} px where {request.size} was asked for")
-        picture, seconds = _stored(image), _since(start)
-    return Take(key=request.key, number=number, backend=backend, picture=picture, control=control, seconds=seconds)
+        assert control is not None
+        image = _attempted(request, rung, renderer, attempts)
+        picture = _stored(image, _label(request, rung, attempts))
+    return Take(
+        key=request.key,
+        number=number,
+        backend=rung.backend,
+        picture=picture,
+        control=control,
+        seconds=attempts[-1].seconds,
+        rung=rung.label,
+        exact=rung.exact,
+        attempts=tuple(attempts),
+    )
+
+
+def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts: list[Attempt]) -> Image.Image:
+    """Return the picture, and note in *attempts* what came of it."""
+    start = time.monotonic()
+    try:
+        rendered = renderer.render(request)
+        if rendered.image.size != request.size:
+            raise BackendError(
+                f"backend {rung.backend!r} gave {rendered.image.size} px where {request.size} was asked for"
+            )
+    except BackendError as exc:
+        attempts.append(_failed(rung, exc, _since(start)))
+        raise
+    attempts.append(
+        _attempt(
+            rung,
+            outcome="rendered",
+            seconds=_since(start),
+            peak_vram_bytes=rendered.peak_vram_bytes,
+            peak_host_bytes=rendered.peak_host_bytes,
+            detail="; ".join(rendered.notes),
+        )
+    )
+    return rendered.image
+
+
+def _failed(rung: Rung, error: BackendError, seconds: float) -> Attempt:
+    return _attempt(
+        rung,
+        outcome=outcome_of(error),
+        stage=error.stage,
+        seconds=seconds,
+        peak_vram_bytes=error.peak_vram_bytes,
+        peak_host_bytes=error.peak_host_bytes,
+        detail=str(error),
+    )
+
+
+def _attempt(
+    rung: Rung,
+    *,
+    outcome: Outcome,
+    seconds: float,
+    stage: str = "",
+    peak_vram_bytes: int = 0,
+    peak_host_bytes: int = 0,
+    detail: str = "",
+) -> Attempt:
+    return Attempt(
+        rung=rung.label,
+        backend=rung.backend,
+        exact=rung.exact,
+        outcome=outcome,
+        seconds=seconds,
+        stage=stage,
+        peak_vram_bytes=peak_vram_bytes,
+        peak_host_bytes=peak_host_bytes,
+        detail=detail,
+    )
+
+
+def _label(request: RenderRequest, rung: Rung, attempts: Sequence[Attempt]) -> str:
+    """Return what a picture says of itself: JSON with its request's key, its rung, and what was tried in vain.
+
+    What the attempt that made it took is in the manifest alone, so that the same road gives the same bytes.
+    """
+    detours = [attempt.model_dump() for attempt in attempts if attempt.outcome != "rendered"]
+    return json.dumps({"key": request.key, "rung": rung.label, "exact": rung.exact, "attempts": detours})
+
+
+def _relabelled(frame: StoredFile, request: RenderRequest, rung: Rung, attempts: Sequence[Attempt]) -> StoredFile:
+    with Image.open(frame.absolute) as picture:
+        return _stored(picture, _label(request, rung, attempts))
 
 
 def _since(start: float) -> float:
     return round(time.monotonic() - start, 3)
 
 
-def _stored(image: Image.Image) -> store.StoredFile:
+def _stored(image: Image.Image, label: str = "") -> StoredFile:
+    """Store *image* as a PNG, with *label* as its text chunk `undercard` unless that is empty."""
+    text = PngInfo()
+    if label:
+        text.add_text("undercard", label)
     buffer = io.BytesIO()
     # Level 1 takes a third of the default level's time for an eighth more bytes on these pictures.
-    image.save(buffer, format="PNG", compress_level=1)
+    image.save(buffer, format="PNG", compress_level=1, pnginfo=text)
     return store.put_bytes(buffer.getvalue(), ".png")

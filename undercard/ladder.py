@@ -17,6 +17,18 @@ WORTH = 0.1
 """The share of the remaining time that a faster rung must save before an open one is given up for it."""
 
 
+def kind(backend: str, *, exact: bool) -> str:
+    """Return whose pixels a backend's are: empty for those of bf16 Qwen-Image-Edit, whichever backend gives them.
+
+    Pictures of one kind belong in one film.
+    """
+    return "" if exact else backend
+
+
+def _kind(rung: Rung) -> str:
+    return kind(rung.backend, exact=rung.exact)
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """A rung, and what came of a keyframe on it."""
@@ -144,7 +156,7 @@ def next_step(
 
 def _as_good(now: Sequence[Rung], awaited: Rung) -> bool:
     """Say whether what fits gives the same pixels as what is waited for, which only takes its time."""
-    return any((rung.backend, rung.exact) == (awaited.backend, awaited.exact) or rung.exact for rung in now)
+    return any(rung.exact or _kind(rung) == _kind(awaited) for rung in now)
 
 
 def _open(rungs: Sequence[Rung], failed: Sequence[Tried], closed: Collection[str]) -> list[Rung]:
@@ -169,19 +181,15 @@ def keeps(current: Rung, best: Rung, keyframes: int) -> bool:
     Opening *best* costs its time; it must save that and a tenth of what is left, so that a tenant who comes and goes
     does not make a run flap. Pixels come before time: from a rung that gives others, the run always goes up.
     """
-    if (current.backend, current.exact) != (best.backend, best.exact):
+    if _kind(current) != _kind(best):
         return False
     saved = (current.needs.seconds - best.needs.seconds) * keyframes - best.needs.open_seconds
     return saved <= WORTH * current.needs.seconds * keyframes
 
 
-def preferred(rungs: Sequence[Rung], backend: str, *, exact: bool) -> tuple[Rung, ...]:
-    """Return *rungs* with those first that give the pixels of *backend*, so that a film stays of one kind."""
-
-    def is_other(rung: Rung) -> bool:
-        return rung.exact != exact or (not exact and rung.backend != backend)
-
-    return tuple(sorted(rungs, key=is_other))
+def preferred(rungs: Sequence[Rung], wanted: str) -> tuple[Rung, ...]:
+    """Return *rungs* with those of the kind *wanted* first, so that a film stays of one kind."""
+    return tuple(sorted(rungs, key=lambda rung: _kind(rung) != wanted))
 
 
 def _names(tried: Sequence[Tried]) -> str:

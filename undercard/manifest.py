@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from undercard import gate, store
+from undercard import store
 from undercard.errors import BadInput, MissingObject
 from undercard.gate import Verdict
 from undercard.requests import Take
@@ -34,7 +34,7 @@ class KeyframeRecord(BaseModel):
     shot: str
     frame: int
     key: str
-    """The key of its first take's request; another key means that the shot list has changed since."""
+    """The key of what was planned for its first take; another key means that the shot list has changed since."""
     gate: int
     """The gate's revision that judged the takes."""
     takes: tuple[Judged, ...] = ()
@@ -43,12 +43,8 @@ class KeyframeRecord(BaseModel):
 
     @property
     def accepted(self) -> Take | None:
-        """The take that the gate accepted."""
-        return next((judged.take for judged in self.takes if judged.verdict.accepted), None)
-
-    def stands(self, key: str) -> bool:
-        """Say whether the accepted take still answers the request of that key, by the gate as it is."""
-        return self.key == key and self.gate == gate.REVISION and self.accepted is not None
+        """The newest take that the gate accepted: a later one was made to be better."""
+        return next((judged.take for judged in reversed(self.takes) if judged.verdict.accepted), None)
 
     @property
     def best(self) -> Take | None:
@@ -57,11 +53,11 @@ class KeyframeRecord(BaseModel):
 
     @property
     def cause(self) -> str:
-        """Why no take was accepted, in a line; empty when one was."""
-        if self.accepted is not None:
-            return ""
+        """Why no take is what was asked for, in a line; empty when one is."""
         if self.error:
             return f"{self.label}: {self.error}"
+        if self.accepted is not None:
+            return ""
         causes = self.takes[-1].verdict.causes if self.takes else ("not rendered",)
         return f"{self.label}: {'; '.join(causes)}"
 
@@ -78,10 +74,12 @@ class FilmRecord(BaseModel):
     codec: str
     pixel_format: str
     shots: tuple[str, ...]
+    mixed: bool = False
+    """Its keyframes come from renderers that give different pixels."""
 
 
 class Manifest(BaseModel):
-    """What came of the last run of a shot list at one size on one backend."""
+    """What came of the last run of a shot list at one size on one family of backends."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -140,7 +138,7 @@ def failed_shots(folder: Path) -> tuple[str, ...]:
     records = remembered(folder)
     if not records:
         raise BadInput(f"nothing was rendered in {folder} yet, so no shot has failed; run without `failed` first")
-    return tuple(dict.fromkeys(record.shot for record in records.values() if record.accepted is None))
+    return tuple(dict.fromkeys(record.shot for record in records.values() if record.cause))
 
 
 def _readable(records: Iterable[object]) -> Iterable[KeyframeRecord]:

@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from undercard import backends, manifest, planning, settings, shotlist
+from undercard.choosing import AUTO
 from undercard.devices import Device
 from undercard.errors import BadInput
 from undercard.planning import Plan
@@ -21,11 +22,11 @@ class _ListsBackends:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return the schema of a string with the choices there are."""
-        return {**handler(schema), "enum": list(backends.names())}
+        return {**handler(schema), "enum": [AUTO, *backends.names()]}
 
 
 BackendName: TypeAlias = Annotated[str, _ListsBackends]
-"""The name of a backend, which a form offers as a choice."""
+"""The name of a backend, or `auto`; a form offers them as a choice."""
 
 
 class RunOptions(BaseModel):
@@ -34,8 +35,13 @@ class RunOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shot_list: Path
-    backend: BackendName = "previz"
+    backend: BackendName = AUTO
     exact: bool = False
+    """Exact pixels, or a failure."""
+    upgrade: bool = False
+    """Render again what was stepped down, where a better rung fits now."""
+    mixed: bool = False
+    """Let a film have keyframes of renderers that give different pixels."""
     size: str | None = None
     """`WIDTHxHEIGHT` in pixels; the shot list's own when None."""
     shots: str | None = None

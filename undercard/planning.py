@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from undercard import backends, direction, timecode
-from undercard.backends import Backend, Work
+from undercard import backends, choosing, direction, timecode
+from undercard.backends import Work
+from undercard.choosing import AUTO
 from undercard.devices import Device
-from undercard.errors import BackendUnavailable, BadInput
+from undercard.errors import BadInput
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.transition import transition_kind
 from undercard.requests import RenderRequest, Size
@@ -19,6 +20,8 @@ from undercard.staging import Staging
 # Far enough apart that the takes of a shot never meet the seeds of its neighbours, which count up by one.
 SEED_STRIDE = 1_000_003
 SEED_LIMIT = 2**31
+LIKENESSES = 2
+"""Pictures of fighters beside the control image: Qwen-Image-Edit takes one to three images in all."""
 # x264 veryfast on one core of a small server, with the pipe that feeds it.
 ENCODE_SECONDS_PER_MEGAPIXEL = 0.04
 
@@ -37,6 +40,8 @@ class PlannedKeyframe:
     negative_prompt: str
     renderer: str
     size: Size
+    likenesses: tuple[Path, ...] = ()
+    """Pictures of the fighters in it, whose likeness a model keeps."""
 
     @property
     def label(self) -> str:
@@ -44,7 +49,10 @@ class PlannedKeyframe:
         return f"{self.shot.id}-{self.index:02d}"
 
     def request(self, take: int) -> RenderRequest:
-        """Return what to render for take number *take*, from 1: each take has a seed of its own."""
+        """Return what to render for take number *take*, from 1: each take has a seed of its own.
+
+        For a backend that is prompted, the pictures that it follows are still to be added.
+        """
         return RenderRequest(
             prompt=self.prompt,
             negative_prompt=self.negative_prompt,
@@ -53,6 +61,13 @@ class PlannedKeyframe:
             staging=self.staging,
             renderer=self.renderer,
         )
+
+    def request_on(self, backend: str, take: int, *, exact: bool) -> RenderRequest:
+        """Return `request(take)` as the backend called *backend* answers it."""
+        request = replace(self.request(take), renderer=backends.renderer_name(backend, exact=exact))
+        if backends.backend(backend).prompted:
+            return request
+        return replace(request, prompt="", negative_prompt="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +79,24 @@ class Plan:
     """The selected ones, in film order."""
     size: Size
     backend: str
+    """The one that the run begins with."""
+    backends: tuple[str, ...]
+    """Every one that it may use, of the same family."""
+    family: str
+    exact: bool
+    """Only exact pixels are accepted."""
+    wanted: str | None
+    """The kind of pixels that was asked for by a backend's name; None where any will do."""
+    why: str
+    """Why no model renders, where that was left to choose."""
     renderer: str
-    """What draws the pixels, for the keys of requests; empty when the backend is exact."""
+    """What draws the pixels, for the keys of requests; empty for the backends of a model, which each have their own."""
     prompted: bool
     """The prompt changes the backend's pixels."""
     animates: bool
     """The backend draws the frames between keyframes, too."""
+    in_child: bool
+    """The backend is opened in a process of its own, one for each card."""
     device: Device
 
     @property
@@ -90,6 +117,7 @@ class Plan:
                 negative_prompt=shot.negative_prompt if self.prompted else "",
                 renderer=self.renderer,
                 size=self.size,
+                likenesses=_likenesses(self.shot_list, staging) if self.prompted else (),
             )
             for index, ((frame, staging), keyframe) in enumerate(zip(staged, shot.keyframes, strict=True), start=1)
         )
@@ -108,7 +136,7 @@ class Plan:
     @property
     def work(self) -> Work:
         """What one keyframe asks of a backend."""
-        return Work(self.size)
+        return _work(self.shot_list, self.size)
 
     @property
     def draw_seconds(self) -> float:
@@ -169,7 +197,7 @@ def plan(
     shot_list: ShotList,
     device: Device,
     *,
-    backend: str = "previz",
+    backend: str = AUTO,
     exact: bool = False,
     size: Size | None = None,
     shots: str | None = None,
@@ -180,8 +208,8 @@ def plan(
     Args:
         shot_list: what to film.
         device: where to render it.
-        backend: name of the backend.
-        exact: only take a backend whose pixels are those of bf16 Qwen-Image-Edit.
+        backend: name of the backend to begin with, or `auto`.
+        exact: only take backends whose pixels are those of bf16 Qwen-Image-Edit.
         size: (width, height) in pixels; the shot list's own by default.
         shots: a selection such as `3,7-9,jab`; all by default.
         start: the id or number of the first shot to render.
@@ -191,8 +219,9 @@ def plan(
         UnknownBackend: there is no such backend.
         BackendUnavailable: it cannot run here, or is not exact where that was asked for.
     """
-    chosen = backends.backend(backend)
-    _require(chosen, device, exact=exact)
+    pixels = size or shot_list.size
+    choice = choosing.choose(backend, _work(shot_list, pixels), device, exact=exact)
+    chosen = backends.backend(choice.names[0])
     selected: Sequence[Shot] = shot_list.shots
     if shots is not None:
         selected = select(selected, shots)
@@ -201,11 +230,17 @@ def plan(
     return Plan(
         shot_list=shot_list,
         shots=tuple(selected),
-        size=size or shot_list.size,
+        size=pixels,
         backend=chosen.name,
-        renderer="" if chosen.exact else f"{chosen.name} {chosen.revision}",
+        backends=choice.names,
+        family=chosen.family,
+        exact=exact,
+        wanted=choice.wanted,
+        why=choice.why,
+        renderer="" if chosen.in_child else backends.renderer_name(chosen.name, exact=chosen.exact),
         prompted=chosen.prompted,
         animates=chosen.animates,
+        in_child=chosen.in_child,
         device=device,
     )
 
@@ -222,14 +257,15 @@ def narrowed(plan: Plan, shots: Sequence[Shot]) -> Plan:
     return replace(plan, shots=tuple(shots))
 
 
-def _require(backend: Backend, device: Device, *, exact: bool) -> None:
-    reason = backend.unavailable(device)
-    if reason is not None:
-        raise BackendUnavailable(f"backend {backend.name!r} cannot run here: {reason}")
-    if exact and not backend.exact:
-        raise BackendUnavailable(
-            f"backend {backend.name!r} does not give exact Qwen-Image-Edit pixels; leave out `exact` or name another"
-        )
+def _work(shot_list: ShotList, size: Size) -> Work:
+    """Return what the costliest keyframe of *shot_list* asks of a backend: its control image, and every likeness."""
+    with_likeness = sum(member.reference is not None for member in shot_list.cast.values())
+    return Work(size, references=1 + min(with_likeness, LIKENESSES))
+
+
+def _likenesses(shot_list: ShotList, staging: Staging) -> tuple[Path, ...]:
+    found = (shot_list.cast[fighter.name].reference for fighter in staging.fighters)
+    return tuple(reference for reference in found if reference is not None)[:LIKENESSES]
 
 
 def parse_size(text: str) -> Size:
@@ -245,6 +281,6 @@ def parse_size(text: str) -> Size:
 
 
 def output_folder(store_root: Path, plan: Plan) -> Path:
-    """Return where the film of *plan* goes: one folder a title, size and backend."""
+    """Return where the film of *plan* goes: one folder a title, size and family of backends."""
     width, height = plan.size
-    return store_root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.backend}"
+    return store_root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.family}"

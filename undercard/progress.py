@@ -39,6 +39,11 @@ class Meter:
             self.skipped += cost
             self.step = step
 
+    def say(self, step: str) -> None:
+        """Tell what is being done, before any of it counts as done."""
+        with self.lock:
+            self.step = step
+
     def begin(self) -> None:
         """Start the clock: what comes before the first piece of work says nothing about the rest."""
         with self.lock:

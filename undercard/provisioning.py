@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import backends
-from undercard.backends import Work
+from undercard import backends, measured, rungs, settings
+from undercard.backends import Backend, Renderer, Rung, Work
+from undercard.choosing import AUTO, choose
 from undercard.devices import Device
 from undercard.errors import BackendError, BackendUnavailable
+from undercard.keyframes import conditioned, control_request, draw_control
 from undercard.previz import cameras, poses
 from undercard.requests import RenderRequest
+from undercard.session import Session, alone_on
 from undercard.staging import Look, PlacedFighter, Staging
 
 PROOF_SIZE = (256, 144)
@@ -22,7 +26,7 @@ class Proof:
 
     backend: str
     open_seconds: float
-    """Opening it, with the weights it loads."""
+    """Opening it, with the weights it loads; a backend in a process of its own opens at its first picture."""
     first_seconds: float
     """Its first picture, with what is compiled for it."""
     second_seconds: float
@@ -30,22 +34,26 @@ class Proof:
 
 
 def prove(name: str, device: Device) -> Proof:
-    """Render with the backend called *name* and return how long it took.
+    """Render with the backend called *name*, or the one that `auto` takes, and return how long it took.
 
     Raises:
         UnknownBackend: there is no such backend.
         BackendUnavailable: it cannot run here.
         BackendError: it ran and gave a picture of another size.
     """
+    if name == AUTO:
+        name = choose(AUTO, Work(PROOF_SIZE), device, exact=False).names[0]
     backend = backends.backend(name)
     reason = backend.unavailable(device)
     if reason is not None:
         raise BackendUnavailable(f"backend {name!r} cannot run here: {reason}")
-    renderer_name = "" if backend.exact else f"{backend.name} {backend.revision}"
-    requests = [_request(renderer_name, seed) for seed in (1, 2)]
+    found = rungs.ladder([backend], Work(PROOF_SIZE), device, known=measured.history())
+    rung = next((fit.rung for fit in found if fit.fits), None)
+    if rung is None:
+        raise BackendUnavailable(f"backend {name!r} does not fit here now: {found[0].reason}")
+    requests = [_request(rung, seed) for seed in (1, 2)]
     start = time.monotonic()
-    rung = backends.fastest(name, Work(PROOF_SIZE), device)
-    with backend.open(device, rung) as renderer:
+    with _opened(backend, device, rung) as renderer:
         opened = time.monotonic()
         renderer.encode(requests)
         seconds = []
@@ -58,8 +66,18 @@ def prove(name: str, device: Device) -> Proof:
     return Proof(name, opened - start, seconds[0], seconds[1])
 
 
-def _request(renderer: str, seed: int) -> RenderRequest:
+def _opened(backend: Backend, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    if not backend.in_child:
+        return backend.open(device, rung)
+    return Session(rung, alone_on(device, device.gpu), settings.load().hang_seconds)
+
+
+def _request(rung: Rung, seed: int) -> RenderRequest:
     look = Look(skin="#8d5a3c", trunks="#b01820", gloves="#b01820", boots="#202024", hair="#1a1210")
     fighter = PlacedFighter("proof", "red", look, "orthodox", poses.pose("guard"), (0.0, 0.0), 0.0)
     staging = Staging(camera=cameras.camera("wide", [fighter]), fighters=(fighter,), light="stage")
-    return RenderRequest("a boxer in a ring", "", seed, PROOF_SIZE, staging, renderer)
+    renderer = backends.renderer_name(rung.backend, exact=rung.exact)
+    request = RenderRequest("a boxer in a ring", "", seed, PROOF_SIZE, staging, renderer)
+    if not backends.backend(rung.backend).prompted:
+        return request
+    return conditioned(request, draw_control(control_request(request)))

@@ -11,8 +11,10 @@ from typing import Literal, TypeAlias, get_args
 from PIL.Image import Image
 
 from undercard.film.contact_sheet import Cell, contact_sheet
+from undercard.ladder import kind
 from undercard.manifest import KeyframeRecord
 from undercard.planning import Plan
+from undercard.requests import Take
 from undercard.shotlist import Shot
 
 ShotStatus: TypeAlias = Literal["accepted", "cached", "failed", "skipped"]
@@ -31,6 +33,8 @@ class ShotRow:
     seconds: float
     """Rendering time of the takes that stand, whenever they were made."""
     cause: str
+    road: str
+    """Which of its keyframes were not rendered on the first rung they were tried on, and why; empty when all were."""
     picture: Path | None
     """The keyframe that failed, else the first that a blow lands on, else the middle one."""
 
@@ -47,8 +51,29 @@ def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:
     """Return a line such as `28 shots · 27 accepted · 1 failed · 1024×576 · previz`."""
     counts = Counter(row.status for row in rows)
     statuses = [f"{counts[status]} {status}" for status in get_args(ShotStatus) if counts[status]]
+    detours = sum(bool(row.road) for row in rows)
+    others = [f"{detours} on another road"] if detours else []
     width, height = plan.size
-    return " · ".join([f"{len(rows)} shots", *statuses, f"{width}×{height}", plan.backend])
+    return " · ".join([f"{len(rows)} shots", *statuses, *others, f"{width}×{height}", plan.family])
+
+
+def mixture(plan: Plan, takes: Mapping[str, Sequence[Take]]) -> str:
+    """Return what the pixels of the shots of *plan* are, where they are of more than one kind; else nothing.
+
+    Such as `exact pixels (27 shots), fp8 (jab, bow)`: the kind of most shots comes first.
+    """
+    shots: dict[str, list[str]] = {}
+    for shot in plan.shots:
+        for take in takes[shot.id]:
+            name = kind(take.backend, exact=take.exact) or "exact pixels"
+            shots.setdefault(name, []).append(shot.id)
+    if len(shots) < 2:
+        return ""
+    named = {name: list(dict.fromkeys(found)) for name, found in shots.items()}
+    first, *others = sorted(named, key=lambda name: -len(named[name]))
+    return ", ".join(
+        [f"{first} ({len(named[first])} shots)", *(f"{name} ({', '.join(named[name])})" for name in others)]
+    )
 
 
 def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
@@ -62,7 +87,18 @@ def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
 def _note(row: ShotRow) -> str:
     if row.status == "failed":
         return row.cause
+    if row.road:
+        return row.road
     return f"take {row.take} · {row.backend}" if row.take else ""
+
+
+def _road(take: Take) -> str:
+    """Say what a take was rendered on, and on what not: `fp8 after out of memory in denoise on bf16 · all resident`."""
+    causes = dict.fromkeys(
+        f"{attempt.outcome}{f' in {attempt.stage}' if attempt.stage else ''} on {attempt.rung}"
+        for attempt in take.detours
+    )
+    return f"{take.rung} after {', '.join(causes)}"
 
 
 def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
@@ -73,9 +109,10 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
         shot=shot.id,
         status=_status(records),
         take="–".join(str(number) for number in dict.fromkeys((numbers[0], numbers[-1]))) if numbers else "",
-        backend=", ".join(dict.fromkeys(take.backend for take in takes)),
+        backend=", ".join(dict.fromkeys(take.rung or take.backend for take in takes)),
         seconds=round(sum(take.seconds for take in takes), 2),
         cause="; ".join(record.cause for record in records if record.cause),
+        road="; ".join(dict.fromkeys(_road(take) for take in takes if take.detours)),
         picture=_picture(shot, records),
     )
 
@@ -83,13 +120,13 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
 def _status(records: Sequence[KeyframeRecord]) -> ShotStatus:
     if not records:
         return "skipped"
-    if any(record.accepted is None for record in records):
+    if any(record.cause for record in records):
         return "failed"
     return "cached" if all(judged.cached for record in records for judged in record.takes) else "accepted"
 
 
 def _picture(shot: Shot, records: Sequence[KeyframeRecord]) -> Path | None:
-    failed = [record for record in records if record.accepted is None]
+    failed = [record for record in records if record.cause]
     # `snap` is how a shot list moves into a blow, and one shot of two in a fight is known by its blow.
     blows = {keyframe.at for keyframe in shot.keyframes if keyframe.ease == "snap"}
     landed = [record for record in records if record.frame in blows]

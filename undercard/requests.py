@@ -103,6 +103,9 @@ class Attempt(BaseModel):
 
     rung: str
     """The label of the rung it was tried on."""
+    backend: str
+    exact: bool
+    """The rung would have given the pixels of bf16 Qwen-Image-Edit."""
     outcome: Outcome
     stage: str = ""
     """Where it ended, when it failed: `open`, `encode`, `denoise`, `decode`."""

@@ -1,0 +1,203 @@
+"""Takes of many keyframes, on whatever rungs the cards have: what failed for want of memory goes down the ladder."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
+
+from tasks import keyframes as keyframe_tasks
+from tasks import whole
+from tasks.reports import ProgressBar
+from undercard import settings
+from undercard.backends import Rung
+from undercard.errors import UndercardError
+from undercard.ladder import Breaker, GiveUp, Step, Tried, Use, Ways, kind, next_step, outcome_of
+from undercard.lanes import Lane
+from undercard.planning import Plan
+from undercard.progress import Meter
+from undercard.pursuit import Pursuit
+from undercard.requests import Outcome, Take
+
+T = TypeVar("T")
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """What a task made for one keyframe."""
+
+    pursuit: Pursuit
+    value: T
+    cached: bool
+
+
+@dataclass(slots=True)
+class Rendering:
+    """Hands out keyframes to lanes from one queue.
+
+    A lane stays on its rung for as long as there are keyframes for it, so that a model is loaded once a rung. Each
+    attempt is a task run of its own, named and tagged by its rung: one that failed stays red, and the next is green.
+    """
+
+    plan: Plan
+    lanes: Sequence[Lane]
+    meter: Meter
+    results: Path
+    breaker: Breaker
+    wanted: str | None
+    """The kind of pixels that the film has, once it has one."""
+    waiting: list[Pursuit] = field(default_factory=list)
+    running: dict[PrefectFuture[Take], tuple[Lane, Rung, Pursuit]] = field(default_factory=dict)
+    finished: queue.SimpleQueue[PrefectFuture[Take]] = field(default_factory=queue.SimpleQueue)
+    waited_since: float | None = None
+    pause_seconds: float = FIRST_PAUSE_SECONDS
+
+    def render(self, pursuits: Sequence[Pursuit]) -> list[Done[Take]]:
+        """Render the next take of each of *pursuits*; what fails for good is noted in its pursuit."""
+        self.waiting = list(pursuits)
+        bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: takes on {self.plan.backend}", len(pursuits))
+        self.meter.expect(self.plan.take_seconds * len(pursuits))
+        self.meter.begin()
+        done = []
+        while self.waiting or self.running:
+            for lane in self.lanes:
+                self._fill(lane)
+            if not self.running:
+                self._settle(bar)
+                continue
+            one = self._finish(self.finished.get(), bar)
+            if one is not None:
+                done.append(one)
+        return done
+
+    def _fill(self, lane: Lane) -> None:
+        """Start what the lane has room for: first what its open rung can render, then whatever another one can."""
+        while self.waiting and lane.has_room:
+            ways = lane.ways(len(self.waiting), self.wanted)
+            steps = ((pursuit, self._step(pursuit, ways)) for pursuit in self.waiting)
+            first: tuple[Pursuit, Rung] | None = None
+            for pursuit, step in steps:
+                if not isinstance(step, Use):
+                    continue
+                if lane.rung is None or step.rung.label == lane.rung.label:
+                    first = pursuit, step.rung
+                    break
+                first = first or (pursuit, step.rung)
+            if first is None:
+                return
+            self._start(lane, *first)
+
+    def _step(self, pursuit: Pursuit, ways: Ways) -> Step:
+        if pursuit.bettered is not None:
+            # A take that stands needs neither patience nor a last resort.
+            ways = Ways(now=tuple(rung for rung in ways.now if pursuit.takes_to(rung)))
+        chosen = settings.load()
+        waited = 0.0 if self.waited_since is None else time.monotonic() - self.waited_since
+        return next_step(
+            ways,
+            pursuit.tried,
+            closed=self.breaker.closed,
+            attempt_limit=chosen.attempt_limit,
+            patient=waited < chosen.busy_seconds,
+        )
+
+    def _start(self, lane: Lane, pursuit: Pursuit, rung: Rung) -> None:
+        """Submit the next take of *pursuit* on *rung* of *lane*."""
+        if lane.rung is None or lane.rung.label != rung.label:
+            renderer = lane.take_up(rung)
+            get_run_logger().info("%s: %d keyframes left", rung.label, len(self.waiting))
+            renderer.encode([other.request_on(rung) for other in self.waiting])
+        renderer = lane.take_up(rung)
+        request = pursuit.request_on(rung)
+        task = keyframe_tasks.render_keyframe.with_options(result_storage=self.results, tags=[f"rung:{rung.backend}"])
+        self.waiting.remove(pursuit)
+        lane.running += 1
+        lane.label = pursuit.keyframe.label
+        future = task.submit(
+            label=pursuit.keyframe.label,
+            number=pursuit.next_take,
+            rung=whole(rung),
+            request=whole(request),
+            control=whole(pursuit.control),
+            renderer=whole(renderer),
+            attempts=whole(pursuit.attempts),
+        )
+        self.running[future] = lane, rung, pursuit
+        future.add_done_callback(self.finished.put)
+
+    def _finish(self, future: PrefectFuture[Take], bar: ProgressBar) -> Done[Take] | None:
+        """Note what came of a task run: a take, a step down, or a failure."""
+        lane, rung, pursuit = self.running.pop(future)
+        lane.running -= 1
+        ended = outcome(future)
+        take, error = ended
+        cached = future.state.name == "Cached"
+        if error is not None and outcome_of(error) != "failed":
+            get_run_logger().warning("%s on %s: %s", pursuit.keyframe.label, rung.label, error)
+            self._note(rung, pursuit, outcome_of(error))
+            self.waiting.append(pursuit)
+            return None
+        (self.meter.skip if cached or take is None else self.meter.work)(self.plan.take_seconds, pursuit.keyframe.label)
+        bar.step()
+        if take is None:
+            pursuit.give_up(told(error))
+            return None
+        if not cached:
+            self._note(rung, pursuit, "rendered")
+        self.waited_since, self.pause_seconds = None, FIRST_PAUSE_SECONDS
+        self.wanted = self.wanted if self.wanted is not None else kind(take.backend, exact=take.exact)
+        pursuit.attempts = []
+        pursuit.next_take += 1
+        return Done(pursuit, take, cached)
+
+    def _note(self, rung: Rung, pursuit: Pursuit, found: Outcome) -> None:
+        tried = Tried(rung, found)
+        pursuit.tried.append(tried)
+        self.breaker.note(tried)
+
+    def _settle(self, bar: ProgressBar) -> None:
+        """Give up the keyframes that no lane can render, and wait for a card while there are others."""
+        looks = [lane.ways(len(self.waiting), self.wanted) for lane in self.lanes]
+        for pursuit in list(self.waiting):
+            steps = [self._step(pursuit, ways) for ways in looks]
+            if all(isinstance(step, GiveUp) for step in steps):
+                self.waiting.remove(pursuit)
+                pursuit.give_up("; ".join(dict.fromkeys(step.reason for step in steps if isinstance(step, GiveUp))))
+                self.meter.skip(self.plan.take_seconds, pursuit.keyframe.label)
+                bar.step()
+            elif any(isinstance(step, Use) for step in steps):
+                # The card came free between two looks.
+                return
+        if self.waiting:
+            self._wait(looks)
+
+    def _wait(self, looks: Sequence[Ways]) -> None:
+        awaited = next(rung for ways in looks for rung in ways.later)
+        if self.waited_since is None:
+            self.waited_since = time.monotonic()
+            get_run_logger().warning("waiting for another process to leave the card to %s", awaited.label)
+        self.meter.say(f"waiting for the card · {awaited.label}")
+        time.sleep(self.pause_seconds)
+        self.pause_seconds = min(LONGEST_PAUSE_SECONDS, 2 * self.pause_seconds)
+
+
+def outcome(future: PrefectFuture[T]) -> tuple[T | None, BaseException | None]:
+    """Wait for a task and return what it made, or why it failed."""
+    future.wait()
+    if future.state.is_completed():
+        return future.result(), None
+    error = future.state.result(raise_on_failure=False)
+    return None, error if isinstance(error, BaseException) else RuntimeError(str(error))
+
+
+def told(error: BaseException | None) -> str:
+    """Return *error* as a record keeps it."""
+    return str(error) if isinstance(error, UndercardError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,124 @@
+"""The lanes of a run: each renders with one card, on the rung that suits the card as it is at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from undercard import backends, choosing, devices, rungs, settings
+from undercard.backends import Renderer, Rung
+from undercard.devices import CONTEXT_BYTES, Device, Gpu
+from undercard.ladder import Ways, keeps
+from undercard.planning import Plan
+from undercard.progress import Meter, Stage
+from undercard.session import Session, alone_on
+
+UNLIMITED = 1_000_000
+
+
+@dataclass(slots=True)
+class Lane:
+    """One card, or the processor, with at most one rung open on it; a context manager that closes it."""
+
+    plan: Plan
+    gpu: Gpu | None
+    look: Callable[[], Device]
+    meter: Meter
+    capacity: int = 1
+    """Pictures that are asked for at once."""
+    running: int = 0
+    label: str = ""
+    """Of the keyframe that it renders."""
+    rung: Rung | None = None
+    renderer: Renderer | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Lane:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    @property
+    def has_room(self) -> bool:
+        """Another picture can be asked for."""
+        return self.running < self.capacity
+
+    def ways(self, keyframes: int, wanted: str | None) -> Ways:
+        """Look at the card as it is now and return the rungs there, with the open one first where it is kept.
+
+        Args:
+            keyframes: how many are left to render.
+            wanted: the kind of pixels that the film has, or was asked for.
+        """
+        if not self.plan.in_child:
+            return Ways(now=backends.backend(self.plan.backend).rungs(self.plan.work, self.plan.device))
+        device = self._mine(self.look())
+        found = choosing.ways(self.plan.backends, self.plan.work, device, exact=self.plan.exact, wanted=wanted)
+        current = self.rung
+        if current is None or current.backend not in self.plan.backends or rungs.misfit(current, device) is not None:
+            return found
+        others = tuple(rung for rung in found.now if rung.label != current.label)
+        if found.now and not keeps(current, found.now[0], keyframes):
+            # It stays an option: a keyframe may not be allowed on the better one.
+            return replace(found, now=(found.now[0], current, *(rung for rung in others if rung != found.now[0])))
+        return replace(found, now=(current, *others))
+
+    def take_up(self, rung: Rung) -> Renderer:
+        """Return a renderer on *rung*; what was open on another is closed.
+
+        Raises:
+            BackendError: a backend of this process could not be opened.
+        """
+        if self.renderer is None or self.rung is None or rung.label != self.rung.label:
+            self.close()
+            self.rung, self.renderer = rung, self._opened(rung)
+        return self.renderer
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.stack.close()
+        self.rung = self.renderer = None
+
+    def _opened(self, rung: Rung) -> Renderer:
+        backend = backends.backend(rung.backend)
+        if not backend.in_child:
+            return self.stack.enter_context(backend.open(self.plan.device, rung))
+        device = alone_on(self.look(), self.gpu and self._card(self.look()))
+        session = Session(rung, device, settings.load().hang_seconds, listen=self._heard, look=self.look)
+        return self.stack.enter_context(session)
+
+    def _heard(self, stage: Stage) -> None:
+        self.meter.say(f"{self.label} · {stage}")
+
+    def _card(self, device: Device) -> Gpu | None:
+        gpu = self.gpu
+        return next(
+            (one for one in device.gpus if gpu is not None and (one.uuid, one.index) == (gpu.uuid, gpu.index)), None
+        )
+
+    def _mine(self, device: Device) -> Device:
+        """Return *device* as this lane may use it: with its own card, on which what its child holds counts as free."""
+        card = self._card(device)
+        if card is None:
+            # The processor, or a card that fell off the bus.
+            return replace(device, gpus=())
+        held, host = self._held(card)
+        free = min(card.total_bytes, card.free_bytes + held)
+        return replace(device.alone(replace(card, free_bytes=free)), host_free_bytes=device.host_free_bytes + host)
+
+    def _held(self, card: Gpu) -> tuple[int, int]:
+        """Return what the child holds on *card* and of the host, in bytes."""
+        if not isinstance(self.renderer, Session) or self.renderer.child is None or self.rung is None:
+            return 0, 0
+        seen = sum(tenant.used_bytes for tenant in devices.tenants(card) if tenant.ours)
+        # Where the driver does not say who holds what, the child has what it was promised.
+        return seen or self.rung.needs.vram_bytes + CONTEXT_BYTES, self.rung.needs.host_bytes
+
+
+def lanes_of(plan: Plan, look: Callable[[], Device], meter: Meter) -> list[Lane]:
+    """Return a lane for each card of *plan*'s machine; one for the processor where there is none, or none is used."""
+    if not plan.in_child:
+        return [Lane(plan, None, look, meter, capacity=UNLIMITED)]
+    return [Lane(plan, gpu, look, meter) for gpu in plan.device.gpus] or [Lane(plan, None, look, meter)]
