@@ -16,6 +16,7 @@ from rich.table import Column, Table
 
 from undercard import __version__, settings
 from undercard.backends import Backend as AnyBackend
+from undercard.choosing import AUTO
 from undercard.cli_arguments import LIST, Backend, Exact, Failed, FrameSize, Selection, Start
 from undercard.console import told
 from undercard.devices import Device, this_device
@@ -26,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print it for a program to 
 def plan(
     shot_list: Annotated[Path | None, LIST] = None,
     size: FrameSize = None,
-    backend: Backend = "previz",
+    backend: Backend = AUTO,
     exact: Exact = False,
     shots: Selection = None,
     start: Start = None,
@@ -53,7 +54,7 @@ def plan(
             run = plan_run(asked, device)
             work = run.work
         view = outlook.look(rungs.everything(), device, work, exact=exact)
-        film = outlook.look_at_film(run, view.ladder) if run else None
+        film = outlook.look_at_film(run) if run else None
         now = datetime.now().astimezone()
         if as_json:
             typer.echo(json.dumps(outlook.as_json(view, film, now), indent=1))

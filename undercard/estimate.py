@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from undercard import cutting, manifest, options
 from undercard.planning import Plan
-from undercard.rungs import Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +22,6 @@ class ShotEstimate:
     drawn: int
     """Frames drawn between keyframes."""
     seconds: float
-
-
-def chosen(plan: Plan, ladder: Sequence[Fit]) -> Fit | None:
-    """Return the rung of *ladder* that the keyframes of *plan* would be rendered on now; None when none fits."""
-    return next((fit for fit in ladder if fit.fits and fit.rung.backend == plan.backend), None)
 
 
 def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:

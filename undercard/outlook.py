@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from undercard import devices, estimate, measured, rungs
-from undercard.backends import Backend, Needs, Work
+from undercard import choosing, devices, estimate, measured, rungs
+from undercard.backends import Backend, Needs, Rung, Work
 from undercard.devices import Device, Gpu, Tenant
 from undercard.estimate import ShotEstimate
+from undercard.ladder import Ways
 from undercard.measured import Measurement
 from undercard.planning import Plan
 from undercard.rungs import Fit
@@ -47,8 +48,10 @@ class FilmOutlook:
     """What a shot list would take."""
 
     shots: tuple[ShotEstimate, ...]
-    chosen: Fit | None
-    """What its keyframes would be rendered with; None when nothing fits."""
+    rung: Rung | None
+    """What its keyframes would be rendered on; None when that is nothing."""
+    instead: str
+    """What a run would do because nothing that it is for fits now; empty when something does."""
     seconds: float
     """All of it; cached segments make it shorter."""
     gpu_seconds: float
@@ -88,22 +91,32 @@ def look(
     return Outlook(device, cards, work, rungs.ladder(found, work, device, exact=exact, known=known))
 
 
-def look_at_film(plan: Plan, ladder: Sequence[Fit]) -> FilmOutlook:
-    """Return what *plan* would take on the rungs of *ladder*."""
-    chosen = estimate.chosen(plan, ladder)
-    needs = chosen.rung.needs if chosen else Needs(0, 0, 0.0)
+def look_at_film(plan: Plan) -> FilmOutlook:
+    """Return what *plan* would take on its device as it is."""
+    ways = choosing.ways(plan.backends, plan.work, plan.device, exact=plan.exact, wanted=plan.wanted)
+    rung = next(iter((*ways.now, *ways.later, *ways.last)), None)
+    needs = rung.needs if rung else Needs(0, 0, 0.0)
     rows = tuple(estimate.rows(plan, needs.seconds))
     left = sum(row.keyframes - row.done for row in rows)
     opening = needs.open_seconds if left else 0.0
-    rendering = left * needs.seconds if chosen and needs.vram_bytes else 0.0
+    rendering = left * needs.seconds if needs.vram_bytes else 0.0
     # Keyframes are handed out to as many cards as there are, taken for equal; each opens the model for itself.
     cards = max(1, min(left, len(plan.device.gpus)))
     return FilmOutlook(
         shots=rows,
-        chosen=chosen,
+        rung=rung,
+        instead=_instead(ways),
         seconds=sum(row.seconds for row in rows) + opening - rendering * (1 - 1 / cards),
         gpu_seconds=rendering + opening * cards if rendering else 0.0,
     )
+
+
+def _instead(ways: Ways) -> str:
+    if ways.now:
+        return ""
+    if ways.later:
+        return f"it would wait for {ways.later[0].label}"
+    return "it would draw them with the previz" if ways.last else "it would fail"
 
 
 def as_json(outlook: Outlook, film: FilmOutlook | None = None, now: datetime | None = None) -> dict[str, object]:
@@ -116,7 +129,7 @@ def as_json(outlook: Outlook, film: FilmOutlook | None = None, now: datetime | N
     if film is not None and now is not None:
         content["film"] = {
             "shots": [asdict(shot) for shot in film.shots],
-            "rung": film.chosen.rung.label if film.chosen else None,
+            "rung": film.rung.label if film.rung else None,
             "keyframes_left": film.keyframes_left,
             "seconds": film.seconds,
             "gpu_seconds": film.gpu_seconds,

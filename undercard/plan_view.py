@@ -140,14 +140,15 @@ def summary(plan: Plan, film: FilmOutlook, now: datetime) -> Group:
     what = f"{plan.timeline.frame_count} frames at {plan.shot_list.fps} fps"
     size = f"{plan.size[0]}×{plan.size[1]}"
     lines = [f"{what}, {size} on {plan.backend}: about {duration(film.seconds)}."]
-    if film.chosen is not None and film.gpu_seconds:
-        rung = film.chosen.rung
+    if film.rung is not None and film.gpu_seconds:
         lines.append(
-            f"{film.keyframes_left} keyframes at {brief(rung.needs.seconds)} on {rung.label}: "
+            f"{film.keyframes_left} keyframes at {brief(film.rung.needs.seconds)} on {film.rung.label}: "
             f"{film.gpu_seconds / 60:.1f} GPU-minutes."
         )
-    if film.chosen is None:
-        lines.append("Nothing that was asked for fits this device now; see the ladder above.")
+    if plan.why:
+        lines.append(f"The previz draws it: {plan.why}.")
+    if film.instead:
+        lines.append(f"Nothing that would render its keyframes fits this device now: {film.instead}.")
     elif film.seconds:
         lines.append(f"Begun now, it is done {_moment(film.ends(now), now)}.")
     return Group(*(Text(line) for line in lines))
