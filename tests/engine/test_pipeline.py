@@ -46,7 +46,7 @@ def test_stages_with_tables_give_the_pixels_of_diffusers_called_whole(
     staged = staged_pipeline(folder)
     tables = attach_tables(staged, case.steps)
 
-    latents = pipeline.denoise(staged, denoising(case), tables.select)
+    latents = pipeline.denoise(staged, denoising(case), tables)
     pipeline.save_latents(latents, "request")
     resumed = pipeline.load_latents("request")
     assert resumed is not None
@@ -62,7 +62,7 @@ def test_eight_steps_in_portrait_give_the_pixels_of_diffusers_called_whole(check
     staged = staged_pipeline(checkpoint_2511)
     tables = attach_tables(staged, case.steps)
 
-    picture = pipeline.decode(staged, pipeline.denoise(staged, denoising(case), tables.select), case.size)
+    picture = pipeline.decode(staged, pipeline.denoise(staged, denoising(case), tables), case.size)
 
     whole = render_whole(whole_pipeline(checkpoint_2511), case)
     assert np.array_equal(np.asarray(picture), np.asarray(whole))
@@ -93,7 +93,7 @@ def test_a_guided_step_is_announced_once_for_both_passes(checkpoint_2511: Path) 
     seen: list[str] = []
     staged.transformer.register_forward_pre_hook(lambda *_: seen.append("pass"))
 
-    pipeline.denoise(staged, denoising(case), lambda step: seen.append(f"step {step}"))
+    pipeline.denoise(staged, denoising(case), before_step=lambda step: seen.append(f"step {step}"))
 
     assert seen == [
         *("step 0", "pass", "pass"),
@@ -101,6 +101,15 @@ def test_a_guided_step_is_announced_once_for_both_passes(checkpoint_2511: Path) 
         *("step 2", "pass", "pass"),
         *("step 3", "pass", "pass"),
     ]
+
+
+def test_tables_of_another_schedule_are_refused(checkpoint_2511: Path) -> None:
+    case = Case(steps=4)
+    encode(checkpoint_2511, [case])
+    staged = staged_pipeline(checkpoint_2511)
+
+    with pytest.raises(ValueError, match="cannot serve 4 steps"):
+        pipeline.denoise(staged, denoising(case), attach_tables(staged, steps=8))
 
 
 def test_a_size_that_is_no_multiple_of_sixteen_is_cut_from_the_middle_of_the_next(checkpoint_2511: Path) -> None:

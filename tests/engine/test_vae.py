@@ -133,6 +133,27 @@ def test_what_is_chosen_fits_what_is_free(
     assert estimate("decode", layers, length, chosen).peak_bytes <= free_gb * GB
 
 
+# Allocated beyond the weights and the input, GB, on an H100 with torch 2.11: (height, width) of latents, tiling, peak.
+MEASURED = [
+    ((128, 128), WHOLE, 2.031),
+    ((128, 128), Tiling(split=12, rows=2), 1.322),
+    ((128, 128), Tiling(split=4, rows=5), 0.467),
+    ((136, 240), WHOLE, 4.045),
+    ((136, 240), Tiling(split=8, rows=3), 1.615),
+    ((136, 240), Tiling(split=4, rows=4, columns=2), 0.599),
+    ((136, 240), Tiling(split=3, rows=6, columns=3), 0.288),
+]
+
+
+@pytest.mark.parametrize(("length", "tiling", "peak_gb"), MEASURED)
+def test_the_peak_of_a_tiling_is_foreseen_within_two_percent(
+    full_size: AutoencoderKLQwenImage, length: tuple[int, int], tiling: Tiling, peak_gb: float
+) -> None:
+    foreseen = estimate("decode", vae.decoder_layers(full_size), length, tiling)
+
+    assert foreseen.peak_bytes == pytest.approx(peak_gb * GB, rel=0.02)
+
+
 def test_a_card_with_enough_decodes_whole(full_size: AutoencoderKLQwenImage) -> None:
     assert fitting("decode", vae.decoder_layers(full_size), (128, 128), 20 * GB) == WHOLE
 

@@ -16,6 +16,8 @@ from undercard import settings
 from undercard.engine import tensor_files
 from undercard.engine.embeddings import Embeddings
 from undercard.engine.faults import stage
+from undercard.engine.modulation import Tables
+from undercard.engine.schedule import timesteps
 from undercard.engine.vae import PictureVae
 from undercard.requests import Size
 
@@ -71,7 +73,12 @@ def canvas(size: Size) -> Size:
     return -(-width // PATCH) * PATCH, -(-height // PATCH) * PATCH
 
 
-def denoise(pipeline: StagedPipeline, work: Denoising, before_step: Callable[[int], None] | None = None) -> Tensor:
+def denoise(
+    pipeline: StagedPipeline,
+    work: Denoising,
+    tables: Tables | None = None,
+    before_step: Callable[[int], None] | None = None,
+) -> Tensor:
     """Return the latents of one picture, packed: (1, tokens, 64) on the pipeline's device.
 
     The noise comes from a generator on the CPU, so that a seed means the same on every device.
@@ -79,14 +86,25 @@ def denoise(pipeline: StagedPipeline, work: Denoising, before_step: Callable[[in
     Args:
         pipeline: from `assemble`.
         work: what to denoise.
+        tables: of the transformer, where it has them in place of its modulation.
         before_step: called with the number of each step, from 0, before the transformer is asked; both passes of a
             guided step are one step.
 
     Raises:
         OutOfMemory: in the stage `denoise`.
         DeviceFault: the device failed.
+        ValueError: the tables are of another schedule.
     """
-    follow = before_step or (lambda _step: None)
+    if tables is not None and tables.timesteps != timesteps(work.steps, pipeline.scheduler):
+        raise ValueError(
+            f"tables for the timesteps {tables.timesteps} cannot serve {work.steps} steps of this schedule"
+        )
+
+    def follow(step: int) -> None:
+        if tables is not None:
+            tables.select(step)
+        if before_step is not None:
+            before_step(step)
 
     def after_step(_pipeline: object, step: int, _timestep: object, state: dict[str, Any]) -> dict[str, Any]:
         if step + 1 < work.steps:

@@ -104,6 +104,8 @@ def run_tiled(layers: Sequence[Layer], x: Tensor, rows: int, columns: int) -> Te
             shape = (*tile.shape[:-2], _final(layers, height), _final(layers, width))
             answer = torch.empty(shape, dtype=tile.dtype, device=tile.device)
         answer[..., slice(*down[-1]), slice(*across[-1])] = tile
+        # Its name would keep it until the next tile is done.
+        del tile
     assert answer is not None
     return answer
 
