@@ -92,7 +92,7 @@ def test_doctor_says_that_previz_works_here() -> None:
 
     assert status == 0
     assert "previz" in output
-    assert "yes" in output
+    assert "✓   previz" in output
 
 
 @pytest.mark.parametrize(

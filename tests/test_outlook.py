@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 
 from tests.cards import GB, H100, RTX_3060, machine
 from tests.engine_backends import Planned
-from undercard import backends, outlook, plan_view, planning, shotlist
+from undercard import backends, cli_plan, outlook, plan_view, planning, shotlist
 from undercard.backends import Backend, Needs, Work
 from undercard.cli_plan import examine
 from undercard.devices import Device, Tenant, shrunk
@@ -176,11 +176,11 @@ def test_the_end_is_told_as_people_say_it(hours: float, words: str) -> None:
     assert words in shown(plan_view.summary(plan, replace(film, seconds=3600 * hours), EVENING))
 
 
-def test_a_film_that_is_left_to_the_previz_says_why_no_model_renders_it() -> None:
+def test_a_film_that_is_left_to_the_previz_says_so() -> None:
     plan, film = film_on(machine(), PREVIZ)
     left = replace(plan, why="bf16: needs a graphics card")
 
-    assert "The previz draws it: bf16: needs a graphics card." in shown(plan_view.summary(left, film, EVENING))
+    assert "No model fits this machine, so the previz draws it." in shown(plan_view.summary(left, film, EVENING))
 
 
 def test_everything_is_told_to_programs_too(planned: Backend) -> None:
@@ -206,8 +206,17 @@ def test_the_doctor_says_of_each_backend_whether_it_works_or_what_would_change_t
 
     text = captured.get()
     assert "GeForce RTX 3060" in text
-    assert "no: its kernels are not installed: pip install 'undercard[int4]'" in text
-    assert text.count("yes\n") + text.count("yes ") >= 3
+    assert "✗ svdq-int4: its kernels are not installed: pip install 'undercard[int4]'" in text
+    assert (text.count("✓"), text.count("✗")) == (3, 2)
+
+
+def test_the_doctor_notices_a_torch_that_cannot_use_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_plan, "installed", lambda package: "2.13.0+cpu")
+    console = Console(width=100, no_color=True)
+    with console.capture() as captured:
+        examine(console, machine(RTX_3060), FOUND)
+
+    assert "torch 2.13.0+cpu cannot use the card: install its CUDA build" in captured.get()
 
 
 def test_more_is_asked_of_a_device_by_a_larger_picture() -> None:

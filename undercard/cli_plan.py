@@ -11,8 +11,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from undercard import __version__, settings
 from undercard.backends import Backend as AnyBackend
@@ -96,13 +94,9 @@ def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> 
     console.print(f"undercard {__version__} · {f'torch {torch}' if torch else 'without torch'}", highlight=False)
     console.print(f"store: {settings.load().store_root}", highlight=False, soft_wrap=True)
     console.print(plan_view.machine(outlook.look((), device), why_no_card()))
-    table = Table(Column("backend", no_wrap=True), "exact", "usable", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for backend in found:
-        reason = backend.unavailable(device)
-        usable = "[green]yes[/]" if reason is None else f"[red]no[/]: {escape(reason)}"
-        table.add_row(backend.name, "yes" if backend.exact else "–", usable)
-    console.print()
-    console.print(table)
+    if device.gpus and torch and torch.endswith("+cpu"):
+        console.print(f"[yellow]torch {torch} cannot use the card[/]: install its CUDA build in its place")
+    console.print(plan_view.usable([(backend, backend.unavailable(device)) for backend in found]))
 
 
 def installed(package: str) -> str | None:

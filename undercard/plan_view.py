@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from undercard import devices
+from undercard.backends import Backend
 from undercard.console import brief, duration
 from undercard.devices import Device, Gpu
 from undercard.estimate import ShotEstimate
@@ -86,7 +87,8 @@ def ladder(outlook: Outlook) -> Group:
         table.add_row(*_row(fit), style="" if fit.fits else "dim")
     foreseen = any(_is_foreseen(fit) for fit in outlook.ladder)
     note = [Text("≈ foreseen; the first run on this machine corrects it", style="dim")] if foreseen else []
-    return Group(table, *_reasons(outlook.ladder), *note)
+    problems = [(fit.rung.label, fit.reason) for fit in outlook.ladder if not fit.fits]
+    return Group(table, *_reasons(problems), *note)
 
 
 def _row(fit: Fit) -> tuple[str, ...]:
@@ -105,12 +107,22 @@ def _is_foreseen(fit: Fit) -> bool:
     return fit.runs and fit.rung.predicted is None and fit.rung.needs.vram_bytes > 0
 
 
-def _reasons(fits: Sequence[Fit]) -> Iterator[Text]:
-    """Yield why rungs do not fit, one line for all that share a reason."""
+def usable(found: Sequence[tuple[Backend, str | None]]) -> Group:
+    """Return backends as a table, and below it what keeps those from working that come with a reason."""
+    table = Table(
+        Column("", width=1), "backend", Column("exact", justify="center"), "of", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for backend, reason in found:
+        mark = "[green]✓[/]" if reason is None else "[red]✗[/]"
+        table.add_row(mark, backend.name, "yes" if backend.exact else "–", backend.family)
+    return Group(table, *_reasons([(backend.name, reason) for backend, reason in found if reason is not None]))
+
+
+def _reasons(problems: Sequence[tuple[str, str]]) -> Iterator[Text]:
+    """Yield *problems*, pairs of what does not work and why, one line for all that share a reason."""
     grouped: dict[str, list[str]] = {}
-    for fit in fits:
-        if not fit.fits:
-            grouped.setdefault(fit.reason, []).append(fit.rung.label)
+    for label, reason in problems:
+        grouped.setdefault(reason, []).append(label)
     for reason, labels in grouped.items():
         yield Text.from_markup(f"[red]✗[/] [bold]{escape(', '.join(labels))}[/]: {escape(reason)}")
 
@@ -146,7 +158,8 @@ def summary(plan: Plan, film: FilmOutlook, now: datetime) -> Group:
             f"{film.gpu_seconds / 60:.1f} GPU-minutes."
         )
     if plan.why:
-        lines.append(f"The previz draws it: {plan.why}.")
+        # Why each of them does not is told below the ladder.
+        lines.append("No model fits this machine, so the previz draws it.")
     if film.instead:
         lines.append(f"Nothing that would render its keyframes fits this device now: {film.instead}.")
     elif film.seconds:
