@@ -43,6 +43,18 @@ def test_the_encoder_without_its_head_gives_the_same_hidden_states(checkpoint_25
     assert torch.equal(hidden_states(text.Headless(encoder), inputs), hidden_states(encoder, inputs))
 
 
+def test_pictures_are_placed_in_rows_and_columns_where_that_is_asked_for(checkpoint_2511: Path) -> None:
+    encoder, inputs = text.open_encoder(checkpoint_2511), inputs_of(checkpoint_2511)
+    words = "<|vision_start|><|image_pad|><|vision_end|>a jab"
+    made = text.open_processor(checkpoint_2511)(text=[words], images=[tiny.picture(1)], return_tensors="pt")
+
+    placed = hidden_states(text.Headless(encoder, picture_positions=True), inputs)
+
+    told = hidden_states(encoder, {**inputs, "mm_token_type_ids": made["mm_token_type_ids"]})
+    assert torch.equal(placed, told)
+    assert not torch.equal(placed, hidden_states(encoder, inputs))
+
+
 def test_word_embeddings_on_the_host_give_the_same_hidden_states(checkpoint_2511: Path) -> None:
     encoder, inputs = text.open_encoder(checkpoint_2511), inputs_of(checkpoint_2511)
     before = hidden_states(encoder, inputs)

@@ -83,7 +83,7 @@ def encode_missing(
 
     Args:
         wordings: in any order; a wording that comes again is encoded once.
-        encoder_digest: of the text encoder's weights.
+        encoder_digest: of the text encoder's weights, and of whatever else changes its answers.
         picture: finds a reference by its SHA-256.
         open_encode: opens the text encoder; called only when something is missing, and left as soon as nothing is.
 

@@ -44,15 +44,25 @@ def open_processor(folder: Path) -> PictureProcessor:
 
 
 class Headless(nn.Module):
-    """Qwen2.5-VL up to its last hidden states; the head that speaks takes 1.1 GB and answers nothing here."""
+    """Qwen2.5-VL up to its last hidden states; the head that speaks takes 1.1 GB and answers nothing here.
 
-    def __init__(self, encoder: Qwen2_5_VLForConditionalGeneration) -> None:
+    Args:
+        encoder: what to take it from.
+        picture_positions: place the tokens of pictures in rows and columns, as the model was trained. transformers 5
+            does so only when it is told which tokens they are, which diffusers 0.42.1 does not pass on (its issue
+            14194): as it ships, a picture is read as one long line. False gives the pixels of diffusers as it ships.
+    """
+
+    def __init__(self, encoder: Qwen2_5_VLForConditionalGeneration, *, picture_positions: bool = False) -> None:
         super().__init__()
         self.model = encoder.model
         self.dtype: torch.dtype = encoder.dtype
+        self.picture_token: int | None = encoder.config.image_token_id if picture_positions else None
 
     def forward(self, **inputs: Any) -> Any:
         """Return what the whole encoder would, less its logits; a cache for further words is not kept either."""
+        if self.picture_token is not None and "mm_token_type_ids" not in inputs:
+            inputs["mm_token_type_ids"] = (inputs["input_ids"] == self.picture_token).int()
         return self.model(use_cache=False, **inputs)
 
 
