@@ -19,6 +19,8 @@ BF16_BYTES = 2
 # ---- the step
 STEP_OVERHEAD_SECONDS = 0.01
 """Launches, embedding and projection of a step: measured 0.310 s with all blocks resident, 0.296 s of it in kernels."""
+DECODE_BYTES_PER_SECOND = 2.8e12
+"""Read and written by a decoding kernel on an H100: measured 0.28 ms for a packed block of 226.5 M weights."""
 OVERLAP = 10.0
 """How well copying hides behind computing: (computing^p + copying^p)^(1/p). Both use the card's memory, so the sum is
 above the greater where they are close: measured 0.382 s with no block resident, 0.358 s with 8, 0.341 with 12."""
@@ -113,33 +115,30 @@ class Storage:
     bytes_a_weight: float
     exact: bool = False
     """Decodes to the very bf16 weights of the checkpoint."""
-    decode_seconds: float = 0.0
-    """For all sixty blocks on an H100; 0 for weights that are used as they lie."""
 
     @property
     def decoded(self) -> bool:
-        """Decoded block by block into a buffer of one block in bf16."""
-        return self.decode_seconds > 0
+        """Decoded block by block into a buffer of one block in bf16, rather than used as it lies."""
+        return self.bytes_a_weight != BF16_BYTES
 
 
 STORAGES = {
     storage.name: storage
     for storage in (
         Storage("bf16-plain", 2.0, exact=True),
-        # Measured 0.28 ms a block.
-        Storage("bf16", 1.503, exact=True, decode_seconds=0.017),
-        # Measured 0.03 to 0.04 s over resident bf16 with torch's own casts, which read and write as much as a kernel.
-        Storage("fp8", 1.0, decode_seconds=0.02),
-        Storage("int8", 1.0, decode_seconds=0.02),
-        # A half and one bf16 scale for 64; measured 0.02 s over resident bf16.
-        Storage("nf4", 0.5 + 2 / 64, decode_seconds=0.02),
-        # 144 bytes for 256 weights.
-        Storage("gguf-q4-k", 0.5625, decode_seconds=0.03),
-        Storage("gguf-q5-k", 0.6875, decode_seconds=0.03),
-        Storage("gguf-q6-k", 0.8203, decode_seconds=0.03),
-        Storage("gguf-q8-0", 1.0625, decode_seconds=0.02),
+        # Twelve bits a weight, and what does not fit them: 20.42 GB measured for 13.59e9.
+        Storage("bf16", 1.503, exact=True),
+        Storage("fp8", 1.0),
+        Storage("int8", 1.0),
+        # A half, and one bf16 magnitude for 64.
+        Storage("nf4", 0.5 + 2 / 64),
+        # Of ggml's blocks of 256 weights: 144, 176 and 210 bytes; of 32 weights: 34.
+        Storage("gguf-q4-k", 144 / 256),
+        Storage("gguf-q5-k", 176 / 256),
+        Storage("gguf-q6-k", 210 / 256),
+        Storage("gguf-q8-0", 34 / 32),
         # Measured 7.7 GB of host memory for the blocks at rank 32.
-        Storage("svdq-int4", 0.566, decode_seconds=0.04),
+        Storage("svdq-int4", 0.566),
     )
 }
 
@@ -225,8 +224,10 @@ class Costs:
     def step_seconds(self, resident: int, gpu: Gpu) -> float:
         """Return what a denoising step takes: blocks are copied while others are computed."""
         streamed = self.model.blocks - resident
+        weights = streamed * self.model.block_weights * self.storage.decoded
         # Decoding is bound by the card's memory, whose speed goes roughly with its arithmetic.
-        decoding = self.storage.decode_seconds * streamed / QWEN_IMAGE_EDIT.blocks * card_speed.slowness(gpu)
+        decoding = weights * (self.storage.bytes_a_weight + BF16_BYTES) / DECODE_BYTES_PER_SECOND
+        decoding *= card_speed.slowness(gpu)
         computing = self.step_operations / (card_speed.EFFICIENCY * card_speed.tensor_rate(gpu)) + decoding
         copying = streamed * self.stored_bytes / devices.copy_rate(gpu)
         together = math.pow(computing**OVERLAP + copying**OVERLAP, 1 / OVERLAP)
