@@ -49,6 +49,12 @@ class Rounds:
     meter: Meter
     results: Path
 
+    def run(self, pursuits: Sequence[Pursuit]) -> None:
+        """Render what is pending of *pursuits* until nothing is."""
+        self.draw_controls([pursuit for pursuit in pursuits if pursuit.pending and _needs_control(pursuit)])
+        while pending := [pursuit for pursuit in pursuits if pursuit.pending]:
+            self.take(pending, pursuits)
+
     def draw_controls(self, pursuits: Sequence[Pursuit]) -> None:
         """Draw the control image of each of *pursuits*."""
         if not pursuits:
@@ -132,9 +138,11 @@ def keyframes(run: RunOptions) -> Path:
             look_higher(pursuits, _offered(plan, lanes))
         rendering = Rendering(plan, lanes, meter, results_folder(), Breaker(load().rung_limit), _wanted(plan, pursuits))
         rounds = Rounds(plan, rendering, meter, results_folder())
-        rounds.draw_controls([p for p in pursuits if p.pending and _needs_control(p)])
-        while pending := [pursuit for pursuit in pursuits if pursuit.pending]:
-            rounds.take(pending, pursuits)
+        rounds.run(pursuits)
+        if plan.in_child:
+            # Whoever filled the card may have left; what failed for another cause is not tried again.
+            look_higher(pursuits, _offered(plan, lanes), fresh=True)
+            rounds.run(pursuits)
     written = manifest.write(_manifest(plan, run, pursuits, remembered), folder)
     _raise_if_failed(plan, pursuits)
     return written

@@ -23,7 +23,7 @@ from undercard.lanes import Lane
 from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.pursuit import Pursuit
-from undercard.requests import Outcome, Take
+from undercard.requests import Attempt, Outcome, Take
 
 T = TypeVar("T")
 
@@ -57,7 +57,8 @@ class Rendering:
     waiting: list[Pursuit] = field(default_factory=list)
     running: dict[PrefectFuture[Take], tuple[Lane, Rung, Pursuit]] = field(default_factory=dict)
     finished: queue.SimpleQueue[PrefectFuture[Take]] = field(default_factory=queue.SimpleQueue)
-    waited_since: float | None = None
+    waited_seconds: float = 0.0
+    """For a card, since there was last a picture of the kind that was waited for."""
     pause_seconds: float = FIRST_PAUSE_SECONDS
 
     def render(self, pursuits: Sequence[Pursuit]) -> list[Done[Take]]:
@@ -100,13 +101,12 @@ class Rendering:
             # A take that stands needs neither patience nor a last resort.
             ways = Ways(now=tuple(rung for rung in ways.now if pursuit.takes_to(rung)))
         chosen = settings.load()
-        waited = 0.0 if self.waited_since is None else time.monotonic() - self.waited_since
         return next_step(
             ways,
             pursuit.tried,
             closed=self.breaker.closed,
             attempt_limit=chosen.attempt_limit,
-            patient=waited < chosen.busy_seconds,
+            patient=self.waited_seconds < chosen.busy_seconds,
         )
 
     def _start(self, lane: Lane, pursuit: Pursuit, rung: Rung) -> None:
@@ -116,6 +116,8 @@ class Rendering:
             get_run_logger().info("%s: %d keyframes left", rung.label, len(self.waiting))
             renderer.encode([other.request_on(rung) for other in self.waiting])
         renderer = lane.take_up(rung)
+        if rung.backend not in self.plan.backends and not pursuit.attempts:
+            pursuit.attempts.append(self._excuse(lane))
         request = pursuit.request_on(rung)
         task = keyframe_tasks.render_keyframe.with_options(result_storage=self.results, tags=[f"rung:{rung.backend}"])
         self.waiting.remove(pursuit)
@@ -132,6 +134,21 @@ class Rendering:
         )
         self.running[future] = lane, rung, pursuit
         future.add_done_callback(self.finished.put)
+
+    def _excuse(self, lane: Lane) -> Attempt:
+        """Say why no rung of the model was even tried for a keyframe that the previz draws."""
+        later = lane.ways(len(self.waiting), self.wanted).later
+        awaited = later[0] if later else None
+        return Attempt(
+            rung=awaited.label if awaited else self.plan.backend,
+            backend=awaited.backend if awaited else self.plan.backend,
+            exact=awaited.exact if awaited else self.plan.exact,
+            outcome="device busy" if awaited else "failed",
+            stage="open",
+            detail=f"other processes fill the card; {self.waited_seconds:.0f} s were waited"
+            if awaited
+            else "no rung is open any more: each failed keyframe after keyframe, or does not fit this machine",
+        )
 
     def _finish(self, future: PrefectFuture[Take], bar: ProgressBar) -> Done[Take] | None:
         """Note what came of a task run: a take, a step down, or a failure."""
@@ -152,8 +169,11 @@ class Rendering:
             return None
         if not cached:
             self._note(rung, pursuit, "rendered")
-        self.waited_since, self.pause_seconds = None, FIRST_PAUSE_SECONDS
-        self.wanted = self.wanted if self.wanted is not None else kind(take.backend, exact=take.exact)
+        if rung.backend in self.plan.backends:
+            found = kind(rung.backend, exact=rung.exact)
+            self.wanted = found if self.wanted is None else self.wanted
+            if found == self.wanted:
+                self.waited_seconds, self.pause_seconds = 0.0, FIRST_PAUSE_SECONDS
         pursuit.attempts = []
         pursuit.next_take += 1
         return Done(pursuit, take, cached)
@@ -181,11 +201,11 @@ class Rendering:
 
     def _wait(self, looks: Sequence[Ways]) -> None:
         awaited = next(rung for ways in looks for rung in ways.later)
-        if self.waited_since is None:
-            self.waited_since = time.monotonic()
+        if not self.waited_seconds:
             get_run_logger().warning("waiting for another process to leave the card to %s", awaited.label)
         self.meter.say(f"waiting for the card · {awaited.label}")
         time.sleep(self.pause_seconds)
+        self.waited_seconds += self.pause_seconds
         self.pause_seconds = min(LONGEST_PAUSE_SECONDS, 2 * self.pause_seconds)
 
 

@@ -17,7 +17,7 @@ GB = 1_000_000_000
 def alive(name: str) -> bool:
     """Say whether the process that `held-PID` speaks of still runs."""
     pid = int(name.removeprefix("held-"))
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return psutil.pid_exists(pid) and bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class FakeCard:
 
     store: Path
     total: float = 24.0
+    count: int = 1
+    """How many of them there are; a tenant is on each."""
 
     def fill(self, tenant: float) -> None:
         """Let another process hold *tenant* GB."""
@@ -36,10 +38,24 @@ class FakeCard:
         """Return a machine with the card as it is now."""
         path = self.store / "card.json"
         tenant = json.loads(path.read_text())["tenant"] if path.is_file() else 0.0
-        held = sum(int(file.read_text() or 0) for file in self.store.glob("held-*") if alive(file.name))
-        free = max(0, int((self.total - tenant) * GB) - held)
-        gpu = Gpu(0, "a card of paper", int(self.total * GB), free, (8, 6), uuid="GPU-paper")
-        return Device(cores=2, host_bytes=64 * GB, host_free_bytes=64 * GB, gpus=(gpu,))
+        free = int((self.total - tenant) * GB)
+        gpus = tuple(
+            Gpu(
+                index=index,
+                name="a card of paper",
+                total_bytes=int(self.total * GB),
+                free_bytes=max(0, free - self._held(f"GPU-paper-{index}")),
+                capability=(8, 6),
+                uuid=f"GPU-paper-{index}",
+            )
+            for index in range(self.count)
+        )
+        return Device(cores=2, host_bytes=64 * GB, host_free_bytes=64 * GB, gpus=gpus)
+
+    def _held(self, uuid: str) -> int:
+        """Return what children of ours hold on the card *uuid*; a process that is gone holds nothing."""
+        notes = (file.read_text().split() for file in self.store.glob("held-*") if alive(file.name))
+        return sum(int(note[1]) for note in notes if len(note) == 2 and note[0] == uuid)
 
     @property
     def events(self) -> Sequence[str]:

@@ -85,7 +85,7 @@ def test_a_picture_comes_from_another_process_that_sees_one_card_only(session: S
 
     assert (rendered.image.mode, rendered.image.size) == ("RGB", SIZE)
     assert rendered.peak_host_bytes > 1_000_000
-    assert card.events[0] == "open hungry · all resident on GPU-paper"
+    assert card.events[0] == "open hungry · all resident on GPU-paper-0"
 
 
 def test_the_backend_is_opened_once_for_many_pictures_and_told_what_is_to_come(

@@ -160,7 +160,8 @@ def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts:
         _attempt(
             rung,
             outcome="rendered",
-            seconds=_since(start),
+            # Its own time; what opening took besides is no picture's.
+            seconds=round(rendered.seconds, 3) or _since(start),
             peak_vram_bytes=rendered.peak_vram_bytes,
             peak_host_bytes=rendered.peak_host_bytes,
             detail="; ".join(rendered.notes),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from undercard import gate
 from undercard.backends import Rung
+from undercard.choosing import PREVIZ
 from undercard.keyframes import accepted_take, conditioned, control_request, follows_itself
 from undercard.ladder import Tried, kind
 from undercard.manifest import Judged, KeyframeRecord
@@ -111,34 +112,41 @@ def _first_take(before: KeyframeRecord | None, keyframe: PlannedKeyframe) -> int
     return before.takes[-1].take.number + 1 if before.takes else 1
 
 
-def look_higher(pursuits: Sequence[Pursuit], offered: Collection[str]) -> None:
+def look_higher(pursuits: Sequence[Pursuit], offered: Collection[str], *, fresh: bool = False) -> None:
     """Ask for better takes than those that stand, where an offered kind of pixels is better.
 
     Exact pixels are better than others, a model's are better than the previz's, and those that a take stepped down
     from are better than its own. A kind counts when the film has it already or a take stepped down from it: what was
-    chosen for all of a film is no step down.
+    chosen for all of a film is no step down. The previz is never chosen where a model was meant.
 
     Args:
         pursuits: of the whole run.
         offered: the kinds of the rungs that fit now.
+        fresh: leave alone what earlier runs made.
     """
     standing = [pursuit.accepted for pursuit in pursuits if pursuit.accepted is not None]
     known = {kind(take.backend, exact=take.exact) for take in standing}
     known |= {fallen for take in standing for fallen in _left_behind(take)}
     for pursuit in pursuits:
         take = pursuit.accepted
-        if take is None:
+        if take is None or (fresh and not pursuit.tried):
             continue
-        better = frozenset(one for one in known & set(offered) if _is_better(one, take))
+        better = frozenset(one for one in offered if _is_better(one, take) and (one in known or _is_stand_in(take)))
         if better:
             pursuit.bettered, pursuit.better_kinds = take, better
+            # Its own seed: what was approved should not become another picture.
+            pursuit.next_take, pursuit.last_take = take.number, max(take.number, pursuit.last_take)
 
 
 def _is_better(offered: str, take: Take) -> bool:
     own = kind(take.backend, exact=take.exact)
     if offered == own or take.exact:
         return False
-    return offered == "" or take.backend == "previz" or offered in _left_behind(take)
+    return offered == "" or _is_stand_in(take) or offered in _left_behind(take)
+
+
+def _is_stand_in(take: Take) -> bool:
+    return take.backend == PREVIZ
 
 
 def _left_behind(take: Take) -> frozenset[str]:

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 from PIL.Image import Image
 
+from undercard.choosing import PREVIZ
 from undercard.film.contact_sheet import Cell, contact_sheet
 from undercard.ladder import kind
 from undercard.manifest import KeyframeRecord
@@ -60,14 +61,15 @@ def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:
 def mixture(plan: Plan, takes: Mapping[str, Sequence[Take]]) -> str:
     """Return what the pixels of the shots of *plan* are, where they are of more than one kind; else nothing.
 
-    Such as `exact pixels (27 shots), fp8 (jab, bow)`: the kind of most shots comes first.
+    Such as `exact pixels (27 shots), fp8 (jab, bow)`: the kind of most shots comes first. Where a model was meant, the
+    previz is a kind of its own even when it drew everything.
     """
     shots: dict[str, list[str]] = {}
     for shot in plan.shots:
         for take in takes[shot.id]:
             name = kind(take.backend, exact=take.exact) or "exact pixels"
             shots.setdefault(name, []).append(shot.id)
-    if len(shots) < 2:
+    if len(shots) < 2 and not (plan.in_child and PREVIZ in shots):
         return ""
     named = {name: list(dict.fromkeys(found)) for name, found in shots.items()}
     first, *others = sorted(named, key=lambda name: -len(named[name]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,21 @@ def test_a_process_killed_for_host_memory_is_followed_by_a_rung_that_needs_less_
     assert road(takes(store)["victory-01"]) == [(HALF, "host memory", "denoise"), (COARSE, "rendered", "")]
 
 
+def test_two_cards_share_the_keyframes_of_one_film(
+    film: Path, store: Path, card: FakeCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = replace(card, count=2)
+    monkeypatch.setattr("flows.keyframes.this_device", two.look)
+    plant(film, jab="denoise over 10")
+
+    render(film)
+
+    opened = {event.split(" on ")[1] for event in card.events if event.startswith("open")}
+    assert opened == {"GPU-paper-0", "GPU-paper-1"}
+    assert sum(event.startswith("denoised") for event in card.events) == 4
+    assert rungs(store) == {"guard-01": ALL, "jab-01": HALF, "jab-02": HALF, "victory-01": ALL}
+
+
 def test_an_error_that_is_about_no_rung_fails_its_shot_without_a_step_down(film: Path, card: FakeCard) -> None:
     plant(film, guard="crash")
 
@@ -174,8 +190,33 @@ def test_what_no_rung_has_room_for_is_drawn_by_the_previz_rather_than_lost(
 
     render(film)
 
+    made = takes(store)
     assert set(rungs(store).values()) == {"previz"}
-    assert not any(take["exact"] for take in takes(store).values())
+    assert not any(take["exact"] for take in made.values())
+    assert road(made["jab-01"]) == [(ALL, "device busy", "open"), ("previz", "rendered", "")]
+    # It is no film of the model, whatever its name says.
+    with pytest.raises(MixedFilm, match=r"mixes previz \(3 shots\)"):
+        assemble(RunOptions(shot_list=film))
+
+
+def test_what_the_previz_drew_is_rendered_after_all_when_the_tenant_leaves_before_the_run_ends(
+    film: Path, store: Path, card: FakeCard
+) -> None:
+    card.fill(tenant=23.5)
+
+    def leave() -> None:
+        while not list((store / "results").glob("take-*")):
+            time.sleep(0.005)
+        card.fill(tenant=0.0)
+
+    tenant = threading.Thread(target=leave)
+    tenant.start()
+    render(film)
+    tenant.join()
+
+    assert set(rungs(store).values()) == {ALL}
+    first = next(record for record in manifest_of(store)["keyframes"] if record["label"] == "guard-01")
+    assert [judged["take"]["rung"] for judged in first["takes"]] == ["previz", ALL]
 
 
 def test_exact_waits_for_the_card_and_goes_on_when_the_tenant_leaves(

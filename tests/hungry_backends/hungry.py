@@ -165,9 +165,11 @@ class HungryBackend:
     @contextmanager
     def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
         fits(rung, "open")
-        note(f"open {rung.label} on {os.environ.get('CUDA_VISIBLE_DEVICES', 'nothing')}")
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "nothing")
+        note(f"open {rung.label} on {visible}")
         # What `FakeCard.look` counts for as long as this process lives.
-        (settings.load().store_root / f"held-{os.getpid()}").write_text(str(rung.needs.vram_bytes))
+        held = f"{visible} {rung.needs.vram_bytes}"
+        store.write_atomically(settings.load().store_root / f"held-{os.getpid()}", held.encode())
         yield HungryRenderer(rung, self.tint)
         note("closed")
 

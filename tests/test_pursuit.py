@@ -1,0 +1,183 @@
+"""Where a keyframe stands when a run begins, and what a better rung makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests import shot_lists
+from undercard import backends, gate, planning, shotlist, store
+from undercard.backends import Needs, Rung
+from undercard.devices import Device
+from undercard.gate import Finding, Verdict
+from undercard.keyframes import conditioned, control_request
+from undercard.manifest import Judged, KeyframeRecord
+from undercard.planning import PlannedKeyframe
+from undercard.pursuit import Pursuit, begin, look_higher
+from undercard.requests import Attempt, Control, Take
+
+EXACT, COARSE, PREVIZ = "", "coarse", "previz"
+FELL_FROM_EXACT = Attempt(rung="hungry · all", backend="hungry", exact=True, outcome="out of memory")
+
+
+@pytest.fixture(autouse=True)
+def hungry_backends(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(__file__).parent / "hungry_backends"
+    monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(folder)])
+
+
+@dataclass(frozen=True)
+class Film:
+    """The keyframes of a film of a model, and records of what came of them."""
+
+    keyframes: tuple[PlannedKeyframe, ...]
+
+    def record(self, index: int, *takes: Take, passed: bool = True) -> KeyframeRecord:
+        keyframe = self.keyframes[index]
+        finding = Finding(check="blur", score=1.0, threshold=0.5, passed=passed, cause="" if passed else "soft")
+        judged = tuple(Judged(take=take, verdict=Verdict(findings=(finding,)), cached=False) for take in takes)
+        return KeyframeRecord(
+            label=keyframe.label,
+            shot=keyframe.shot.id,
+            frame=keyframe.frame,
+            key=keyframe.request(1).key,
+            gate=gate.REVISION,
+            takes=judged,
+        )
+
+    def take(self, index: int, kind: str, *detours: Attempt, number: int = 1) -> Take:
+        keyframe = self.keyframes[index]
+        picture = store.put_bytes(f"{index} {kind}".encode(), ".png")
+        control = Control(
+            key=control_request(keyframe.request(1)).key,
+            frame=picture,
+            depth=picture,
+            normals=picture,
+            skeleton=picture,
+            keypoints=picture,
+            seconds=0.1,
+        )
+        backend = kind or "hungry"
+        request = keyframe.request_on(backend, number, exact=not kind)
+        key = request.key if kind == PREVIZ else conditioned(request, control).key
+        return Take(
+            key=key,
+            number=number,
+            backend=backend,
+            picture=picture,
+            control=control,
+            seconds=1.0,
+            exact=not kind,
+            attempts=detours,
+        )
+
+    def begun(self, *records: KeyframeRecord, exact: bool = False) -> list[Pursuit]:
+        return begin(self.keyframes, {record.label: record for record in records}, 3, exact=exact)
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Film:
+    loaded = shotlist.load(shot_lists.write(tmp_path))
+    plan = planning.plan(loaded, Device(cores=1, host_bytes=0), backend="previz", size=(128, 72))
+    plan = replace(plan, prompted=True, renderer="")
+    return Film(plan.keyframes(plan.shots[0]))
+
+
+def bettered(film: Film, *takes: Take, offered: Collection[str], fresh: bool = False) -> list[bool]:
+    pursuits = film.begun(*(film.record(index, take) for index, take in enumerate(takes)))
+    look_higher(pursuits, offered, fresh=fresh)
+    return [pursuit.bettered is not None for pursuit in pursuits]
+
+
+def test_an_accepted_take_stands_whichever_rung_made_it(film: Film) -> None:
+    pursuits = film.begun(film.record(0, film.take(0, EXACT)), film.record(1, film.take(1, COARSE)))
+
+    assert [pursuit.pending for pursuit in pursuits] == [False, False]
+
+
+def test_a_run_for_exact_pixels_renders_again_what_is_not_exact_with_the_same_seed(film: Film) -> None:
+    records = film.record(0, film.take(0, EXACT)), film.record(1, film.take(1, COARSE, number=2))
+
+    pursuits = film.begun(*records, exact=True)
+
+    assert [pursuit.pending for pursuit in pursuits] == [False, True]
+    assert pursuits[1].next_take == 2
+    assert len(pursuits[1].record.takes) == 1
+
+
+def test_the_control_image_of_a_take_that_stands_is_used_again(film: Film) -> None:
+    take = film.take(1, COARSE)
+
+    pursuits = film.begun(film.record(0, film.take(0, EXACT)), film.record(1, take), exact=True)
+
+    assert pursuits[1].control == take.control
+
+
+def test_after_a_rejection_the_next_take_has_the_next_number(film: Film) -> None:
+    pursuits = film.begun(film.record(0, film.take(0, EXACT), passed=False))
+
+    assert (pursuits[0].next_take, pursuits[0].last_take) == (2, 4)
+
+
+def test_a_take_that_stepped_down_is_bettered_when_what_it_fell_from_fits(film: Film) -> None:
+    takes = film.take(0, EXACT), film.take(1, COARSE, FELL_FROM_EXACT)
+
+    assert bettered(film, *takes, offered={EXACT, COARSE}) == [False, True]
+    assert bettered(film, *takes, offered={COARSE}) == [False, False]
+
+
+def test_what_was_chosen_for_all_of_a_film_is_no_step_down(film: Film) -> None:
+    takes = film.take(0, COARSE), film.take(1, COARSE)
+
+    assert bettered(film, *takes, offered={EXACT, COARSE}) == [False, False]
+
+
+def test_a_film_that_became_mixed_by_an_edit_is_made_exact_where_part_of_it_is(film: Film) -> None:
+    takes = film.take(0, EXACT), film.take(1, COARSE)
+
+    assert bettered(film, *takes, offered={EXACT}) == [False, True]
+
+
+def test_the_previz_always_gives_way_to_a_model(film: Film) -> None:
+    takes = film.take(0, PREVIZ), film.take(1, PREVIZ)
+
+    assert bettered(film, *takes, offered={COARSE}) == [True, True]
+
+
+def test_what_earlier_runs_made_is_left_alone_unless_an_upgrade_is_asked_for(film: Film) -> None:
+    takes = film.take(0, EXACT), film.take(1, COARSE, FELL_FROM_EXACT)
+
+    assert bettered(film, *takes, offered={EXACT}, fresh=True) == [False, False]
+
+
+def test_a_take_that_is_to_be_bettered_keeps_its_seed_and_only_better_rungs_are_for_it(film: Film) -> None:
+    pursuits = film.begun(film.record(0, film.take(0, EXACT)), film.record(1, film.take(1, COARSE, number=2)))
+    look_higher(pursuits, {EXACT})
+    needs = Needs(1, 1, 1.0)
+
+    assert pursuits[1].pending
+    assert pursuits[1].next_take == 2
+    assert pursuits[1].takes_to(Rung("hungry", exact=True, needs=needs))
+    assert not pursuits[1].takes_to(Rung("coarse", exact=False, needs=needs))
+
+
+def test_giving_up_a_better_take_leaves_the_one_there_is(film: Film) -> None:
+    pursuits = film.begun(film.record(0, film.take(0, EXACT)), film.record(1, film.take(1, COARSE)))
+    look_higher(pursuits, {EXACT})
+
+    pursuits[1].give_up("no rung is left")
+
+    assert not pursuits[1].pending
+    assert pursuits[1].error == ""
+    assert pursuits[1].accepted is not None
+
+
+def test_giving_up_the_only_take_fails_the_keyframe(film: Film) -> None:
+    pursuit = film.begun()[0]
+
+    pursuit.give_up("no rung is left")
+
+    assert pursuit.record.cause == "jab-01: no rung is left"
