@@ -48,7 +48,8 @@ class RenderRequest:
     size: Size
     staging: Staging
     renderer: str
-    """What draws it where that changes the pixels, such as `previz 1`; empty when the backend is exact."""
+    """What draws it, as far as that changes the pixels: `previz 1`, or a model's recipe, with the backend's name where
+    its pixels are not exact."""
     control: str = ""
     """SHA-256 of the control image; empty for a backend that follows the staging itself."""
     references: tuple[str, ...] = ()

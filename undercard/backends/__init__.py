@@ -17,6 +17,7 @@ from PIL.Image import Image
 
 from undercard.devices import Device
 from undercard.errors import BackendUnavailable, UnknownBackend
+from undercard.recipe import recipe
 from undercard.requests import RenderRequest, Size
 
 
@@ -166,9 +167,13 @@ def fastest(name: str, work: Work, device: Device) -> Rung:
 
 
 def renderer_name(name: str, *, exact: bool) -> str:
-    """Return what a request calls the renderer whose pixels it asks for: empty where they are exact.
+    """Return what a request calls the renderer whose pixels it asks for.
+
+    For a model that is its recipe, and the backend only where its pixels are not exact: all exact ones share theirs.
 
     Raises:
         UnknownBackend: there is no such backend.
     """
-    return "" if exact else f"{name} {backend(name).revision}"
+    found = backend(name)
+    own = "" if exact else f"{found.name} {found.revision}"
+    return " · ".join(part for part in (recipe() if found.in_child else "", own) if part)

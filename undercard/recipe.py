@@ -1,0 +1,53 @@
+"""What a model is rendered with, as far as that decides pixels: weights, LoRA and schedule, named by a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from undercard import settings
+
+SAMPLES = 8
+SAMPLE_BYTES = 65_536
+"""Read at as many places of each file of weights: 40 GB of a fine-tune differ from another's at each of them, and
+reading all of it would take a minute before each run."""
+WEIGHTS = frozenset({".safetensors", ".gguf"})
+DESCRIPTIONS = frozenset({".json", ".txt", ".jinja"})
+
+
+def recipe() -> str:
+    """Return what the settings' model renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
+
+    A copy of the same files elsewhere has the same name.
+    """
+    chosen = settings.load()
+    if chosen.model is None:
+        return ""
+    return f"{chosen.steps} steps {_digest(chosen.model, chosen.lora)}"
+
+
+# A process renders with one model, and asks for each keyframe.
+@lru_cache(maxsize=8)
+def _digest(model: Path, lora: Path | None) -> str:
+    seen = hashlib.sha256()
+    for path in sorted(model.rglob("*")) if model.is_dir() else [model]:
+        if path.is_file() and path.suffix in WEIGHTS | DESCRIPTIONS:
+            seen.update(f"{path.relative_to(model)} {path.stat().st_size}\n".encode())
+            _read(path, seen)
+    if lora is not None and lora.is_file():
+        seen.update(f"lora {lora.stat().st_size}\n".encode())
+        _read(lora, seen)
+    return seen.hexdigest()[:32]
+
+
+def _read(path: Path, seen: hashlib._Hash) -> None:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= SAMPLES * SAMPLE_BYTES or path.suffix in DESCRIPTIONS:
+            seen.update(file.read())
+            return
+        # The first holds the header, the last ends with the file.
+        for index in range(SAMPLES):
+            file.seek((size - SAMPLE_BYTES) * index // (SAMPLES - 1))
+            seen.update(file.read(SAMPLE_BYTES))
