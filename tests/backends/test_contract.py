@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 
 from tests.previz.stagings import staged
-from undercard import backends
+from undercard import backends, store
 from undercard.backends import Backend, Rung, Work
 from undercard.devices import Device, Gpu, this_device
 from undercard.errors import UnknownBackend
 from undercard.requests import RenderRequest
 
-SIZE = (128, 72)
+SIZE = (64, 36)
 
 
 def _request(seed: int = 1) -> RenderRequest:
+    content = io.BytesIO()
+    Image.linear_gradient("L").resize(SIZE).convert("RGB").save(content, "PNG")
     return RenderRequest(
-        prompt="two boxers in a ring", negative_prompt="", seed=seed, size=SIZE, staging=staged(), renderer="test"
+        prompt="two boxers in a ring",
+        negative_prompt="",
+        seed=seed,
+        size=SIZE,
+        staging=staged(),
+        renderer="test",
+        references=(store.put_bytes(content.getvalue(), ".png").sha256,),
     )
 
 
@@ -29,7 +39,9 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 
 @pytest.fixture
-def runnable(backend: Backend) -> Backend:
+def runnable(backend: Backend, request: pytest.FixtureRequest) -> Backend:
+    if backend.family == "qwen-image-edit":
+        request.getfixturevalue("qwen_on_the_processor")
     reason = backend.unavailable(this_device())
     if reason is not None:
         pytest.skip(reason)

@@ -47,7 +47,9 @@ def skeleton(folder: Path) -> StreamedTransformer:
         raise BadCheckpoint(f"{file} describes {config.get('_class_name')!r}, not a QwenImageTransformer2DModel")
     with init_empty_weights():
         model = StreamedTransformer.from_config(config)
-    streamed: StreamedTransformer = model.to(torch.bfloat16).eval()
+    # Not diffusers' own `to`, which warns of modules that other models keep in float32.
+    nn.Module.to(model, torch.bfloat16)
+    streamed: StreamedTransformer = model.eval()
     return streamed
 
 

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.engine.wholes import Case, render_whole, whole_pipeline
+from tests.previz.stagings import staged
+from undercard import backends, store
+from undercard.backends import Rendered, Work
+from undercard.devices import Device, Gpu
+from undercard.engine import embeddings, pipeline, renderer
+from undercard.engine.embeddings import Embeddings, Wording
+from undercard.errors import BackendError, OutOfMemory
+from undercard.requests import RenderRequest
+from undercard.store import StoredFile
+
+DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
+CARD = Gpu(0, "a card", 10 * 2**30, 10 * 2**30, (8, 6), copy_bytes_per_second=24e9)
+pytestmark = pytest.mark.usefixtures("qwen_on_the_processor")
+
+
+def _stored(picture: Image.Image) -> StoredFile:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return store.put_bytes(content.getvalue(), ".png")
+
+
+def _request(case: Case, pictures: Sequence[Image.Image]) -> RenderRequest:
+    return RenderRequest(
+        prompt=case.prompt,
+        negative_prompt="",
+        seed=case.seed,
+        size=case.size,
+        staging=staged(),
+        renderer="",
+        references=tuple(_stored(picture).sha256 for picture in pictures),
+    )
+
+
+def _render(name: str, request: RenderRequest) -> Rendered:
+    backend = backends.backend(name)
+    with backend.open(DEVICE, backends.fastest(name, Work(request.size), DEVICE)) as opened:
+        opened.encode([request])
+        return opened.render(request)
+
+
+@pytest.mark.parametrize("references", [1, 2, 3])
+def test_bf16_gives_the_pixels_of_diffusers_that_is_told_which_tokens_are_pictures(
+    qwen_on_the_processor: Path, references: int
+) -> None:
+    case = Case(references=references)
+    whole = whole_pipeline(qwen_on_the_processor)
+    encoder = whole.text_encoder
+    forward = encoder.forward
+
+    def told(input_ids: torch.Tensor, **others: object) -> object:
+        pictures = (input_ids == encoder.config.image_token_id).int()
+        return forward(input_ids=input_ids, mm_token_type_ids=pictures, **others)
+
+    encoder.forward = told
+
+    rendered = _render("bf16", _request(case, case.pictures))
+
+    assert np.array_equal(np.asarray(rendered.image), np.asarray(render_whole(whole, case)))
+
+
+def test_without_that_it_gives_the_pixels_of_diffusers_as_it_ships(qwen_on_the_processor: Path) -> None:
+    case = Case(references=2)
+    request = _request(case, case.pictures)
+    model = renderer.Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"), picture_positions=False)
+
+    with renderer.opened(model, backends.fastest("bf16", Work(case.size), DEVICE)) as engine:
+        rendered = engine.render(request)
+
+    whole = render_whole(whole_pipeline(qwen_on_the_processor), case)
+    assert np.array_equal(np.asarray(rendered.image), np.asarray(whole))
+
+
+@pytest.mark.parametrize("name", ["fp8", "int8", "nf4"])
+def test_another_storage_format_gives_a_picture_close_to_the_exact_one(name: str) -> None:
+    case = Case()
+
+    picture, exact = (
+        np.asarray(_render(each, _request(case, case.pictures)).image, dtype=float) for each in (name, "bf16")
+    )
+
+    assert 0 < np.abs(picture - exact).mean() < 12
+
+
+def test_a_prompt_is_encoded_once_for_all_requests_of_a_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case()
+    requests = [_request(Case(seed=seed), case.pictures) for seed in (1, 2)]
+    encoded: list[str] = []
+    save = embeddings.save
+
+    def note(made: Embeddings, wording: Wording, digest: str) -> None:
+        encoded.append(wording.prompt)
+        save(made, wording, digest)
+
+    monkeypatch.setattr(embeddings, "save", note)
+    backend = backends.backend("bf16")
+
+    with backend.open(DEVICE, backends.fastest("bf16", Work(case.size), DEVICE)) as opened:
+        opened.encode(requests)
+        pictures = [opened.render(request).image.tobytes() for request in requests]
+
+    assert encoded == [case.prompt]
+    assert pictures[0] != pictures[1]
+
+
+def test_latents_outlive_an_out_of_memory_of_the_decoder_and_give_the_same_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = Case()
+    request = _request(case, case.pictures)
+    expected = _render("bf16", request).image.tobytes()
+
+    def run_out(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 5.80 GiB.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("undercard.engine.vae.decode", run_out)
+        with pytest.raises(OutOfMemory) as caught:
+            _render("bf16", request)
+    assert caught.value.stage == "decode"
+    monkeypatch.setattr(pipeline, "denoise", run_out)
+    resumed = _render("bf16", request)
+
+    assert resumed.image.tobytes() == expected
+    assert resumed.notes == ("decoded latents that an earlier attempt had kept",)
+    assert pipeline.load_latents(request.key) is None
+
+
+def test_a_request_without_a_reference_says_what_to_give() -> None:
+    with pytest.raises(BackendError, match="give it a reference"):
+        _render("bf16", _request(Case(), []))
+
+
+def test_without_weights_the_reason_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNDERCARD_MODEL")
+
+    assert "set UNDERCARD_MODEL" in str(backends.backend("bf16").unavailable(DEVICE))
+
+
+def test_a_folder_that_lacks_a_part_of_the_model_is_named_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "transformer").mkdir()
+    monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
+
+    assert "has no folder text_encoder, vae, processor" in str(backends.backend("bf16").unavailable(DEVICE))
+
+
+def test_without_a_card_the_reason_names_what_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNDERCARD_DEVICE")
+
+    assert "no CUDA card" in str(backends.backend("bf16").unavailable(DEVICE))
+
+
+def test_a_smaller_card_keeps_fewer_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Of the published model, not of the tiny one.
+    monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
+    device = Device(cores=2, host_bytes=2**36, host_free_bytes=2**36, gpus=(CARD,))
+
+    rungs = backends.backend("bf16").rungs(Work((1024, 1024)), device)
+
+    assert all(rung.exact for rung in rungs)
+    assert 5 < max(rung.resident_blocks for rung in rungs) < 25

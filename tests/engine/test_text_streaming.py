@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.engine import tiny
+from tests.engine.wholes import CPU
+from undercard.engine import embeddings, text, text_streaming
+from undercard.errors import BadCheckpoint
+
+
+@pytest.mark.parametrize("pictures", [1, 2, 3])
+def test_a_streamed_encoder_answers_bit_for_bit_as_the_whole_one(checkpoint_2511: Path, pictures: int) -> None:
+    seen = [tiny.picture(number, (64, 80)) for number in range(pictures)]
+    whole = embeddings.encoding(
+        text.Headless(text.open_encoder(checkpoint_2511)), text.open_processor(checkpoint_2511), CPU
+    )
+
+    with text_streaming.opened(checkpoint_2511, CPU, lambda: 0) as encode:
+        streamed = encode("a jab to the chin", seen)
+
+    expected = whole("a jab to the chin", seen)
+    assert torch.equal(streamed.states, expected.states)
+    assert (streamed.mask is None) == (expected.mask is None)
+
+
+def test_an_encoder_in_the_names_of_the_published_checkpoint_is_read(checkpoint_2509: Path, tmp_path: Path) -> None:
+    for part in ("text_encoder", "processor"):
+        (tmp_path / part).mkdir()
+        for file in (checkpoint_2509 / part).iterdir():
+            (tmp_path / part / file.name).write_bytes(file.read_bytes())
+    (weights,) = (tmp_path / "text_encoder").glob("*.safetensors")
+    older = {
+        name.replace("model.language_model.", "model.").replace("model.visual.", "visual."): value
+        for name, value in load_file(weights).items()
+    }
+    save_file(older, weights, metadata={"format": "pt"})
+
+    with text_streaming.opened(tmp_path, CPU, lambda: 0) as encode:
+        assert encode("a jab", [tiny.picture(1, (64, 64))]).states.isfinite().all()
+
+
+def test_another_models_encoder_is_refused_by_what_it_lacks(checkpoint_2509: Path, tmp_path: Path) -> None:
+    for part in ("text_encoder", "processor"):
+        (tmp_path / part).mkdir()
+        for file in (checkpoint_2509 / part).iterdir():
+            (tmp_path / part / file.name).write_bytes(file.read_bytes())
+    (weights,) = (tmp_path / "text_encoder").glob("*.safetensors")
+    save_file({"something.weight": torch.zeros(2, 2)}, weights)
+
+    with (
+        pytest.raises(BadCheckpoint, match="has neither 'model"),
+        text_streaming.opened(tmp_path, CPU, lambda: 0),
+    ):
+        pass

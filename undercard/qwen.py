@@ -1,0 +1,86 @@
+"""What the backends of Qwen-Image-Edit have in common: the engine with one storage format, behind the contract."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from undercard import settings
+from undercard.backends import Renderer, Rung, Work
+from undercard.devices import Device
+from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
+from undercard.engine_rungs import rungs_for
+from undercard.errors import BackendUnavailable
+
+PARTS = ("transformer", "text_encoder", "vae", "processor")
+NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class QwenBackend:
+    """The engine with its blocks in one storage format."""
+
+    name: str
+    codec: str
+    """How the blocks lie in host memory; see engine/codecs.py."""
+    exact: bool = False
+    revision: int = 1
+    family: str = field(default="qwen-image-edit", init=False)
+    prompted: bool = field(default=True, init=False)
+    animates: bool = field(default=False, init=False)
+    in_child: bool = field(default=True, init=False)
+
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        """Return the engine with as many blocks on the card as fit, with fewer, and with none."""
+        return rungs_for(
+            STORAGES[self.name], self.name, work, device, steps=settings.load().steps, model=_architecture()
+        )
+
+    def unavailable(self, device: Device) -> str | None:
+        """Say what is missing: a card, the packages, or the weights."""
+        if not device.gpus and settings.load().device != "cpu":
+            return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
+        if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+            return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
+        return _missing_weights(settings.load().model)
+
+    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+        """Open the engine as *rung* says.
+
+        Raises:
+            BackendUnavailable: it cannot run here.
+        """
+        reason = self.unavailable(device)
+        folder = settings.load().model
+        if reason is not None or folder is None:
+            raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
+        # Only a backend that opens needs torch.
+        import torch
+
+        from undercard.engine import renderer
+
+        place = torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
+        return renderer.opened(renderer.Model(folder, self.codec, settings.load().steps, place), rung)
+
+
+def _missing_weights(folder: Path | None) -> str | None:
+    if folder is None:
+        return "there are no weights; set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing:
+        return f"{folder} has no folder {', '.join(missing)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
+    return None
+
+
+def _architecture() -> Architecture:
+    folder = settings.load().model
+    if folder is None:
+        return QWEN_IMAGE_EDIT
+    try:
+        config = json.loads((folder / "transformer" / "config.json").read_text())
+    except (OSError, ValueError):
+        return QWEN_IMAGE_EDIT
+    return architecture(config)
