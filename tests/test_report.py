@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageColor
 
 from undercard import shotlist, store
 from undercard.devices import Device
+from undercard.film.contact_sheet import AMBER
 from undercard.gate import Finding, Verdict
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import Plan, plan
-from undercard.report import shot_rows, summary
-from undercard.requests import Control, Take
+from undercard.report import draw_sheet, mixture, shot_rows, summary
+from undercard.requests import Attempt, Control, Outcome, Take
 
 FILM = """\
 title: Two shots
@@ -83,6 +85,59 @@ def test_a_failed_shot_shows_the_keyframe_that_failed_and_why(tmp_path: Path) ->
     assert row.status == "failed"
     assert row.picture == records["jab-01"].takes[0].take.picture.absolute
     assert row.cause == "jab-01: soft: 0.01 where 0.045 is needed"
+
+
+def stepped_down(film: Plan, label: str, backend: str, *causes: tuple[Outcome, str]) -> KeyframeRecord:
+    made = record(film, label)
+    detours = [
+        Attempt(rung="bf16 · all resident", backend="bf16", exact=True, outcome=outcome, stage=stage)
+        for outcome, stage in causes
+    ]
+    end = Attempt(rung=backend, backend=backend, exact=False, outcome="rendered")
+    take = made.takes[0].take.model_copy(
+        update={"backend": backend, "rung": backend, "attempts": (*detours, end), "exact": backend == "bf16"}
+    )
+    return made.model_copy(update={"takes": (made.takes[0].model_copy(update={"take": take}),)})
+
+
+def test_a_shot_that_took_another_road_says_which_and_why(tmp_path: Path) -> None:
+    film = planned(tmp_path)
+    record = stepped_down(film, "bow-01", "fp8", ("device fault", "denoise"), ("out of memory", "decode"))
+
+    rows = shot_rows(film, {"bow-01": record})
+
+    assert rows[1].road == "fp8 after device fault in denoise on bf16, out of memory in decode on bf16"
+    assert summary(film, rows) == "2 shots · 1 accepted · 1 skipped · 1 on another road · 128×72 · previz"
+
+
+def test_a_road_is_written_on_the_contact_sheet_in_a_colour_of_its_own(tmp_path: Path) -> None:
+    film = planned(tmp_path)
+    straight = draw_sheet(shot_rows(film, {"bow-01": record(film, "bow-01")}), "Film", "")
+    detour = draw_sheet(
+        shot_rows(film, {"bow-01": stepped_down(film, "bow-01", "fp8", ("out of memory", "denoise"))}), "Film", ""
+    )
+
+    amber = ImageColor.getrgb(AMBER)
+    assert amber not in [colour for _, colour in straight.getcolors(100_000) or []]
+    assert amber in [colour for _, colour in detour.getcolors(100_000) or []]
+
+
+def mixed(film: Plan, **backends: str) -> str:
+    takes = {shot: (stepped_down(film, f"{shot}-01", backend).takes[0].take,) for shot, backend in backends.items()}
+    return mixture(replace(film, in_child=True), takes)
+
+
+def test_a_mixture_names_the_kinds_of_pixels_and_the_shots_of_the_fewer(tmp_path: Path) -> None:
+    film = planned(tmp_path)
+
+    assert mixed(film, jab="bf16", bow="fp8") == "exact pixels (1 shot), fp8 (bow)"
+    assert mixed(film, jab="fp8", bow="fp8") == ""
+
+
+def test_the_previz_in_place_of_a_model_is_a_mixture_even_alone(tmp_path: Path) -> None:
+    film = planned(tmp_path)
+
+    assert mixed(film, jab="previz", bow="previz") == "previz (2 shots)"
 
 
 def test_the_summary_counts_shots_by_what_came_of_them(tmp_path: Path) -> None:

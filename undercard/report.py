@@ -73,15 +73,26 @@ def mixture(plan: Plan, takes: Mapping[str, Sequence[Take]]) -> str:
         return ""
     named = {name: list(dict.fromkeys(found)) for name, found in shots.items()}
     first, *others = sorted(named, key=lambda name: -len(named[name]))
+    count = len(named[first])
     return ", ".join(
-        [f"{first} ({len(named[first])} shots)", *(f"{name} ({', '.join(named[name])})" for name in others)]
+        [
+            f"{first} ({count} shot{'s' if count != 1 else ''})",
+            *(f"{name} ({', '.join(named[name])})" for name in others),
+        ]
     )
 
 
 def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
     """Draw the contact sheet: a picture a shot, red where it failed, with the cause."""
     cells = [
-        Cell(label=f"{row.number} {row.shot}", picture=row.picture, status=row.status, note=_note(row)) for row in rows
+        Cell(
+            label=f"{row.number} {row.shot}",
+            picture=row.picture,
+            status=row.status,
+            note=_note(row),
+            remarkable=bool(row.road),
+        )
+        for row in rows
     ]
     return contact_sheet(title, cells, subtitle=subtitle)
 
@@ -95,9 +106,12 @@ def _note(row: ShotRow) -> str:
 
 
 def _road(take: Take) -> str:
-    """Say what a take was rendered on, and on what not: `fp8 after out of memory in denoise on bf16 · all resident`."""
+    """Say what a take was rendered on and why not on what came first: `previz after out of memory in decode on bf16`.
+
+    The rungs in full are in the manifest.
+    """
     causes = dict.fromkeys(
-        f"{attempt.outcome}{f' in {attempt.stage}' if attempt.stage else ''} on {attempt.rung}"
+        f"{attempt.outcome}{f' in {attempt.stage}' if attempt.stage else ''} on {attempt.backend}"
         for attempt in take.detours
     )
     return f"{take.rung} after {', '.join(causes)}"

@@ -27,6 +27,7 @@ GATE = "#1d1f23"
 """What an unexposed frame looks like."""
 BRIGHT = "#f1efe9"
 QUIET = "#8f9299"
+AMBER = "#e0b357"
 COLOURS: dict[Status, str] = {
     "accepted": "#6cc38a",
     "cached": "#6f9fd8",
@@ -44,6 +45,8 @@ class Cell:
     status: Status
     note: str = ""
     """A few words; the cause, when it failed."""
+    remarkable: bool = False
+    """The note is worth a look although nothing failed."""
 
 
 def contact_sheet(title: str, cells: Sequence[Cell], *, width: int = 1600, subtitle: str = "") -> Image.Image:
@@ -186,7 +189,7 @@ def _draw_cell(sheet: Image.Image, draw: ImageDraw.ImageDraw, grid: Grid, index:
     indent = dot.width + grid.label_size // 2
     label = shortened(drawable(cell.label), face, grid.frame[0] - indent)
     draw.text((left + indent, line), label, QUIET if cell.status == "skipped" else BRIGHT, face, "ls")
-    colour = "#ff8a80" if cell.status == "failed" else QUIET
+    colour = "#ff8a80" if cell.status == "failed" else AMBER if cell.remarkable else QUIET
     for note in wrapped(drawable(cell.note), small, grid.frame[0], grid.note_lines):
         line += round(grid.label_size * 1.2)
         draw.text((left, line), note, colour, small, "ls")
