@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from undercard import progress
-from undercard.progress import Meter
+from undercard.progress import Meter, Stage
 
 
 class Clock:
@@ -70,3 +70,15 @@ def test_a_run_reports_to_whoever_watches_it() -> None:
     progress.current().expect(40.0)
 
     assert meter.expected == 2.0
+
+
+def test_what_a_renderer_tells_is_heard_by_who_listens_and_lost_where_nobody_does() -> None:
+    heard: list[Stage] = []
+
+    progress.tell("encode")
+    with progress.listening(heard.append):
+        progress.tell("denoise", 2, 4)
+        progress.tell("decode")
+    progress.tell("decode")
+
+    assert [str(stage) for stage in heard] == ["denoise 2/4", "decode"]

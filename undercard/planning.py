@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from undercard import backends, choosing, direction, timecode
@@ -141,7 +142,7 @@ class Plan:
     @property
     def draw_seconds(self) -> float:
         """Estimate of what one picture takes on this machine."""
-        return backends.fastest(self.backend, self.work, self.device).needs.seconds
+        return _seconds(self.backends, self.work, self.device, self.exact, self.wanted)
 
     @property
     def control_seconds(self) -> float:
@@ -255,6 +256,15 @@ def _transition(shot: Shot, *, first: bool) -> Transition:
 def narrowed(plan: Plan, shots: Sequence[Shot]) -> Plan:
     """Return *plan* with only *shots*."""
     return replace(plan, shots=tuple(shots))
+
+
+# The film's every piece asks for it.
+@lru_cache(maxsize=16)
+def _seconds(names: tuple[str, ...], work: Work, device: Device, exact: bool, wanted: str | None) -> float:
+    """Return what one picture takes on the first rung that fits, or would if the card were free."""
+    found = choosing.ways(names, work, device, exact=exact, wanted=wanted)
+    rungs = (*found.now, *found.later) or (backends.fastest(names[0], work, device),)
+    return rungs[0].needs.seconds
 
 
 def _work(shot_list: ShotList, size: Size) -> Work:
