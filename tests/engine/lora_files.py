@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import QwenImageTransformer2DModel
@@ -76,3 +77,12 @@ def write(path: Path, made: Mapping[str, Tensor], config: Mapping[str, object] |
         metadata["lora_adapter_metadata"] = json.dumps({f"transformer.{key}": value for key, value in config.items()})
     save_file(dict(made), path, metadata)
     return path
+
+
+def writer(model: QwenImageTransformer2DModel, path: Path) -> Callable[..., Path]:
+    """Return what writes a LoRA for *model* to *path*: naming, peft's config, and the options of `tensors`."""
+
+    def made(naming: Naming = NAMINGS["lightx2v"], config: Mapping[str, object] | None = None, **options: Any) -> Path:
+        return write(path, tensors(model, naming, **options), config)
+
+    return made

@@ -140,9 +140,10 @@ def _alpha_scales(checkpoint: Checkpoint, layer: str, rank: int, *, required: bo
     """Share alpha / rank out to the two factors as diffusers' `get_alpha_scales` does.
 
     peft's files keep no alpha, and diffusers takes their scale for 1. Files with lora_down and lora_up are another
-    matter. All that LightX2V published say their alpha: 8 at rank 64. Without it, diffusers takes the scale for 1 if
-    the names begin with `diffusion_model.` and changes nothing at all, in silence, if they do not. The one would be
-    eight times too much and the other a schedule of 4 steps without its LoRA, so neither is guessed.
+    matter: LightX2V's for Edit-2511 and 2512 say 8 at rank 64 (sgl-project/sglang#16935 and #17086,
+    modelscope/DiffSynth-Studio#1241). Without it, diffusers 0.42 takes the scale for 1 if the names begin with
+    `diffusion_model.` and changes nothing at all, in silence, if they do not. The one would be eight times too much
+    and the other a schedule of 4 steps without its LoRA, so neither is guessed.
     """
     name = layer + ALPHA
     if name not in checkpoint:
