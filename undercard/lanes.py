@@ -106,7 +106,9 @@ class Lane:
             return replace(device, gpus=())
         held, host = self._held(card)
         free = min(card.total_bytes, card.free_bytes + held)
-        return replace(device.alone(replace(card, free_bytes=free)), host_free_bytes=device.host_free_bytes + host)
+        # 0 stands for unknown, and stays so.
+        host_free = device.host_free_bytes and device.host_free_bytes + host
+        return replace(device.alone(replace(card, free_bytes=free)), host_free_bytes=host_free)
 
     def _held(self, card: Gpu) -> tuple[int, int]:
         """Return what the child holds on *card* and of the host, in bytes."""

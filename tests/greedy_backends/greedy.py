@@ -1,0 +1,86 @@
+"""A backend that fills a real card: its rungs take what they say, and prompts make it want more, or crash it.
+
+Only torch and a card are needed, no weights. A prompt with `greedy` allocates past the rung's limit on rungs of more
+than 5 GB; one with `assert` reads past the end of a tensor, which the driver answers with a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from undercard import progress, store
+from undercard.backends import Needs, Rendered, Renderer, Rung, Work
+from undercard.devices import Device
+from undercard.requests import RenderRequest
+
+GB = 1_000_000_000
+
+
+class GreedyRenderer:
+    """Holds the rung's memory while it renders, and gives back the control image."""
+
+    def __init__(self, rung: Rung) -> None:
+        self.rung = rung
+
+    def encode(self, requests: Sequence[RenderRequest]) -> None:
+        """Nothing is encoded."""
+
+    def render(self, request: RenderRequest) -> Rendered:
+        import torch
+
+        from undercard.engine.faults import stage
+
+        progress.tell("denoise", 1, 4)
+        with stage("denoise"):
+            held = torch.empty(int(self.rung.needs.vram_bytes * 0.95), dtype=torch.uint8, device="cuda")
+            if "greedy" in request.prompt and self.rung.needs.vram_bytes > 5 * GB:
+                torch.empty(self.rung.vram_limit, dtype=torch.uint8, device="cuda")
+            if "assert" in request.prompt:
+                held[torch.tensor([held.numel() + 5], device="cuda")].cpu()
+            torch.cuda.synchronize()
+        with Image.open(store.find(request.references[0], ".png")) as control:
+            return Rendered(control.convert("RGB"), 0.1, torch.cuda.max_memory_allocated())
+
+
+@dataclass(frozen=True, slots=True)
+class GreedyBackend:
+    """The backend."""
+
+    name: str = "greedy"
+    exact: bool = True
+    family: str = "qwen-image-edit"
+    revision: int = 1
+    prompted: bool = True
+    animates: bool = False
+    in_child: bool = True
+
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        return tuple(
+            Rung(
+                self.name,
+                exact=True,
+                needs=Needs(vram * GB, GB, seconds),
+                detail=f"{vram} GB",
+                vram_limit=int(1.05 * vram * GB),
+            )
+            for vram, seconds in ((7, 1.0), (4, 1.1), (2, 1.2))
+        )
+
+    def unavailable(self, device: Device) -> str | None:
+        return None if device.gpus else "it needs a graphics card; there is none in this machine"
+
+    @contextmanager
+    def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
+        import torch
+
+        # A real out-of-memory, as on a card of that size.
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(rung.vram_limit / total)
+        yield GreedyRenderer(rung)
+
+
+BACKEND = GreedyBackend()
