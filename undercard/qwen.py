@@ -75,12 +75,15 @@ def _missing_weights(folder: Path | None) -> str | None:
     return None
 
 
-def _architecture() -> Architecture:
-    folder = settings.load().model
-    if folder is None:
-        return QWEN_IMAGE_EDIT
+def config_of(folder: Path) -> dict[str, object]:
+    """Return the configuration of the transformer in *folder*; empty when it cannot be read."""
     try:
         config = json.loads((folder / "transformer" / "config.json").read_text())
     except (OSError, ValueError):
-        return QWEN_IMAGE_EDIT
-    return architecture(config)
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _architecture() -> Architecture:
+    folder = settings.load().model
+    return QWEN_IMAGE_EDIT if folder is None else architecture(config_of(folder))

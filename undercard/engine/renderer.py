@@ -105,7 +105,7 @@ class EngineRenderer:
                 pipeline.save_latents(latents, request.key)
             else:
                 notes.append("decoded latents that an earlier attempt had kept")
-            ready = self._opened()
+            ready = self.ready_model()
             vae: PictureVae = ready.pipeline.vae
             vae.notes.clear()
             progress.tell("decode")
@@ -156,7 +156,7 @@ class EngineRenderer:
                 self.ready.streamer.keep_resident(self.resident)
 
     def _denoise(self, request: RenderRequest) -> torch.Tensor:
-        ready = self._opened()
+        ready = self.ready_model()
         prompt = embeddings.load(_wording(request), self.model.encoder_digest())
         assert prompt is not None
         work = Denoising(
@@ -172,8 +172,12 @@ class EngineRenderer:
 
         return pipeline.denoise(ready.pipeline, work, ready.tables, begin)
 
-    def _opened(self) -> Ready:
-        """Return the transformer, opened on the first call."""
+    def ready_model(self) -> Ready:
+        """Return the transformer in its pipeline, opened on the first call.
+
+        Raises:
+            OutOfMemory: in the stage `open`.
+        """
         if self.ready is None:
             progress.tell("open")
             with stage("open"):
