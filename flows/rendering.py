@@ -23,7 +23,7 @@ from undercard.lanes import Lane
 from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.pursuit import Pursuit
-from undercard.requests import Attempt, Outcome, Take
+from undercard.requests import Attempt, Outcome, RenderRequest, Take
 
 T = TypeVar("T")
 
@@ -67,6 +67,9 @@ class Rendering:
         bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: takes on {self.plan.backend}", len(pursuits))
         self.meter.expect(self.plan.take_seconds * len(pursuits))
         self.meter.begin()
+        for lane in self.lanes:
+            if lane.rung is not None and lane.renderer is not None:
+                lane.renderer.encode(self._announced(lane.rung))
         done = []
         while self.waiting or self.running:
             for lane in self.lanes:
@@ -114,7 +117,7 @@ class Rendering:
         if lane.rung is None or lane.rung.label != rung.label:
             renderer = lane.take_up(rung)
             get_run_logger().info("%s: %d keyframes left", rung.label, len(self.waiting))
-            renderer.encode([other.request_on(rung) for other in self.waiting])
+            renderer.encode(self._announced(rung))
         renderer = lane.take_up(rung)
         if rung.backend not in self.plan.backends and not pursuit.attempts:
             pursuit.attempts.append(self._excuse(lane))
@@ -134,6 +137,9 @@ class Rendering:
         )
         self.running[future] = lane, rung, pursuit
         future.add_done_callback(self.finished.put)
+
+    def _announced(self, rung: Rung) -> list[RenderRequest]:
+        return [pursuit.request_on(rung) for pursuit in self.waiting]
 
     def _excuse(self, lane: Lane) -> Attempt:
         """Say why no rung of the model was even tried for a keyframe that the previz draws."""

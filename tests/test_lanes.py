@@ -96,6 +96,16 @@ def test_the_meter_says_what_a_lane_is_at(lane: Lane) -> None:
     assert lane.meter.step == "jab-01 · denoise 2/4"
 
 
+def test_a_stand_in_leaves_the_open_rung_open(lane: Lane, card: FakeCard) -> None:
+    found = lane.ways(5, None)
+    lane.take_up(found.now[0]).render(request())
+
+    lane.take_up(found.last[0])
+
+    assert lane.rung == found.now[0]
+    assert card._held("GPU-paper-0") == found.now[0].needs.vram_bytes
+
+
 def test_another_rung_closes_the_one_before(lane: Lane, card: FakeCard) -> None:
     fast, slow, *_ = lane.ways(5, None).now
     lane.take_up(fast).render(request())

@@ -32,6 +32,8 @@ class Lane:
     """Of the keyframe that it renders."""
     rung: Rung | None = None
     renderer: Renderer | None = None
+    stand_in: Renderer | None = None
+    """Draws what no rung of the model can."""
     stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Lane:
@@ -66,11 +68,15 @@ class Lane:
         return replace(found, now=(current, *others))
 
     def take_up(self, rung: Rung) -> Renderer:
-        """Return a renderer on *rung*; what was open on another is closed.
+        """Return a renderer on *rung*; what was open on another is closed, unless *rung* needs no card.
 
         Raises:
             BackendError: a backend of this process could not be opened.
         """
+        if self.plan.in_child and not backends.backend(rung.backend).in_child:
+            # A stand-in for one keyframe is no reason to load the model again for the next.
+            self.stand_in = self.stand_in or self._opened(rung)
+            return self.stand_in
         if self.renderer is None or self.rung is None or rung.label != self.rung.label:
             self.close()
             self.rung, self.renderer = rung, self._opened(rung)
@@ -79,7 +85,7 @@ class Lane:
     def close(self) -> None:
         """Close what is open."""
         self.stack.close()
-        self.rung = self.renderer = None
+        self.rung = self.renderer = self.stand_in = None
 
     def _opened(self, rung: Rung) -> Renderer:
         backend = backends.backend(rung.backend)
