@@ -148,4 +148,9 @@ def tenants(gpu: Gpu) -> tuple[Tenant, ...]:
 
 def child_variables(gpu: Gpu) -> dict[str, str]:
     """Return the environment by which a child process sees *gpu* and no other, as its `cuda:0`."""
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": gpu.uuid or str(gpu.index)}
+    return {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": gpu.uuid or str(gpu.index),
+        # Blocks come and go in sizes of half a gigabyte: without it, a tenth of a small card is lost between them.
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+    }

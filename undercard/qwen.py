@@ -63,7 +63,8 @@ class QwenBackend:
         from undercard.engine import renderer
 
         place = torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
-        return renderer.opened(renderer.Model(folder, self.codec, settings.load().steps, place), rung)
+        chosen = settings.load()
+        return renderer.opened(renderer.Model(folder, self.codec, chosen.steps, place, chosen.lora), rung)
 
 
 def _missing_weights(folder: Path | None) -> str | None:
@@ -72,6 +73,9 @@ def _missing_weights(folder: Path | None) -> str | None:
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing:
         return f"{folder} has no folder {', '.join(missing)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
+    lora = settings.load().lora
+    if lora is not None and not lora.is_file():
+        return f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out"
     return None
 
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
+from tests.engine import lora_files
 from tests.engine.wholes import Case, render_whole, whole_pipeline
 from tests.previz.stagings import staged
 from undercard import backends, store
@@ -50,12 +53,9 @@ def _render(name: str, request: RenderRequest) -> Rendered:
         return opened.render(request)
 
 
-@pytest.mark.parametrize("references", [1, 2, 3])
-def test_bf16_gives_the_pixels_of_diffusers_that_is_told_which_tokens_are_pictures(
-    qwen_on_the_processor: Path, references: int
-) -> None:
-    case = Case(references=references)
-    whole = whole_pipeline(qwen_on_the_processor)
+def told_of_pictures(folder: Path) -> Any:
+    """Return diffusers' pipeline with an encoder that is told which tokens are pictures."""
+    whole = whole_pipeline(folder)
     encoder = whole.text_encoder
     forward = encoder.forward
 
@@ -64,6 +64,15 @@ def test_bf16_gives_the_pixels_of_diffusers_that_is_told_which_tokens_are_pictur
         return forward(input_ids=input_ids, mm_token_type_ids=pictures, **others)
 
     encoder.forward = told
+    return whole
+
+
+@pytest.mark.parametrize("references", [1, 2, 3])
+def test_bf16_gives_the_pixels_of_diffusers_that_is_told_which_tokens_are_pictures(
+    qwen_on_the_processor: Path, references: int
+) -> None:
+    case = Case(references=references)
+    whole = told_of_pictures(qwen_on_the_processor)
 
     rendered = _render("bf16", _request(case, case.pictures))
 
@@ -80,6 +89,23 @@ def test_without_that_it_gives_the_pixels_of_diffusers_as_it_ships(qwen_on_the_p
 
     whole = render_whole(whole_pipeline(qwen_on_the_processor), case)
     assert np.array_equal(np.asarray(rendered.image), np.asarray(whole))
+
+
+def test_a_lora_gives_the_pixels_of_diffusers_with_it_fused(
+    qwen_on_the_processor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case()
+    whole = told_of_pictures(qwen_on_the_processor)
+    save_file(lora_files.tensors(whole.transformer), tmp_path / "lora.safetensors")
+    plain = np.asarray(_render("bf16", _request(case, case.pictures)).image)
+    monkeypatch.setenv("UNDERCARD_LORA", str(tmp_path / "lora.safetensors"))
+
+    rendered = np.asarray(_render("bf16", _request(case, case.pictures)).image)
+
+    whole.load_lora_weights(tmp_path / "lora.safetensors")
+    whole.fuse_lora()
+    assert np.array_equal(rendered, np.asarray(render_whole(whole, case)))
+    assert not np.array_equal(rendered, plain)
 
 
 @pytest.mark.parametrize("name", ["fp8", "int8", "nf4"])

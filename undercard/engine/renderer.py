@@ -22,8 +22,10 @@ from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
 from undercard.engine.loading import closing, load
+from undercard.engine.lora import Lora, open_lora
 from undercard.engine.pipeline import Denoising, StagedPipeline
 from undercard.engine.streaming import CudaStreamer, HostStreamer
+from undercard.engine.transformer import warm_up
 from undercard.engine.vae import PictureVae
 from undercard.errors import BackendError
 from undercard.requests import RenderRequest
@@ -39,6 +41,8 @@ class Model:
     """How its blocks lie in host memory; see codecs.py."""
     steps: int
     device: torch.device
+    lora: Path | None = None
+    """A file whose low-rank factors are fused into the weights before they are encoded."""
     picture_positions: bool = True
     """Place a reference's tokens in rows and columns, as the model was trained; False reads a picture as one long
     line, as diffusers 0.42 with transformers 5 does (docs/decisions/0008)."""
@@ -189,10 +193,16 @@ class EngineRenderer:
         checkpoint = open_checkpoint(folder)
         model = transformer.skeleton(folder)
         reader = transformer.block_reader(model, checkpoint)
+        lora = open_lora(self.model.lora, model) if self.model.lora else None
+        compiling = warm_up(model, device)
         transformer.load_rest(model, checkpoint, device)
-        table = self._table(model, checkpoint)
+        if lora is not None:
+            lora.rest(model)
+        table = self._table(model, checkpoint, lora)
         codec = codec_named(self.model.codec)
-        kept = self.resources.enter_context(closing(load(reader, codec, device)))
+        amend = lora.amend() if lora else None
+        kept = self.resources.enter_context(closing(load(reader, codec, device, amend)))
+        compiling.result()
         streamer: CudaStreamer | HostStreamer
         if device.type == "cuda":
             # What loading took is given back before the blocks that stay take their place.
@@ -209,17 +219,25 @@ class EngineRenderer:
         vae = PictureVae(autoencoder.eval(), self.free_bytes if device.type == "cuda" else None)
         return Ready(pipeline.assemble(model, vae, schedule.lightning(), device), tables, streamer)
 
-    def _table(self, model: transformer.StreamedTransformer, checkpoint: Checkpoint) -> modulation.Modulation:
+    def _table(
+        self, model: transformer.StreamedTransformer, checkpoint: Checkpoint, lora: Lora | None
+    ) -> modulation.Modulation:
         """Return the modulation for the schedule, from the store when it was computed before."""
         device, timesteps = self.model.device, schedule.timesteps(self.model.steps)
         kind = f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
-        key = modulation.key(checkpoint.digest(), "", timesteps, zero_cond_t=model.zero_cond_t, device_kind=kind)
+        fused = lora.digest() if lora else ""
+        key = modulation.key(checkpoint.digest(), fused, timesteps, zero_cond_t=model.zero_cond_t, device_kind=kind)
         table = modulation.load(key)
         if table is None:
             count = len(model.transformer_blocks)
             with transformer.modulation_weights(checkpoint, count, device) as weights:
                 table = modulation.compute(
-                    weights, count, model.time_text_embed, timesteps, zero_cond_t=model.zero_cond_t, device=device
+                    lora.fused(weights) if lora else weights,
+                    count,
+                    model.time_text_embed,
+                    timesteps,
+                    zero_cond_t=model.zero_cond_t,
+                    device=device,
                 )
             modulation.save(table, key)
         return table

@@ -227,6 +227,20 @@ def can_fuse(model: QwenImageTransformer2DModel, device: torch.device) -> bool:
     return importlib.util.find_spec("triton") is not None
 
 
+def warm_up(model: StreamedTransformer, device: torch.device) -> Future[None]:
+    """Begin to compile the kernels that *model* will be computed with, while its weights are read."""
+    done: Future[None] = Future()
+    if not can_fuse(model, device):
+        done.set_result(None)
+        return done
+    from undercard.engine.kernels import launch
+
+    pool = ThreadPoolExecutor(1, "compile")
+    done = pool.submit(launch.warm_up, device, model.inner_dim)
+    pool.shutdown(wait=False)
+    return done
+
+
 def stream(
     model: StreamedTransformer,
     table: Modulation,

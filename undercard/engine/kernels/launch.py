@@ -6,6 +6,7 @@ import importlib
 from functools import cache
 from types import ModuleType
 
+import torch
 from torch import Tensor
 
 # The order of PyTorch's own reduction over 128 floats and the contraction in its complex product, found by comparing
@@ -18,25 +19,15 @@ NORM_WARPS = 4
 """As many threads as PyTorch's layer norm has: the order of summing follows from it."""
 
 
-def modulate(x: Tensor, scale1: Tensor, shift: Tensor, boundary: int) -> Tensor:
-    """Return `x * scale1 + shift`, rounded after each operation; row 0 of both up to *boundary*, row 1 from there.
+def gate_add(residual: Tensor, x: Tensor, gate: Tensor, boundary: int) -> Tensor:
+    """Return `residual + gate * x`, rounded after each operation; row 0 of *gate* up to *boundary*, row 1 from there.
 
     Args:
+        residual: (tokens, dim), bfloat16.
         x: (tokens, dim), bfloat16.
-        scale1: 1 + scale, (rows, dim), bfloat16; one row is taken for all.
-        shift: (rows, dim), bfloat16.
+        gate: (rows, dim), bfloat16; one row is taken for all.
         boundary: how many tokens take row 0.
     """
-    tokens, dim = x.shape
-    out = x.new_empty(x.shape)
-    _kernels().modulate_kernel[(tokens,)](
-        x, scale1, shift, out, boundary, dim, _power(dim), enable_fp_fusion=False, num_warps=8
-    )
-    return out
-
-
-def gate_add(residual: Tensor, x: Tensor, gate: Tensor, boundary: int) -> Tensor:
-    """Return `residual + gate * x`, rounded after each operation; shapes as in `modulate`."""
     tokens, dim = x.shape
     out = x.new_empty(x.shape)
     _kernels().gate_add_kernel[(tokens,)](
@@ -46,7 +37,9 @@ def gate_add(residual: Tensor, x: Tensor, gate: Tensor, boundary: int) -> Tensor
 
 
 def norm_modulate(x: Tensor, scale1: Tensor, shift: Tensor, boundary: int) -> Tensor:
-    """Return the layer norm of *x* over its last axis, without weights, modulated as `modulate` does.
+    """Return `layer_norm(x) * scale1 + shift`, rounded after each operation; scale1 is 1 + scale.
+
+    Rows of *scale1* and *shift* are taken as in `gate_add`.
 
     Raises:
         ValueError: the last axis is no multiple of 512, which PyTorch's own order of summing needs.
@@ -101,6 +94,24 @@ def unpack(low: Tensor, codes: Tensor, head: Tensor, listed: Tensor, weights: Te
     half = codes.numel()
     _kernels().unpack_kernel[(-(-half // UNPACK_BLOCK),)](low, codes, head, weights, half, UNPACK_BLOCK, num_warps=4)
     _kernels().patch_kernel[(-(-len(listed) // PATCH_BLOCK),)](head, listed, weights, len(listed), PATCH_BLOCK)
+
+
+def warm_up(device: torch.device, dim: int) -> None:
+    """Compile every kernel for *device* and a model of width *dim*; a few seconds the first time on a machine."""
+    with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
+        x = torch.zeros(1, dim, dtype=torch.bfloat16, device=device)
+        norm_modulate(x, x, x, 1)
+        gate_add(x, x, x, 1)
+        gate_add_norm_modulate(x, x, x, x, x, 1)
+        joint = torch.zeros(1, 3, dim // 128, 128, dtype=torch.bfloat16, device=device)
+        weight = torch.ones(128, dtype=torch.bfloat16, device=device)
+        norm_and_rotate(joint, torch.zeros(1, 64, 2, device=device), weight, weight)
+        head, listed = (torch.zeros(size, dtype=torch.int32, device=device) for size in ((2,), (16, 2)))
+        low, codes = (torch.zeros(size, dtype=torch.uint8, device=device) for size in (32, 16))
+        weights = torch.zeros(32, dtype=torch.int16, device=device)
+        pack(weights, low, codes, head, listed)
+        unpack(low, codes, head, listed, weights)
+        torch.cuda.current_stream(device).synchronize()
 
 
 def _require_order(dim: int) -> None:

@@ -13,26 +13,15 @@ import triton.language as tl
 
 
 @triton.jit
-def modulate_kernel(x, scale1, shift, out, boundary, dim: tl.constexpr, block: tl.constexpr):
-    # scale1 holds 1 + scale, rounded as PyTorch rounds it; rows before the boundary take row 0 of both.
-    row = tl.program_id(0)
-    columns = tl.arange(0, block)
-    inside = columns < dim
-    which = tl.where(row < boundary, 0, dim)
-    at = row.to(tl.int64) * dim + columns
-    a = tl.load(x + at, mask=inside).to(tl.float32)
-    tl.store(out + at, _modulated(a, scale1 + which + columns, shift + which + columns, inside), mask=inside)
-
-
-@triton.jit
 def _modulated(a, scale1, shift, inside):
+    # scale1 holds 1 + scale, rounded as PyTorch rounds it.
     s = tl.load(scale1, mask=inside).to(tl.float32)
     t = tl.load(shift, mask=inside).to(tl.float32)
     product = (a * s).to(tl.bfloat16).to(tl.float32)
     return (product + t).to(tl.bfloat16)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["boundary"])
 def gate_add_kernel(residual, x, gate, out, boundary, dim: tl.constexpr, block: tl.constexpr):
     row = tl.program_id(0)
     columns = tl.arange(0, block)
@@ -89,7 +78,7 @@ def _moments(tile_pointer, lanes, quad, dim: tl.constexpr):
     return mean, tl.rsqrt(tl.div_rn(squares, dim * 1.0) + 1e-6)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["boundary"])
 def norm_modulate_kernel(x, scale1, shift, out, boundary, dim: tl.constexpr):
     row = tl.program_id(0)
     lanes = tl.arange(0, 128)
@@ -105,7 +94,7 @@ def norm_modulate_kernel(x, scale1, shift, out, boundary, dim: tl.constexpr):
         tl.store(out + base + at, _modulated(normed, scale1 + which + at, shift + which + at, inside))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["boundary"])
 def gate_add_norm_modulate_kernel(
     residual, x, gate, total, scale1, shift, out, boundary, dim: tl.constexpr
 ):  # fmt: skip
@@ -180,7 +169,7 @@ def rotate_kernel(joint, rotation, query_weight, key_weight, eps, heads: tl.cons
         tl.store(source + rows[:, None] * 128 + columns[None, :], rotated, mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["half"])
 def unpack_kernel(low, codes, head, out, half, block: tl.constexpr):
     # One code byte holds the exponents of weights j and j + half.
     at = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
@@ -195,7 +184,7 @@ def unpack_kernel(low, codes, head, out, half, block: tl.constexpr):
         tl.store(out + at + part * half, bits.to(tl.int16), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["room"])
 def patch_kernel(head, listed, out, room, block: tl.constexpr):
     # The few weights whose exponents have no code of their own.
     at = tl.program_id(0) * block + tl.arange(0, block)
@@ -206,7 +195,7 @@ def patch_kernel(head, listed, out, room, block: tl.constexpr):
     tl.store(out + place, ((bits & 0x807F) | (exponent << 7)).to(tl.int16), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["half", "room"])
 def pack_kernel(weights, low, codes, head, listed, half, room, block: tl.constexpr):
     at = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     inside = at < half
