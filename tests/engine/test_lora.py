@@ -16,6 +16,7 @@ from undercard.engine.codecs import codec_named
 from undercard.engine.loading import load
 from undercard.engine.lora import Lora, open_lora
 from undercard.engine.schedule import lightning, timesteps
+from undercard.engine.sources import InMemory
 from undercard.engine.streaming import HostStreamer
 
 CPU = torch.device("cpu")
@@ -197,7 +198,7 @@ def test_a_streamed_transformer_with_a_lora_answers_bit_for_bit_as_diffusers_fus
     ours = Ours(folder, path)
     reader = transformer.block_reader(ours.model, open_checkpoint(folder))
     kept = load(reader, codec_named(codec), CPU, ours.lora.amend())
-    streamer = HostStreamer(reader.layout, codec_named(codec), kept)
+    streamer = HostStreamer(reader.layout, InMemory(kept))
     tables = transformer.stream(ours.model, ours.table, streamer, CPU)
 
     answers = _answers(ours.model, tables)

@@ -14,6 +14,7 @@ from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.codecs import Codec, codec_named
 from undercard.engine.loading import load
 from undercard.engine.schedule import timesteps
+from undercard.engine.sources import InMemory
 from undercard.engine.streaming import HostStreamer
 from undercard.errors import BadCheckpoint
 
@@ -44,7 +45,7 @@ def _streamed(folder: Path, codec: Codec) -> tuple[QwenImageTransformer2DModel, 
         table = modulation.compute(
             weights, count, model.time_text_embed, timesteps(4), zero_cond_t=model.zero_cond_t, device=CPU
         )
-    streamer = HostStreamer(reader.layout, codec, load(reader, codec, CPU))
+    streamer = HostStreamer(reader.layout, InMemory(load(reader, codec, CPU)))
     return model, transformer.stream(model, table, streamer, CPU)
 
 
@@ -113,7 +114,7 @@ def test_what_is_fused_into_a_block_is_there_before_it_is_encoded(folder: Path) 
     def number_the_queries(block: int, layout: Layout, raw: Tensor) -> None:
         layout.view(raw, "attn.to_q.weight")[:] = block
 
-    streamer = HostStreamer(reader.layout, codec, load(reader, codec, CPU, amend=number_the_queries))
+    streamer = HostStreamer(reader.layout, InMemory(load(reader, codec, CPU, amend=number_the_queries)))
 
     with streamer.using(1) as buffer:
         assert (reader.layout.view(buffer, "attn.to_q.weight") == 1).all()

@@ -7,7 +7,7 @@ import json
 import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,9 +188,7 @@ def read_into(files: Mapping[Path, int], entry: Entry, target: memoryview, start
         done += count
 
 
-def submit_reads(
-    pool: ThreadPoolExecutor, files: Mapping[Path, int], entry: Entry, target: memoryview
-) -> list[Future[None]]:
+def submit_reads(pool: Executor, files: Mapping[Path, int], entry: Entry, target: memoryview) -> list[Future[None]]:
     """Begin to fill *target* with the tensor's bytes, in pieces that several threads read at once."""
     return [
         pool.submit(read_into, files, entry, target[start : min(start + PIECE_BYTES, entry.size_bytes)], start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -115,7 +116,7 @@ class Weightwise:
 
     def capacity(self, layout: Layout) -> int:
         """Return where the last part ends."""
-        return self._walk(layout, None)[1]
+        return _parts(layout, self._format_of, None)[1]
 
     def expected(self, layout: Layout) -> int:
         """Return the same: every part has a fixed size."""
@@ -125,7 +126,7 @@ class Weightwise:
         """Encode matrix by matrix."""
         vectors = layout.size_bytes - layout.matrix_bytes
         kept[:vectors].copy_(raw[layout.matrix_bytes :])
-        views, end = self._walk(layout, kept)
+        views, end = _parts(layout, self._format_of, kept)
         for name, parts in views.items():
             for part, value in self.format.encode(layout.view(raw, name)).items():
                 parts[part].copy_(value)
@@ -133,25 +134,74 @@ class Weightwise:
 
     def decode(self, layout: Layout, kept: Tensor, raw: Tensor) -> None:
         """Decode matrix by matrix."""
-        vectors = layout.size_bytes - layout.matrix_bytes
-        raw[layout.matrix_bytes :].copy_(kept[:vectors])
-        for name, parts in self._walk(layout, kept)[0].items():
-            self.format.decode(parts, layout.view(raw, name))
+        _decode(layout, self._format_of, kept, raw)
 
-    def _walk(self, layout: Layout, kept: Tensor | None) -> tuple[dict[str, dict[str, Tensor]], int]:
-        """Return views of every matrix's parts in *kept*, and where the last one ends."""
-        views: dict[str, dict[str, Tensor]] = {}
-        offset = layout.size_bytes - layout.matrix_bytes
-        for place in layout.matrices:
-            parts: dict[str, Tensor] = {}
-            for name, (shape, dtype) in self.format.parts((place.shape[0], place.shape[1])).items():
-                offset = -(-offset // ALIGNMENT) * ALIGNMENT
-                size = math.prod(shape) * dtype.itemsize
-                if kept is not None:
-                    parts[name] = kept[offset : offset + size].view(dtype).view(shape)
-                offset += size
-            views[place.name] = parts
-        return views, offset
+    def _format_of(self, _name: str) -> Format:
+        return self.format
+
+
+@dataclass(frozen=True, slots=True)
+class AsStored:
+    """Each matrix of one block in the format that its file has it in; the vectors in bfloat16.
+
+    Blocks of one file may differ: the mixes of llama.cpp keep a few layers in more bits than the others.
+    """
+
+    formats: Mapping[str, Format]
+    """By the matrix's name within its block."""
+    name: str = "stored"
+    exact: bool = False
+    plain: bool = False
+
+    def capacity(self, layout: Layout) -> int:
+        """Return where the last part ends."""
+        return _parts(layout, self.formats.__getitem__, None)[1]
+
+    def expected(self, layout: Layout) -> int:
+        """Return the same: every part has a fixed size."""
+        return self.capacity(layout)
+
+    def encode(self, layout: Layout, raw: Tensor, kept: Tensor) -> Tensor:
+        """Use nothing: what is stored was made elsewhere, and an altered block is kept as it is."""
+        return torch.tensor(0, device=kept.device)
+
+    def decode(self, layout: Layout, kept: Tensor, raw: Tensor) -> None:
+        """Decode matrix by matrix."""
+        _decode(layout, self.formats.__getitem__, kept, raw)
+
+    def places(self, layout: Layout, kept: Tensor) -> dict[str, dict[str, Tensor]]:
+        """Return where each parameter belongs in *kept*: a matrix's parts, and for a vector the one part `weight`."""
+        vectors = {
+            place.name: {"weight": kept[place.offset - layout.matrix_bytes :][: place.size_bytes].view(torch.bfloat16)}
+            for place in layout.places
+            if len(place.shape) == 1
+        }
+        return vectors | _parts(layout, self.formats.__getitem__, kept)[0]
+
+
+def _decode(layout: Layout, format_of: Callable[[str], Format], kept: Tensor, raw: Tensor) -> None:
+    vectors = layout.size_bytes - layout.matrix_bytes
+    raw[layout.matrix_bytes :].copy_(kept[:vectors])
+    for name, parts in _parts(layout, format_of, kept)[0].items():
+        format_of(name).decode(parts, layout.view(raw, name))
+
+
+def _parts(
+    layout: Layout, format_of: Callable[[str], Format], kept: Tensor | None
+) -> tuple[dict[str, dict[str, Tensor]], int]:
+    """Return views of every matrix's parts in *kept*, after the vectors, and where the last one ends."""
+    views: dict[str, dict[str, Tensor]] = {}
+    offset = layout.size_bytes - layout.matrix_bytes
+    for place in layout.matrices:
+        parts: dict[str, Tensor] = {}
+        for name, (shape, dtype) in format_of(place.name).parts((place.shape[0], place.shape[1])).items():
+            offset = -(-offset // ALIGNMENT) * ALIGNMENT
+            size = math.prod(shape) * dtype.itemsize
+            if kept is not None:
+                parts[name] = kept[offset : offset + size].view(dtype).view(shape)
+            offset += size
+        views[place.name] = parts
+    return views, offset
 
 
 def codec_named(name: str) -> Codec:

@@ -7,45 +7,50 @@ through in little more than the time it takes to read them from the page cache.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from undercard.engine import through_card
 from undercard.engine.blocks import Layout
 from undercard.engine.checkpoint import Checkpoint, Entry, as_memory, opened, read_into, submit_reads
-from undercard.engine.codecs import Codec
-from undercard.engine.pinned import PinnedBuffer
+from undercard.engine.codecs import Codec, Plain
+from undercard.engine.kept import Kept, Making
 from undercard.errors import BadCheckpoint
 
 READERS = 16
 """Threads that read; the page cache gave 6 GB/s to one, 31 to 8 and 41 to 16."""
-MAKERS = 8
-"""Threads that make the buffers that stay."""
-STAGES = 3
-"""Pinned buffers that blocks pass through."""
 
 Amend = Callable[[int, Layout, Tensor], None]
 """Block, layout and flat buffer: changes a block before it is encoded, as fusing a LoRA does."""
 
 
-@dataclass(slots=True)
-class Kept:
-    """One block in host memory."""
-
-    buffer: PinnedBuffer
-    used_bytes: int
-    plain: bool
-    """It is the flat buffer itself, whatever the codec."""
+class Blocks(Protocol):
+    """The blocks of a model, on disk."""
 
     @property
-    def tensor(self) -> Tensor:
-        """The bytes that are used."""
-        return self.buffer.tensor[: self.used_bytes]
+    def layout(self) -> Layout:
+        """How each lies once it is decoded."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    @property
+    def files(self) -> Mapping[Path, Entry]:
+        """One entry for each file."""
+
+    def codec(self, block: int) -> Codec:
+        """Return what decodes *block* as `submit` leaves it."""
+
+    def submit(self, pool: Executor, files: Mapping[Path, int], block: int, target: Tensor) -> list[Future[None]]:
+        """Begin to read *block* into *target*, uint8, (codec(block).capacity(layout),)."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,16 @@ class BlockReader:
         """One entry for each file."""
         return {entry.path: entry for block in self.blocks for entry in block.values()}
 
-    def submit(
-        self, pool: ThreadPoolExecutor, files: Mapping[Path, int], block: int, target: Tensor
-    ) -> list[Future[None]]:
+    @property
+    def count(self) -> int:
+        """How many blocks there are."""
+        return len(self.blocks)
+
+    def codec(self, _block: int) -> Codec:
+        """Return the codec of what `submit` reads: bfloat16 as it is."""
+        return Plain()
+
+    def submit(self, pool: Executor, files: Mapping[Path, int], block: int, target: Tensor) -> list[Future[None]]:
         """Begin to read *block* into *target*, uint8, (layout.size_bytes,)."""
         view = as_memory(target)
         reads: list[Future[None]] = []
@@ -113,149 +125,62 @@ def load(reader: BlockReader, codec: Codec, device: torch.device, amend: Amend |
         BadCheckpoint: a file ended early.
         torch.OutOfMemoryError: the card has no room for two blocks.
     """
-    with opened(reader.files.values()) as files, ThreadPoolExecutor(READERS, "read") as pool:
-        if codec.plain and amend is None:
-            return _load_plain(reader, device, files, pool)
+    if codec.plain and amend is None:
+        return load_as_it_lies(reader, device)
+    with Making(device) as making, opened(reader.files.values()) as files, reading() as pool:
+        submit = partial(reader.submit, pool, files)
         if device.type == "cuda":
-            return _CudaLoad(reader, codec, device, amend, files, pool).run()
-        return [_encode_here(reader, codec, amend, files, pool, number) for number in range(len(reader.blocks))]
+            return through_card.encode_all(reader.layout, reader.count, submit, codec, device, amend, making)
+        return [_encode_here(reader.layout, submit, codec, amend, making, number) for number in range(reader.count)]
 
 
-def _load_plain(
-    reader: BlockReader, device: torch.device, files: Mapping[Path, int], pool: ThreadPoolExecutor
-) -> list[Kept]:
-    """Read straight into the buffers that stay."""
+def load_as_it_lies(blocks: Blocks, device: torch.device) -> list[Kept]:
+    """Read every block straight into the buffers that stay, in the form that its file has it in.
 
-    def buffer() -> PinnedBuffer:
-        return PinnedBuffer(reader.layout.size_bytes, device)
+    Raises:
+        BadCheckpoint: a file ended early.
+    """
+    codecs = [blocks.codec(number) for number in range(blocks.count)]
+    sizes = [codec.capacity(blocks.layout) for codec in codecs]
+    with Making(device) as making, opened(blocks.files.values()) as files, reading() as pool:
+        made = [making.begin(size) for size in sizes]
+        reads = []
+        for number, ready in enumerate(made):
+            reads += blocks.submit(pool, files, number, ready.result().tensor)
+        for read in reads:
+            read.result()
+        return [Kept(ready.result(), size, codec) for ready, size, codec in zip(made, sizes, codecs, strict=True)]
 
-    made = [pool.submit(buffer) for _ in reader.blocks]
-    reads = []
-    for number, ready in enumerate(made):
-        reads += reader.submit(pool, files, number, ready.result().tensor)
-    for read in reads:
-        read.result()
-    return [Kept(ready.result(), reader.layout.size_bytes, plain=True) for ready in made]
+
+@contextmanager
+def reading() -> Iterator[ThreadPoolExecutor]:
+    """Yield threads that read; what they have not begun when the context breaks off is left."""
+    pool = ThreadPoolExecutor(READERS, "read")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _encode_here(
-    reader: BlockReader,
+    layout: Layout,
+    submit: Callable[[int, Tensor], list[Future[None]]],
     codec: Codec,
     amend: Amend | None,
-    files: Mapping[Path, int],
-    pool: ThreadPoolExecutor,
+    making: Making,
     number: int,
 ) -> Kept:
-    raw = torch.empty(reader.layout.size_bytes, dtype=torch.uint8)
-    for read in reader.submit(pool, files, number, raw):
+    raw = torch.empty(layout.size_bytes, dtype=torch.uint8)
+    for read in submit(number, raw):
         read.result()
     if amend is not None:
-        amend(number, reader.layout, raw)
-    kept = torch.empty(codec.capacity(reader.layout), dtype=torch.uint8)
-    used = int(codec.encode(reader.layout, raw, kept))
-    return _keep(kept[:used] if used else raw, plain=codec.plain or not used)
-
-
-def _keep(content: Tensor, *, plain: bool) -> Kept:
-    buffer = PinnedBuffer(content.numel(), content.device)
+        amend(number, layout, raw)
+    kept = torch.empty(codec.capacity(layout), dtype=torch.uint8)
+    used = int(codec.encode(layout, raw, kept))
+    content = kept[:used] if used else raw
+    buffer = making.make(content.numel())
     buffer.tensor.copy_(content)
-    return Kept(buffer, content.numel(), plain)
-
-
-@dataclass(slots=True)
-class _Passing:
-    """A block between its arrival on the card and its way back."""
-
-    number: int
-    raw: Tensor
-    kept: Tensor
-    used: Tensor
-    """int64 in pinned memory."""
-    encoded: torch.cuda.Event
-
-
-class _CudaLoad:
-    """One load through a card."""
-
-    def __init__(
-        self,
-        reader: BlockReader,
-        codec: Codec,
-        device: torch.device,
-        amend: Amend | None,
-        files: Mapping[Path, int],
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        self.reader, self.codec, self.device, self.amend = reader, codec, device, amend
-        self.files, self.pool = files, pool
-        layout = reader.layout
-        self.capacity = codec.capacity(layout)
-        self.stages = [PinnedBuffer(layout.size_bytes, device) for _ in range(min(STAGES, len(reader.blocks)))]
-        self.raws = [torch.empty(layout.size_bytes, dtype=torch.uint8, device=device) for _ in range(2)]
-        self.kepts = [torch.empty(self.capacity, dtype=torch.uint8, device=device) for _ in range(2)]
-        self.back = torch.cuda.Stream(device)
-        self.returned = [torch.cuda.Event() for _ in range(2)]
-        self.expected = codec.expected(layout)
-        self.results: list[Kept] = []
-
-    def run(self) -> list[Kept]:
-        """Load all blocks."""
-        count = len(self.reader.blocks)
-        # Touching memory takes as many threads as reading does; a few buffers ahead are enough.
-        makers = ThreadPoolExecutor(MAKERS, "pin")
-        made = [makers.submit(PinnedBuffer, self.expected, self.device) for _ in range(count)]
-        try:
-            reads = {number: self._read(number) for number in range(len(self.stages))}
-            behind: _Passing | None = None
-            for number in range(count):
-                for read in reads.pop(number):
-                    read.result()
-                arrived, passing = self._encode(number)
-                if behind is not None:
-                    self._bring_back(behind, made)
-                behind = passing
-                arrived.synchronize()
-                if number + len(self.stages) < count:
-                    reads[number + len(self.stages)] = self._read(number + len(self.stages))
-            if behind is not None:
-                self._bring_back(behind, made)
-            self.back.synchronize()
-        finally:
-            makers.shutdown(cancel_futures=True)
-            torch.cuda.synchronize(self.device)
-            for stage in self.stages:
-                stage.close()
-        return self.results
-
-    def _read(self, number: int) -> list[Future[Any]]:
-        return [*self.reader.submit(self.pool, self.files, number, self.stages[number % len(self.stages)].tensor)]
-
-    def _encode(self, number: int) -> tuple[torch.cuda.Event, _Passing]:
-        raw, kept = self.raws[number % 2], self.kepts[number % 2]
-        arrived, encoded = torch.cuda.Event(), torch.cuda.Event()
-        # The raw and the kept buffer were last read by the copy back of the block before the last.
-        torch.cuda.current_stream(self.device).wait_event(self.returned[number % 2])
-        raw.copy_(self.stages[number % len(self.stages)].tensor, non_blocking=True)
-        arrived.record()
-        if self.amend is not None:
-            self.amend(number, self.reader.layout, raw)
-        used = torch.empty((), dtype=torch.int64, pin_memory=True)
-        used.copy_(self.codec.encode(self.reader.layout, raw, kept), non_blocking=True)
-        encoded.record()
-        return arrived, _Passing(number, raw, kept, used, encoded)
-
-    def _bring_back(self, passing: _Passing, made: Sequence[Future[PinnedBuffer]]) -> None:
-        passing.encoded.synchronize()
-        used = int(passing.used)
-        content = passing.kept[:used] if used else passing.raw
-        buffer = made[passing.number].result()
-        if content.numel() > self.expected:
-            buffer.close()
-            buffer = PinnedBuffer(content.numel(), self.device)
-        with torch.cuda.stream(self.back):
-            buffer.tensor[: content.numel()].copy_(content, non_blocking=True)
-            self.returned[passing.number % 2].record()
-        self.results.append(Kept(buffer, content.numel(), plain=self.codec.plain or not used))
+    return Kept(buffer, content.numel(), codec if used else Plain())
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from undercard.engine.faults import stage
 from undercard.engine.loading import closing, load
 from undercard.engine.lora import Lora, open_lora
 from undercard.engine.pipeline import Denoising, StagedPipeline
+from undercard.engine.sources import InMemory
 from undercard.engine.streaming import CudaStreamer, HostStreamer
 from undercard.engine.transformer import warm_up
 from undercard.engine.vae import PictureVae
@@ -208,9 +209,9 @@ class EngineRenderer:
             # What loading took is given back before the blocks that stay take their place.
             self._clear()
             # One block is decoded at a time: a second in advance gained nothing on an H100 and costs 0.45 GB.
-            streamer = CudaStreamer(reader.layout, codec, kept, device, resident=self.resident, scratches=1)
+            streamer = CudaStreamer(reader.layout, InMemory(kept), device, resident=self.resident, scratches=1)
         else:
-            streamer = HostStreamer(reader.layout, codec, kept)
+            streamer = HostStreamer(reader.layout, InMemory(kept))
         self.resources.callback(streamer.close)
         tables = transformer.stream(model, table, streamer, device)
         autoencoder = AutoencoderKLQwenImage.from_pretrained(

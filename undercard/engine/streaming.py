@@ -5,16 +5,16 @@ A pass asks for the blocks in order, and passes follow one another: after the la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from undercard.engine.blocks import Layout
-from undercard.engine.codecs import Codec
-from undercard.engine.loading import Kept
+from undercard.engine.sources import Source
 
 SLOTS = 2
 
@@ -35,25 +35,28 @@ class Streamer(Protocol):
 class HostStreamer:
     """Decodes each block where it lies, for models that compute on the processor."""
 
-    def __init__(self, layout: Layout, codec: Codec, kept: Sequence[Kept]) -> None:
-        self.layout, self.codec, self.kept = layout, codec, kept
-        self.count = len(kept)
+    def __init__(self, layout: Layout, source: Source) -> None:
+        self.layout, self.source = layout, source
+        self.count = source.count
         self.resident = 0
-        self._raw = torch.empty(0 if codec.plain else layout.size_bytes, dtype=torch.uint8)
+        decoded = any(not source.codec(block).plain for block in range(self.count))
+        self._raw = torch.empty(layout.size_bytes if decoded else 0, dtype=torch.uint8)
 
     @contextmanager
     def using(self, block: int) -> Iterator[Tensor]:
         """Give block number *block*."""
-        kept = self.kept[block]
-        if kept.plain:
-            yield kept.tensor
-            return
-        self.codec.decode(self.layout, kept.tensor, self._raw)
+        codec = self.source.codec(block)
+        with self.source.lent(block) as content:
+            self.source.expect((block + step) % self.count for step in range(1, self.count))
+            if codec.plain:
+                yield content
+                return
+            codec.decode(self.layout, content, self._raw)
         yield self._raw
 
     def close(self) -> None:
         """Let go of the blocks."""
-        self.kept = ()
+        self.source.close()
 
 
 class CudaStreamer:
@@ -61,8 +64,7 @@ class CudaStreamer:
 
     Args:
         layout: of every block.
-        codec: what the blocks are kept in.
-        kept: the blocks in host memory.
+        source: the blocks in host memory, or on their way there; each is decoded by its own codec.
         device: the card.
         resident: how many blocks stay on the card, decoded and spread evenly; they arrive during the first pass.
         scratches: buffers that blocks are decoded into: with 2, a block is decoded while the one before computes.
@@ -71,20 +73,20 @@ class CudaStreamer:
     def __init__(
         self,
         layout: Layout,
-        codec: Codec,
-        kept: Sequence[Kept],
+        source: Source,
         device: torch.device,
         *,
         resident: int = 0,
         scratches: int = 2,
     ) -> None:
-        self.layout, self.codec, self.kept, self.device = layout, codec, kept, device
-        self.count = len(kept)
+        self.layout, self.source, self.device = layout, source, device
+        self.count = source.count
+        self._plain = all(source.codec(block).plain for block in range(self.count))
         self.copies, self.decodes = torch.cuda.Stream(device), torch.cuda.Stream(device)
-        self._scratches = [self._raw() for _ in range(2 if codec.plain else scratches)]
+        self._scratches = [self._raw() for _ in range(2 if self._plain else scratches)]
         self._released = [torch.cuda.Event() for _ in self._scratches]
         self._decoded_event = [torch.cuda.Event() for _ in self._scratches]
-        slot_bytes = 0 if codec.plain else max(block.used_bytes for block in kept)
+        slot_bytes = 0 if self._plain else max(source.size_bytes(block) for block in range(self.count))
         self._slots = [torch.empty(slot_bytes, dtype=torch.uint8, device=device) for _ in range(SLOTS)]
         self._arrived = [torch.cuda.Event() for _ in self._slots]
         self._emptied = [torch.cuda.Event() for _ in self._slots]
@@ -135,9 +137,7 @@ class CudaStreamer:
         self._resident.clear()
         self._slots.clear()
         self._scratches.clear()
-        for block in self.kept:
-            block.buffer.close()
-        self.kept = ()
+        self.source.close()
 
     def _raw(self) -> Tensor:
         return torch.empty(self.layout.size_bytes, dtype=torch.uint8, device=self.device)
@@ -150,27 +150,31 @@ class CudaStreamer:
         return self._resident[block]
 
     def _run_ahead(self, block: int) -> None:
-        """Begin to copy, and where there is room to decode, what comes next."""
-        coming = self._after(block)
-        for number, ahead in enumerate(coming):
+        """Begin to copy, and where there is room to decode, what comes next and is in host memory already."""
+        for ahead in islice(self._after(block), SLOTS + 1):
+            if ahead in self._decoded:
+                continue
+            if ahead not in self._fetched and not self.source.ready(ahead):
+                break
             if len(self._decoded) < len(self._scratches):
                 self._decode(ahead)
-            elif not self.codec.plain and len(self._fetched) < SLOTS:
+            elif not self._plain and len(self._fetched) < SLOTS:
                 self._fetch(ahead)
-            if number >= SLOTS:
-                break
+        self.source.expect(ahead for ahead in self._after(block) if not self._on_card(ahead))
 
-    def _after(self, block: int) -> list[int]:
-        """Return the next blocks that are not on the card to stay, the nearest first."""
+    def _after(self, block: int) -> Iterator[int]:
+        """Yield the next blocks that are not on the card to stay, the nearest first."""
         following = ((block + step) % self.count for step in range(1, self.count))
-        return [ahead for ahead in following if ahead not in self._resident][: SLOTS + 1]
+        return (ahead for ahead in following if ahead not in self._resident)
+
+    def _on_card(self, block: int) -> bool:
+        return block in self._fetched or block in self._decoded
 
     def _fetch(self, block: int) -> int:
         """Begin to copy *block* into a slot, and return which."""
         if block not in self._fetched:
             free = next(slot for slot in range(SLOTS) if slot not in self._fetched.values())
-            content = self.kept[block].tensor
-            with torch.cuda.stream(self.copies):
+            with self.source.lent(block, self.copies) as content, torch.cuda.stream(self.copies):
                 self.copies.wait_event(self._emptied[free])
                 self._slots[free][: content.numel()].copy_(content, non_blocking=True)
                 self._arrived[free].record()
@@ -184,27 +188,26 @@ class CudaStreamer:
         if len(self._decoded) == len(self._scratches):
             self._drop_one_ahead()
         scratch = next(index for index in range(len(self._scratches)) if index not in self._decoded.values())
-        target, kept = self._scratches[scratch], self.kept[block]
-        if self.codec.plain:
-            with torch.cuda.stream(self.copies):
+        if self._plain:
+            with self.source.lent(block, self.copies) as content, torch.cuda.stream(self.copies):
                 self.copies.wait_event(self._released[scratch])
-                target.copy_(kept.tensor, non_blocking=True)
+                self._scratches[scratch].copy_(content, non_blocking=True)
                 self._decoded_event[scratch].record()
         else:
             slot = self._fetch(block) if block in self._fetched or len(self._fetched) < SLOTS else self._refetch(block)
-            with torch.cuda.stream(self.decodes):
-                self.decodes.wait_event(self._arrived[slot])
-                self.decodes.wait_event(self._released[scratch])
-                content = self._slots[slot][: kept.used_bytes]
-                if kept.plain:
-                    target.copy_(content)
-                else:
-                    self.codec.decode(self.layout, content, target)
-                self._emptied[slot].record()
-                self._decoded_event[scratch].record()
-            del self._fetched[block]
+            self._decode_from(slot, block, scratch)
         self._decoded[block] = scratch
         return scratch
+
+    def _decode_from(self, slot: int, block: int, scratch: int) -> None:
+        content = self._slots[slot][: self.source.size_bytes(block)]
+        with torch.cuda.stream(self.decodes):
+            self.decodes.wait_event(self._arrived[slot])
+            self.decodes.wait_event(self._released[scratch])
+            self.source.codec(block).decode(self.layout, content, self._scratches[scratch])
+            self._emptied[slot].record()
+            self._decoded_event[scratch].record()
+        del self._fetched[block]
 
     def _drop_one_ahead(self) -> None:
         """Give up a block that was decoded and is not wanted after all: a pass began elsewhere."""

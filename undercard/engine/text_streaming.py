@@ -17,6 +17,7 @@ from undercard.engine.checkpoint import Checkpoint, open_checkpoint
 from undercard.engine.codecs import Codec, codec_named
 from undercard.engine.embeddings import Encode
 from undercard.engine.loading import BlockReader, load
+from undercard.engine.sources import InMemory
 from undercard.engine.streaming import CudaStreamer, HostStreamer, Streamer
 
 WORDS = "model.language_model.embed_tokens.weight"
@@ -75,10 +76,10 @@ def _streamed(
     kept = load(BlockReader(layout, blocks), codec, device)
     streamer: Streamer
     if device.type == "cuda":
-        streamer = CudaStreamer(layout, codec, kept, device, scratches=1)
+        streamer = CudaStreamer(layout, InMemory(kept), device, scratches=1)
         streamer.keep_resident(_staying(streamer, codec, free_bytes()))
     else:
-        streamer = HostStreamer(layout, codec, kept)
+        streamer = HostStreamer(layout, InMemory(kept))
     for number, layer in enumerate(layers):
         layer.forward = partial(_borrowing, streamer, layer, number, layer.forward)
     try:
