@@ -14,11 +14,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from undercard.engine.checkpoint import Checkpoint
+from undercard.engine.checkpoint import Checkpoint, Entry
 from undercard.engine.formats.fp8 import row_scale
 from undercard.engine.stored import ZERO_COND_T, Parameter, as_bf16, known, plain_name
 from undercard.errors import BadCheckpoint
@@ -43,15 +44,43 @@ class Fp8File:
     zero_cond_t: bool
     """LightX2V's files do not say."""
 
+    @property
+    def source(self) -> Path:
+        """The file."""
+        return self.checkpoint.source
+
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield parameters with their parts, as `StoredModel.read` does."""
+        for name, parts in self.made(names):
+            entries = self.lying(name) if len(self.parameters[name].shape) > 1 else {}
+            yield name, {part: self.checkpoint.read(self.names[name]) for part in entries} | parts
+
+    def lying(self, name: str) -> Mapping[str, Entry]:
+        """Return where the values of a matrix are, or the matrix itself if it is in bfloat16."""
+        entry = self.checkpoint[self.names[name]]
+        if self.parameters[name].format == "fp8":
+            return {"values": entry}
+        return {"weight": entry} if entry.dtype == torch.bfloat16 else {}
+
+    def made(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield the scales of matrices, and all that is rounded to bfloat16."""
         for name in known(self.checkpoint.source, self.parameters, names):
-            values = self.checkpoint.read(self.names[name])
-            if self.parameters[name].format == "fp8":
+            parameter = self.parameters[name]
+            if parameter.format == "fp8":
                 scale = self.checkpoint.read(self.scales[name]) if name in self.scales else torch.ones(())
-                yield name, {"values": values, "scale": row_scale(scale, len(values))}
+                yield name, {"scale": row_scale(scale, parameter.matrix[0])}
+            elif len(parameter.shape) > 1 and self.lying(name):
+                yield name, {}
             else:
-                yield name, as_bf16(values)
+                yield name, as_bf16(self.checkpoint.read(self.names[name]))
+
+    def together(self, names: Iterable[str]) -> list[list[str]]:
+        """Return one group: scales and vectors are small."""
+        return [list(names)]
+
+    def digest(self) -> str:
+        """Return a key that other weights do not share."""
+        return self.checkpoint.digest()
 
 
 def open_fp8(checkpoint: Checkpoint) -> Fp8File:

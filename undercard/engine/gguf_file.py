@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from undercard.engine.checkpoint import Entry, opened, read_into
+from undercard.engine.checkpoint import Checkpoint, Entry, opened, read_into
 from undercard.engine.formats import format_named, names
 from undercard.engine.stored import ZERO_COND_T, Parameter, known, plain_name
 from undercard.errors import BadCheckpoint
@@ -34,6 +34,11 @@ class GgufFile:
     """Where the ggml blocks of each lie: uint8 (N, bytes of a row), the one part of its format."""
     zero_cond_t: bool
 
+    @property
+    def source(self) -> Path:
+        """The file."""
+        return self.path
+
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield parameters with their parts, as `StoredModel.read` does."""
         for name in known(self.path, self.parameters, names):
@@ -42,6 +47,22 @@ class GgufFile:
             with opened([entry]) as files:
                 read_into(files, entry, blocks.view(-1).numpy().data)
             yield name, {"blocks": blocks}
+
+    def lying(self, name: str) -> Mapping[str, Entry]:
+        """Return where the blocks of a matrix are: the one part that it has."""
+        return {"blocks": self.entries[name]}
+
+    def made(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield the vectors among *names*."""
+        return self.read(name for name in names if len(self.parameters[name].shape) == 1)
+
+    def together(self, names: Iterable[str]) -> list[list[str]]:
+        """Return one group: vectors are small."""
+        return [list(names)]
+
+    def digest(self) -> str:
+        """Return a key that other weights do not share."""
+        return Checkpoint(self.path, self.entries).digest()
 
 
 def open_gguf(path: Path) -> GgufFile:

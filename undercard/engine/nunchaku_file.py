@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
 from undercard.engine import formats
-from undercard.engine.checkpoint import Checkpoint
+from undercard.engine.checkpoint import Checkpoint, Entry
 from undercard.engine.formats import _nunchaku
 from undercard.engine.formats.svdq import GROUP
 from undercard.engine.stored import Parameter, as_bf16, known
@@ -38,6 +39,11 @@ class NunchakuFile:
     """Of the transformer, as diffusers' `QwenImageTransformer2DModel` takes it."""
 
     @property
+    def source(self) -> Path:
+        """The file."""
+        return self.checkpoint.source
+
+    @property
     def zero_cond_t(self) -> bool:
         """As the config says; nunchaku itself overlooks it."""
         return bool(self.config.get("zero_cond_t", False))
@@ -49,6 +55,25 @@ class NunchakuFile:
             found = self._layer(layer)
             yield from ((name, found[name]) for name in wanted if name in found)
         yield from ((name, as_bf16(self.checkpoint.read(name))) for name in wanted if name not in self.layers)
+
+    def lying(self, _name: str) -> Mapping[str, Entry]:
+        """Return nothing: its tensors lie in the order of nunchaku's kernels."""
+        return {}
+
+    def made(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield all parts."""
+        return self.read(names)
+
+    def together(self, names: Iterable[str]) -> list[list[str]]:
+        """Return a group for each layer of the file, and one for what is in none."""
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            groups.setdefault(self.layers.get(name, ""), []).append(name)
+        return list(groups.values())
+
+    def digest(self) -> str:
+        """Return a key that other weights do not share."""
+        return self.checkpoint.digest()
 
     def _layer(self, layer: str) -> dict[str, dict[str, Tensor]]:
         start = f"{layer}."

@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from undercard.engine.checkpoint import open_checkpoint
+from undercard.engine.checkpoint import Entry, open_checkpoint
 from undercard.engine.formats import Shape, format_named
 from undercard.errors import BadCheckpoint
 
@@ -50,6 +50,10 @@ class StoredModel(Protocol):
     """A file of weights."""
 
     @property
+    def source(self) -> Path:
+        """The file."""
+
+    @property
     def parameters(self) -> Mapping[str, Parameter]:
         """Every parameter under diffusers' name."""
 
@@ -63,6 +67,22 @@ class StoredModel(Protocol):
         Raises:
             BadCheckpoint: the file lacks one, or was cut short since it was opened.
         """
+
+    def lying(self, name: str) -> Mapping[str, Entry]:
+        """Return where those parts of the matrix called *name* are that the file holds byte for byte."""
+
+    def made(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield the parameters called *names* with all other parts; a vector has all of its own among them.
+
+        Raises:
+            BadCheckpoint: as `read`.
+        """
+
+    def together(self, names: Iterable[str]) -> list[list[str]]:
+        """Return *names* in groups whose parts are best made in one call."""
+
+    def digest(self) -> str:
+        """Return a key that other weights do not share; see `Checkpoint.digest`."""
 
 
 def open_stored(path: Path) -> StoredModel:
