@@ -47,6 +47,8 @@ def stage(name: Stage) -> Iterator[None]:
         traceback.clear_frames(exc.__traceback__)
         exc.__traceback__ = None
     if failure is not None:
+        if torch.cuda.is_initialized():
+            failure.peak_vram_bytes = torch.cuda.max_memory_allocated()
         raise failure
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -266,6 +266,9 @@ def _picture(digest: str) -> Image.Image:
 @contextmanager
 def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
     """Open the engine as *rung* says; leaving the context frees what it holds."""
+    if model.device.type == "cuda" and model.device.index is None:
+        # Some of torch takes a device without a number for the current one, and some refuses it.
+        model = replace(model, device=torch.device("cuda", torch.cuda.current_device()))
     if model.device.type == "cuda" and rung.vram_limit:
         total = torch.cuda.get_device_properties(model.device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, rung.vram_limit / total), model.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,16 @@ from torch import nn
 from undercard.engine import embeddings, text
 from undercard.engine.blocks import layout_of
 from undercard.engine.checkpoint import Checkpoint, open_checkpoint
-from undercard.engine.codecs import Codec, codec_named
+from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Encode
 from undercard.engine.loading import BlockReader, load
 from undercard.engine.sources import InMemory
 from undercard.engine.streaming import CudaStreamer, HostStreamer, Streamer
 
 WORDS = "model.language_model.embed_tokens.weight"
+ENCODE_BYTES = 600_000_000
+"""Left alone for what a prompt with three pictures takes on the way through: 1,000 tokens of 18,944 channels, and the
+attention of the largest picture; an estimate on the safe side."""
 
 
 @contextmanager
@@ -52,8 +55,11 @@ def opened(
             parameter = nn.Parameter(value.to(device), requires_grad=False)
             setattr(encoder.get_submodule(owner), leaf, parameter)
     with ExitStack() as stack:
-        for name, layers in text.encoder_layers(encoder):
-            stack.enter_context(_streamed(name, layers, checkpoint, device, free_bytes))
+        streamers = [
+            stack.enter_context(_streamed(name, layers, checkpoint, device))
+            for name, layers in text.encoder_layers(encoder)
+        ]
+        _keep_what_fits(streamers, free_bytes() - ENCODE_BYTES)
         headless = text.Headless(encoder, picture_positions=picture_positions)
         for buffer_owner in headless.modules():
             for name, buffer in buffer_owner.named_buffers(recurse=False):
@@ -62,9 +68,7 @@ def opened(
 
 
 @contextmanager
-def _streamed(
-    name: str, layers: nn.ModuleList, checkpoint: Checkpoint, device: torch.device, free_bytes: Callable[[], int]
-) -> Iterator[None]:
+def _streamed(name: str, layers: nn.ModuleList, checkpoint: Checkpoint, device: torch.device) -> Iterator[Streamer]:
     """Let *layers*, on the meta device, borrow their parameters while they compute."""
     layout = layout_of(layers[0])
     stored = checkpoint.entries
@@ -77,20 +81,23 @@ def _streamed(
     streamer: Streamer
     if device.type == "cuda":
         streamer = CudaStreamer(layout, InMemory(kept), device, scratches=1)
-        streamer.keep_resident(_staying(streamer, codec, free_bytes()))
     else:
         streamer = HostStreamer(layout, InMemory(kept))
     for number, layer in enumerate(layers):
         layer.forward = partial(_borrowing, streamer, layer, number, layer.forward)
     try:
-        yield
+        yield streamer
     finally:
         streamer.close()
 
 
-def _staying(streamer: CudaStreamer, codec: Codec, free_bytes: int) -> int:
-    """Return how many layers may stay: half of what is free is left for what a prompt and its pictures take."""
-    return max(0, int(free_bytes * 0.5) // streamer.layout.size_bytes)
+def _keep_what_fits(streamers: Sequence[Streamer], room_bytes: int) -> None:
+    """Let as many layers stay on the card as *room_bytes* hold: they arrive with the first prompt."""
+    for streamer in streamers:
+        if isinstance(streamer, CudaStreamer):
+            staying = min(streamer.count, max(0, room_bytes) // streamer.layout.size_bytes)
+            streamer.keep_resident(staying)
+            room_bytes -= staying * streamer.layout.size_bytes
 
 
 def _borrowing(
