@@ -138,6 +138,6 @@ class _Counting(InMemory):
         super().__init__(kept)
         self.asked: list[int] = []
 
-    def lent(self, block: int, copier: Stream | None = None) -> AbstractContextManager[Tensor]:
+    def lent(self, block: int, _copier: Stream | None = None) -> AbstractContextManager[Tensor]:
         self.asked.append(block)
-        return super().lent(block, copier)
+        return super().lent(block)

@@ -129,9 +129,7 @@ def test_a_block_that_is_in_use_is_not_read_over(path: Path, source: OnDisk) -> 
         assert torch.equal(content, _block(path, 0))
 
 
-def test_a_file_that_became_shorter_is_named_each_time_a_block_of_its_end_is_asked_for(
-    path: Path, tmp_path: Path
-) -> None:
+def test_a_file_that_became_shorter_is_named_until_it_is_whole_again(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "short.safetensors"
     copy.write_bytes(path.read_bytes())
     layout = layout_of(nn.Linear(WIDTH, WIDTH, device="meta"))
@@ -145,6 +143,9 @@ def test_a_file_that_became_shorter_is_named_each_time_a_block_of_its_end_is_ask
 
     with source.lent(0) as content:
         assert torch.equal(content, _block(path, 0))
+    copy.write_bytes(path.read_bytes())
+    with source.lent(COUNT - 1) as content:
+        assert torch.equal(content, _block(path, COUNT - 1))
     source.close()
 
 

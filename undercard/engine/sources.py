@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import ParamSpec, Protocol, TypeVar
@@ -89,10 +89,9 @@ class InMemory:
         """Return what decodes *block*."""
         return self.kept[block].codec
 
-    @contextmanager
-    def lent(self, block: int, _copier: Stream | None = None) -> Iterator[Tensor]:
-        """Give the bytes of *block*."""
-        yield self.kept[block].tensor
+    def lent(self, block: int, _copier: Stream | None = None) -> AbstractContextManager[Tensor]:
+        """Return what gives the bytes of *block*."""
+        return nullcontext(self.kept[block].tensor)
 
     def ready(self, _block: int) -> bool:
         """Say yes."""
