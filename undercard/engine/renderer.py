@@ -46,7 +46,7 @@ class Model:
     """A file whose low-rank factors are fused into the weights before they are encoded."""
     picture_positions: bool = True
     """Place a reference's tokens in rows and columns, as the model was trained; False reads a picture as one long
-    line, as diffusers 0.42 with transformers 5 does (docs/decisions/0008)."""
+    line, as diffusers 0.42 with transformers 5 does (docs/decisions/0010)."""
 
     def encoder_digest(self) -> str:
         """Return what prompt embeddings depend on beside the prompt."""
