@@ -52,6 +52,10 @@ VAE_STRIP_SLOWDOWN = 1.1
 """Rows that neighbouring strips both compute, 1.02 to 1.06 of the work, and smaller kernels; an estimate."""
 
 # ---- host memory and opening
+RING = 3
+"""Blocks in host memory when they are read from disk (engine/sources.py)."""
+DISK_BYTES_PER_SECOND = 2.0e9
+"""Of an ordinary NVMe drive, an estimate; 1.4 GB/s was measured on a virtual machine's, 6.5 from the page cache."""
 HOST_BYTES = 3_200_000_000
 """Python, torch, CUDA's libraries and what loading holds: measured a peak of 23.6 GB with 20.4 GB of blocks."""
 READ_BYTES_PER_SECOND = 5.0e9
@@ -151,6 +155,8 @@ class Costs:
     work: Work
     steps: int = 4
     model: Architecture = QWEN_IMAGE_EDIT
+    from_disk: bool = False
+    """Blocks are read at each step into a ring of buffers, and none is kept in host memory."""
 
     @property
     def stored_bytes(self) -> int:
@@ -219,7 +225,7 @@ class Costs:
 
     def host_bytes(self) -> int:
         """Return the peak in host memory: every block is kept there, pinned, whether or not it stays on the card."""
-        return HOST_BYTES + self.model.blocks * self.stored_bytes
+        return HOST_BYTES + (RING if self.from_disk else self.model.blocks) * self.stored_bytes
 
     def step_seconds(self, resident: int, gpu: Gpu) -> float:
         """Return what a denoising step takes: blocks are copied while others are computed."""
@@ -229,7 +235,8 @@ class Costs:
         decoding = weights * (self.storage.bytes_a_weight + BF16_BYTES) / DECODE_BYTES_PER_SECOND
         decoding *= card_speed.slowness(gpu)
         computing = self.step_operations / (card_speed.EFFICIENCY * card_speed.tensor_rate(gpu)) + decoding
-        copying = streamed * self.stored_bytes / devices.copy_rate(gpu)
+        rate = min(devices.copy_rate(gpu), DISK_BYTES_PER_SECOND) if self.from_disk else devices.copy_rate(gpu)
+        copying = streamed * self.stored_bytes / rate
         together = math.pow(computing**OVERLAP + copying**OVERLAP, 1 / OVERLAP)
         return together + STEP_OVERHEAD_SECONDS
 

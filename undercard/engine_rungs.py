@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from undercard import card_speed, devices
 from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
-from undercard.engine_costs import FRAGMENT_BYTES, QWEN_IMAGE_EDIT, Architecture, Costs, Storage
+from undercard.engine_costs import FRAGMENT_BYTES, QWEN_IMAGE_EDIT, STORAGES, Architecture, Costs, Storage
 
 SLACK = 1.25
 """What a rung may take over the least it can do with: a cap that is too tight would fail by itself."""
@@ -39,6 +40,21 @@ def rungs_for(
         slack = int(SLACK * costs.least_vram_bytes(count)) + devices.RESERVE_BYTES
         rungs.append(_rung(costs, backend, gpu, count, min(limit, slack)))
     return tuple(sorted(rungs, key=_speed_then_size))
+
+
+def rung_from_disk(backend: str, work: Work, device: Device, *, steps: int, model: Architecture) -> tuple[Rung, ...]:
+    """Return the way for a machine whose host memory cannot hold the blocks: read as they lie on disk, at each step.
+
+    None without a card, where computing takes far longer than any disk, and swapping is the system's business.
+    """
+    gpu = device.gpu
+    if gpu is None:
+        return ()
+    costs = Costs(STORAGES["bf16-plain"], work, steps, model, from_disk=True)
+    limit = devices.allocatable_bytes(gpu)
+    most = min(_most_resident(costs, limit), model.blocks)
+    rung = _rung(costs, backend, gpu, most, limit)
+    return (replace(rung, detail=f"{rung.detail}, others read from disk", from_disk=True),)
 
 
 def _speed_then_size(rung: Rung) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from undercard import settings
 from undercard.backends import Renderer, Rung, Work
 from undercard.devices import Device
 from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
-from undercard.engine_rungs import rungs_for
+from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
 
 PARTS = ("transformer", "text_encoder", "vae", "processor")
@@ -34,10 +34,13 @@ class QwenBackend:
     in_child: bool = field(default=True, init=False)
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
-        """Return the engine with as many blocks on the card as fit, with fewer, and with none."""
-        return rungs_for(
-            STORAGES[self.name], self.name, work, device, steps=settings.load().steps, model=_architecture()
-        )
+        """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
+        chosen, model = settings.load(), _architecture()
+        rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=chosen.steps, model=model)
+        if not self.exact or chosen.lora is not None:
+            # What lies on disk is the bf16 model, without a LoRA.
+            return rungs
+        return (*rungs, *rung_from_disk(self.name, work, device, steps=chosen.steps, model=model))
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""

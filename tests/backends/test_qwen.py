@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,6 +120,17 @@ def test_another_storage_format_gives_a_picture_close_to_the_exact_one(name: str
     assert 0 < np.abs(picture - exact).mean() < 12
 
 
+def test_blocks_read_from_disk_at_each_step_give_the_same_pixels(qwen_on_the_processor: Path) -> None:
+    request = _request(Case(), Case().pictures)
+    model = renderer.Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"))
+    rung = dataclasses.replace(backends.fastest("bf16", Work(request.size), DEVICE), from_disk=True)
+
+    with renderer.opened(model, rung) as engine:
+        from_disk = engine.render(request).image.tobytes()
+
+    assert from_disk == _render("bf16", request).image.tobytes()
+
+
 def test_a_prompt_is_encoded_once_for_all_requests_of_a_film(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case()
     requests = [_request(Case(seed=seed), case.pictures) for seed in (1, 2)]
@@ -197,4 +209,7 @@ def test_a_smaller_card_keeps_fewer_blocks(monkeypatch: pytest.MonkeyPatch, tmp_
     rungs = backends.backend("bf16").rungs(Work((1024, 1024)), device)
 
     assert all(rung.exact for rung in rungs)
+    (from_disk,) = (rung for rung in rungs if rung.from_disk)
+    assert from_disk == rungs[-1]
+    assert from_disk.needs.host_bytes < 8e9 < min(rung.needs.host_bytes for rung in rungs[:-1])
     assert 5 < max(rung.resident_blocks for rung in rungs) < 25

@@ -58,6 +58,8 @@ class Rung:
     """Bytes on the device that the backend must stay within; 0 for no limit."""
     resident_blocks: int = 0
     """Blocks of the model that stay on the device; 0 too for a backend that has none."""
+    from_disk: bool = False
+    """The others are read from disk at each step, for want of host memory."""
     predicted: Needs | None = None
     """What the backend foresaw, where `needs` is that corrected by what runs measured."""
 

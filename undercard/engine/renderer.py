@@ -24,7 +24,7 @@ from undercard.engine.faults import stage
 from undercard.engine.loading import closing, load
 from undercard.engine.lora import Lora, open_lora
 from undercard.engine.pipeline import Denoising, StagedPipeline
-from undercard.engine.sources import InMemory
+from undercard.engine.sources import InMemory, OnDisk, Source
 from undercard.engine.streaming import CudaStreamer, HostStreamer
 from undercard.engine.transformer import warm_up
 from undercard.engine.vae import PictureVae
@@ -76,6 +76,8 @@ class EngineRenderer:
     """Blocks that stay on the device."""
     vram_limit: int
     """Bytes on the device that may be taken; 0 for all that is free."""
+    from_disk: bool = False
+    """Read the blocks of the bf16 checkpoint from disk at each step; a LoRA cannot be fused into them."""
     ready: Ready | None = None
     resources: ExitStack = field(default_factory=ExitStack)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -200,18 +202,22 @@ class EngineRenderer:
         if lora is not None:
             lora.rest(model)
         table = self._table(model, checkpoint, lora)
-        codec = codec_named(self.model.codec)
-        amend = lora.amend() if lora else None
-        kept = self.resources.enter_context(closing(load(reader, codec, device, amend)))
+        source: Source
+        if self.from_disk:
+            source = OnDisk(reader, device)
+        else:
+            amend = lora.amend() if lora else None
+            kept = load(reader, codec_named(self.model.codec), device, amend)
+            source = InMemory(self.resources.enter_context(closing(kept)))
         compiling.result()
         streamer: CudaStreamer | HostStreamer
         if device.type == "cuda":
             # What loading took is given back before the blocks that stay take their place.
             self._clear()
             # One block is decoded at a time: a second in advance gained nothing on an H100 and costs 0.45 GB.
-            streamer = CudaStreamer(reader.layout, InMemory(kept), device, resident=self.resident, scratches=1)
+            streamer = CudaStreamer(reader.layout, source, device, resident=self.resident, scratches=1)
         else:
-            streamer = HostStreamer(reader.layout, InMemory(kept))
+            streamer = HostStreamer(reader.layout, source)
         self.resources.callback(streamer.close)
         tables = transformer.stream(model, table, streamer, device)
         autoencoder = AutoencoderKLQwenImage.from_pretrained(
@@ -272,6 +278,6 @@ def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
     if model.device.type == "cuda" and rung.vram_limit:
         total = torch.cuda.get_device_properties(model.device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, rung.vram_limit / total), model.device)
-    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit)
+    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk)
     with renderer.resources:
         yield renderer
