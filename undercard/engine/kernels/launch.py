@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 # The order of PyTorch's own reduction over 128 floats and the contraction in its complex product, found by comparing
-# bits (tests/gpu/test_kernels.py holds them).
+# bits (tests/gpu/test_kernels_gpu.py holds them).
 PACK_BLOCK = 1024
 UNPACK_BLOCK = 2048
 PATCH_BLOCK = 1024
