@@ -11,7 +11,7 @@ from benchmarks.engine_rows import GB, STEPS, Row
 
 if TYPE_CHECKING:
     from benchmarks.engine_inputs import Inputs
-    from undercard.engine.renderer import EngineRenderer, Ready
+    from undercard.engine.renderer import Ready
 
 RUNGS = ("bf16", "fp8", "int8", "nf4")
 KEYFRAMES = 3
@@ -54,7 +54,7 @@ def measure_ours(rung_name: str, cap_gb: float | None, references: int, checkpoi
         first = time.perf_counter() - start
         engine_meter.forget_peaks()
         keyframes = [_timed_keyframe(ready, inputs, references, seed) for seed in range(1, 1 + KEYFRAMES)]
-        steps = _timed_steps(engine, ready, inputs, references)
+        steps = _timed_steps(ready, inputs, references)
         peaks = engine_meter.peaks()
     return Row(
         rung=rung_name,
@@ -97,7 +97,7 @@ def _timed_keyframe(ready: Ready, inputs: Inputs, references: int, seed: int) ->
     return lap.seconds
 
 
-def _timed_steps(engine: EngineRenderer, ready: Ready, inputs: Inputs, references: int) -> float:
+def _timed_steps(ready: Ready, inputs: Inputs, references: int) -> float:
     """Return the median seconds of a whole call of the transformer, the card idle before and after."""
     from benchmarks import engine_meter
 
@@ -105,9 +105,9 @@ def _timed_steps(engine: EngineRenderer, ready: Ready, inputs: Inputs, reference
     whole = transformer.forward
     seconds: list[float] = []
 
-    def timed(**inputs: object) -> object:
+    def timed(**arguments: object) -> object:
         with engine_meter.lap() as lap:
-            answer = whole(**inputs)
+            answer = whole(**arguments)
         seconds.append(lap.seconds)
         return answer
 
