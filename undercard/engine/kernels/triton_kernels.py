@@ -78,43 +78,37 @@ def _moments(tile_pointer, lanes, quad, dim: tl.constexpr):
     return mean, tl.rsqrt(tl.div_rn(squares, dim * 1.0) + 1e-6)
 
 
+@triton.jit
+def _norm_modulate(source, out, scale1, shift, lanes, quad, dim: tl.constexpr):
+    mean, scale = _moments(source, lanes, quad, dim)
+    for start in tl.static_range(0, dim, 512):
+        at = start + lanes[:, None] * 4 + quad[None, :]
+        value = tl.load(source + at).to(tl.float32)
+        normed = (scale * (value - mean)).to(tl.bfloat16).to(tl.float32)
+        tl.store(out + at, _modulated(normed, scale1 + at, shift + at, at < dim))
+
+
 @triton.jit(do_not_specialize=["boundary"])
 def norm_modulate_kernel(x, scale1, shift, out, boundary, dim: tl.constexpr):
     row = tl.program_id(0)
-    lanes = tl.arange(0, 128)
-    quad = tl.arange(0, 4)
     base = row.to(tl.int64) * dim
     which = tl.where(row < boundary, 0, dim)
-    mean, scale = _moments(x + base, lanes, quad, dim)
-    for start in tl.static_range(0, dim, 512):
-        at = start + lanes[:, None] * 4 + quad[None, :]
-        value = tl.load(x + base + at).to(tl.float32)
-        normed = (scale * (value - mean)).to(tl.bfloat16).to(tl.float32)
-        inside = at < dim
-        tl.store(out + base + at, _modulated(normed, scale1 + which + at, shift + which + at, inside))
+    lanes, quad = tl.arange(0, 128), tl.arange(0, 4)
+    _norm_modulate(x + base, out + base, scale1 + which, shift + which, lanes, quad, dim)
 
 
 @triton.jit(do_not_specialize=["boundary"])
-def gate_add_norm_modulate_kernel(
-    residual, x, gate, total, scale1, shift, out, boundary, dim: tl.constexpr
-):  # fmt: skip
+def gate_add_norm_modulate_kernel(residual, x, gate, total, scale1, shift, out, boundary, dim: tl.constexpr):
     row = tl.program_id(0)
-    lanes = tl.arange(0, 128)
-    quad = tl.arange(0, 4)
     base = row.to(tl.int64) * dim
     which = tl.where(row < boundary, 0, dim)
+    lanes, quad = tl.arange(0, 128), tl.arange(0, 4)
     for start in tl.static_range(0, dim, 512):
         at = start + lanes[:, None] * 4 + quad[None, :]
-        inside = at < dim
-        tl.store(total + base + at, _gated(residual + base + at, x + base + at, gate + which + at, inside))
+        tl.store(total + base + at, _gated(residual + base + at, x + base + at, gate + which + at, at < dim))
+    # Every thread has written what the others are about to read.
     tl.debug_barrier()
-    mean, scale = _moments(total + base, lanes, quad, dim)
-    for start in tl.static_range(0, dim, 512):
-        at = start + lanes[:, None] * 4 + quad[None, :]
-        value = tl.load(total + base + at).to(tl.float32)
-        normed = (scale * (value - mean)).to(tl.bfloat16).to(tl.float32)
-        inside = at < dim
-        tl.store(out + base + at, _modulated(normed, scale1 + which + at, shift + which + at, inside))
+    _norm_modulate(total + base, out + base, scale1 + which, shift + which, lanes, quad, dim)
 
 
 @triton.jit
