@@ -36,7 +36,7 @@ def test_a_step_at_1024_square_takes_the_operations_that_were_counted() -> None:
     assert Costs(PLAIN, SQUARE).step_operations == pytest.approx(170e12, rel=0.01)
 
 
-@pytest.mark.parametrize(("resident", "measured"), [(0, 1.781e9), (14, 8.582e9), (15, 9.035e9), (16, 9.488e9)])
+@pytest.mark.parametrize(("resident", "measured"), [(0, 1.813e9), (15, 8.611e9), (17, 9.518e9)])
 def test_denoising_peaks_where_it_was_measured(resident: int, measured: float) -> None:
     costs = Costs(PACKED, SQUARE)
 
@@ -46,21 +46,19 @@ def test_denoising_peaks_where_it_was_measured(resident: int, measured: float) -
     assert peak == pytest.approx(measured, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("resident", "measured"), [(0, 0.382), (8, 0.358), (12, 0.341), (14, 0.338), (15, 0.335), (16, 0.335), (60, 0.310)]
-)
+@pytest.mark.parametrize(("resident", "measured"), [(0, 0.390), (15, 0.314), (17, 0.313), (60, 0.2995)])
 def test_a_step_takes_what_was_measured(resident: int, measured: float) -> None:
     assert Costs(PACKED, SQUARE).step_seconds(resident, H100) == pytest.approx(measured, rel=0.03)
 
 
-@pytest.mark.parametrize(("size", "whole"), [((1024, 1024), 1.81e9), ((1080, 1920), 3.58e9), ((512, 288), 1.81e9)])
+@pytest.mark.parametrize(("size", "whole"), [((1024, 1024), 2.03e9), ((1088, 1920), 4.05e9), ((512, 288), 2.03e9)])
 def test_the_autoencoder_takes_what_its_own_estimate_says(size: tuple[int, int], whole: float) -> None:
     # Below 1024² it is the reference that takes the most.
     assert Costs(PLAIN, Work(size)).vae_bytes(80 * GB) == pytest.approx(whole, rel=0.01)
 
 
 @pytest.mark.parametrize(
-    ("free", "peak"), [(2.1e9, 1.81e9), (1.2e9, 1.03e9), (0.9e9, 0.76e9), (0.7e9, 0.61e9), (0, 0.53e9)]
+    ("free", "peak"), [(2.3e9, 2.03e9), (1.4e9, 1.16e9), (1.0e9, 0.85e9), (0.8e9, 0.69e9), (0, 0.47e9)]
 )
 def test_the_autoencoder_is_content_with_what_is_free(free: float, peak: float) -> None:
     assert Costs(PLAIN, SQUARE).vae_bytes(int(free)) == pytest.approx(peak, rel=0.02)
@@ -158,13 +156,13 @@ def test_one_block_more_than_the_most_that_are_kept_would_not_fit() -> None:
 
     most = max(rung.resident_blocks for rung in rungs_for(PACKED, "bf16", SQUARE, device))
 
-    assert costs.least_vram_bytes(most + 1) > devices.allocatable_bytes(device.gpu)
+    assert costs.whole_vram_bytes(most + 1) > devices.allocatable_bytes(device.gpu)
 
 
 def test_exact_pixels_on_a_10_gb_card_take_hardly_longer_than_on_a_whole_one() -> None:
     small, large = (rungs_for(PACKED, "bf16", SQUARE, on(total))[0].needs.seconds for total in (10e9, 85e9))
 
-    assert small < 1.1 * large
+    assert small < 1.12 * large
 
 
 def test_a_card_that_is_too_small_is_left_the_smallest_rung_with_what_it_needs() -> None:

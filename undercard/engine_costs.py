@@ -17,13 +17,13 @@ from undercard.devices import Gpu
 BF16_BYTES = 2
 
 # ---- the step
-STEP_OVERHEAD_SECONDS = 0.01
-"""Launches, embedding and projection of a step: measured 0.310 s with all blocks resident, 0.296 s of it in kernels."""
+STEP_OVERHEAD_SECONDS = 0.005
+"""Launches, embedding and projection: measured 0.2995 s a step with all blocks resident, 0.296 of it in kernels."""
 DECODE_BYTES_PER_SECOND = 2.8e12
 """Read and written by a decoding kernel on an H100: measured 0.28 ms for a packed block of 226.5 M weights."""
 OVERLAP = 10.0
 """How well copying hides behind computing: (computing^p + copying^p)^(1/p). Both use the card's memory, so the sum is
-above the greater where they are close: measured 0.382 s with no block resident, 0.358 s with 8, 0.341 with 12."""
+above the greater where they are close: measured 0.390 s with no block resident, 0.314 s with 15, 0.2995 with all."""
 FRAGMENT_BYTES = 250_000_000
 """What torch's allocator reserves above its peak, measured 0.13 to 0.25 GB; a cap on it counts that too."""
 
@@ -34,16 +34,17 @@ REFERENCE_TOKENS = 4096
 """The pipeline resizes every reference to about 1024² pixels."""
 PROMPT_TOKENS, VISION_TOKENS = 150, 200
 """Of a prompt, and of each reference as the text encoder sees it (384² pixels, 28 a token's side: 188)."""
-ACTIVATION_BYTES_A_WIDTH = 20.7
-"""Peak bytes of activations for a token of one channel with fused kernels: a measured peak of 1.781 GB with no resident
-block, one decoded, two stored, leaves 0.54 GB for 8,542 tokens of 3,072 channels. diffusers' own block takes 36."""
+ACTIVATION_BYTES_A_WIDTH = 21.9
+"""Peak bytes of activations for a token of one channel with fused kernels: a measured peak of 1.813 GB with no resident
+block, one decoded, two stored, leaves 0.57 GB for 8,542 tokens of 3,072 channels. diffusers' own block takes 36."""
 
 # ---- the VAE
 VAE_WEIGHT_BYTES = 254_000_000
-VAE_BYTES_A_PIXEL = 18.0 * 96
-"""Peak of the layers at full resolution for a pixel: 96 channels, nine values of two bytes (engine/vae_memory.py)."""
-VAE_TILED_SHARES = (1.0, 0.57, 0.42, 0.34, 0.29)
-"""Of that peak, whole and in two to five strips of a picture of 1024²; larger ones can be cut finer."""
+VAE_BYTES_A_PIXEL = 20.2 * 96
+"""Peak of the layers at full resolution for a pixel of 96 channels, whole: measured 2.03 GB at 1024² and 4.05 at
+1088×1920 (engine/vae_memory.py foresees both)."""
+VAE_TILED_SHARES = (1.0, 0.57, 0.42, 0.34, 0.29, 0.23)
+"""Of that peak, whole and in two to six strips of a picture of 1024²; larger ones can be cut finer."""
 VAE_FREE_SHARE = 0.9
 """Of what is free, what tiles are chosen to fit (engine/vae_memory.py)."""
 VAE_DECODE_SECONDS_A_PIXEL, VAE_ENCODE_SECONDS = 7.25e-8, 0.05
@@ -194,12 +195,13 @@ class Costs:
     def kept_bytes(self, resident: int) -> int:
         """Return what lies on the card through every stage: resident blocks, buffers, tables, the VAE's weights."""
         rest = self.model.rest_bytes + self.model.table_bytes(self.steps) + VAE_WEIGHT_BYTES
-        return rest + resident * self.raw_bytes + self._buffer_bytes(resident)
+        return rest + resident * self.raw_bytes + self._buffer_bytes
 
-    def _buffer_bytes(self, resident: int) -> int:
+    @property
+    def _buffer_bytes(self) -> int:
         if not self.storage.decoded:
             return 2 * self.raw_bytes
-        return 2 * self.stored_bytes + scratches(resident) * self.raw_bytes
+        return 2 * self.stored_bytes + self.raw_bytes
 
     def vae_bytes(self, free_bytes: int) -> int:
         """Return the autoencoder's peak beside its weights, in the fewest strips that fit *free_bytes*, or the most."""
@@ -213,6 +215,10 @@ class Costs:
         # References are encoded whole at about 1024², whatever the size of the picture.
         reference = REFERENCE_TOKENS * PIXELS_A_TOKEN_SIDE**2 if self.work.references else 0
         return VAE_BYTES_A_PIXEL * max(width * height, reference)
+
+    def whole_vram_bytes(self, resident: int) -> int:
+        """Return what the allocator needs for the autoencoder to work on whole pictures, the CUDA context apart."""
+        return self.kept_bytes(resident) + max(self.activation_bytes, int(self._whole_bytes / VAE_FREE_SHARE))
 
     def least_vram_bytes(self, resident: int) -> int:
         """Return the least that the allocator can do with, the CUDA context apart."""
@@ -253,8 +259,3 @@ class Costs:
         blocks = self.model.blocks * self.model.block_weights * BF16_BYTES
         share = blocks / (QWEN_IMAGE_EDIT.blocks * QWEN_IMAGE_EDIT.block_weights * BF16_BYTES)
         return START_SECONDS + (blocks + share * ENCODER_BYTES) / READ_BYTES_PER_SECOND
-
-
-def scratches(resident: int) -> int:
-    """Return how many blocks are decoded at once: one ahead, but none on a card that has no room to keep any."""
-    return 2 if resident else 1

@@ -63,9 +63,16 @@ def _speed_then_size(rung: Rung) -> tuple[int, int]:
 
 
 def _most_resident(costs: Costs, limit: int) -> int:
+    """Return how many blocks may stay: room for whole pictures comes first, as tiles round otherwise.
+
+    A block less costs next to nothing: it passes while the others compute.
+    """
     room = limit - FRAGMENT_BYTES
-    fitting = (n for n in range(costs.model.blocks, 0, -1) if costs.least_vram_bytes(n) <= room)
-    return next(fitting, 0)
+    for needed in (costs.whole_vram_bytes, costs.least_vram_bytes):
+        for count in range(costs.model.blocks, -1, -1):
+            if needed(count) <= room:
+                return count
+    return 0
 
 
 def _rung(costs: Costs, backend: str, gpu: Gpu, resident: int, limit: int) -> Rung:
