@@ -11,7 +11,7 @@ from benchmarks.engine_rows import GB, STEPS, Row
 
 if TYPE_CHECKING:
     from benchmarks.engine_inputs import Inputs
-    from undercard.engine.renderer import Ready
+    from undercard.engine.opening import Ready
 
 RUNGS = ("bf16", "fp8", "int8", "nf4")
 KEYFRAMES = 3
@@ -30,6 +30,7 @@ def measure_ours(rung_name: str, cap_gb: float | None, references: int, checkpoi
     from undercard import backends, devices
     from undercard.backends import Work
     from undercard.engine import renderer
+    from undercard.engine.opening import Model
     from undercard.engine_costs import STORAGES, architecture
     from undercard.engine_rungs import rungs_for
     from undercard.qwen import QwenBackend, config_of
@@ -46,7 +47,7 @@ def measure_ours(rung_name: str, cap_gb: float | None, references: int, checkpoi
     rung = rungs_for(STORAGES[rung_name], rung_name, Work(inputs.size, references), machine, steps=STEPS, model=model)[
         0
     ]
-    place = renderer.Model(checkpoint, backend.codec, STEPS, engine_meter.device())
+    place = Model(checkpoint, backend.codec, STEPS, engine_meter.device())
     with renderer.opened(place, rung) as engine:
         start = time.perf_counter()
         ready = engine.ready_model()

@@ -64,10 +64,11 @@ class QwenBackend:
         import torch
 
         from undercard.engine import renderer
+        from undercard.engine.opening import Model
 
         place = torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
         chosen = settings.load()
-        return renderer.opened(renderer.Model(folder, self.codec, chosen.steps, place, chosen.lora), rung)
+        return renderer.opened(Model(folder, self.codec, chosen.steps, place, chosen.lora), rung)
 
 
 def _missing_weights(folder: Path | None) -> str | None:

@@ -20,6 +20,7 @@ from undercard.backends import Rendered, Work
 from undercard.devices import Device, Gpu
 from undercard.engine import embeddings, pipeline, renderer
 from undercard.engine.embeddings import Embeddings, Wording
+from undercard.engine.opening import Model
 from undercard.errors import BackendError, OutOfMemory
 from undercard.requests import RenderRequest
 from undercard.store import StoredFile
@@ -83,7 +84,7 @@ def test_bf16_gives_the_pixels_of_diffusers_that_is_told_which_tokens_are_pictur
 def test_without_that_it_gives_the_pixels_of_diffusers_as_it_ships(qwen_on_the_processor: Path) -> None:
     case = Case(references=2)
     request = _request(case, case.pictures)
-    model = renderer.Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"), picture_positions=False)
+    model = Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"), picture_positions=False)
 
     with renderer.opened(model, backends.fastest("bf16", Work(case.size), DEVICE)) as engine:
         rendered = engine.render(request)
@@ -122,7 +123,7 @@ def test_another_storage_format_gives_a_picture_close_to_the_exact_one(name: str
 
 def test_blocks_read_from_disk_at_each_step_give_the_same_pixels(qwen_on_the_processor: Path) -> None:
     request = _request(Case(), Case().pictures)
-    model = renderer.Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"))
+    model = Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"))
     rung = dataclasses.replace(backends.fastest("bf16", Work(request.size), DEVICE), from_disk=True)
 
     with renderer.opened(model, rung) as engine:

@@ -8,59 +8,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKLQwenImage
 from PIL import Image
 
 from undercard import progress, store
 from undercard.backends import Rendered, Rung
-from undercard.engine import embeddings, modulation, pipeline, schedule, text_streaming, transformer
-from undercard.engine.checkpoint import Checkpoint, open_checkpoint
-from undercard.engine.codecs import codec_named
+from undercard.engine import embeddings, pipeline, text_streaming
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
-from undercard.engine.loading import closing, load
-from undercard.engine.lora import Lora, open_lora
-from undercard.engine.pipeline import Denoising, StagedPipeline
-from undercard.engine.sources import InMemory, OnDisk, Source
-from undercard.engine.streaming import CudaStreamer, HostStreamer
-from undercard.engine.transformer import warm_up
+from undercard.engine.opening import Model, Ready, open_model
+from undercard.engine.pipeline import Denoising
+from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
 from undercard.errors import BackendError
 from undercard.requests import RenderRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What to open, and how."""
-
-    folder: Path
-    """A Qwen-Image-Edit in diffusers' layout."""
-    codec: str
-    """How its blocks lie in host memory; see codecs.py."""
-    steps: int
-    device: torch.device
-    lora: Path | None = None
-    """A file whose low-rank factors are fused into the weights before they are encoded."""
-    picture_positions: bool = True
-    """Place a reference's tokens in rows and columns, as the model was trained; False reads a picture as one long
-    line, as diffusers 0.42 with transformers 5 does (docs/decisions/0010)."""
-
-    def encoder_digest(self) -> str:
-        """Return what prompt embeddings depend on beside the prompt."""
-        digest = open_checkpoint(self.folder / "text_encoder").digest()
-        return f"{digest} with picture positions" if self.picture_positions else digest
-
-
-@dataclass(slots=True)
-class Ready:
-    """A transformer whose blocks are in host memory, in a pipeline."""
-
-    pipeline: StagedPipeline
-    tables: modulation.Tables
-    streamer: CudaStreamer | HostStreamer
 
 
 @dataclass(slots=True)
@@ -188,66 +150,10 @@ class EngineRenderer:
         if self.ready is None:
             progress.tell("open")
             with stage("open"):
-                self.ready = self._open()
-        return self.ready
-
-    def _open(self) -> Ready:
-        device, folder = self.model.device, self.model.folder / "transformer"
-        checkpoint = open_checkpoint(folder)
-        model = transformer.skeleton(folder)
-        reader = transformer.block_reader(model, checkpoint)
-        lora = open_lora(self.model.lora, model) if self.model.lora else None
-        compiling = warm_up(model, device)
-        transformer.load_rest(model, checkpoint, device)
-        if lora is not None:
-            lora.rest(model)
-        table = self._table(model, checkpoint, lora)
-        source: Source
-        if self.from_disk:
-            source = OnDisk(reader, device)
-        else:
-            amend = lora.amend() if lora else None
-            kept = load(reader, codec_named(self.model.codec), device, amend)
-            source = InMemory(self.resources.enter_context(closing(kept)))
-        compiling.result()
-        streamer: CudaStreamer | HostStreamer
-        if device.type == "cuda":
-            # What loading took is given back before the blocks that stay take their place.
-            self._clear()
-            # One block is decoded at a time: a second in advance gained nothing on an H100 and costs 0.45 GB.
-            streamer = CudaStreamer(reader.layout, source, device, resident=self.resident, scratches=1)
-        else:
-            streamer = HostStreamer(reader.layout, source)
-        self.resources.callback(streamer.close)
-        tables = transformer.stream(model, table, streamer, device)
-        autoencoder = AutoencoderKLQwenImage.from_pretrained(
-            self.model.folder / "vae", torch_dtype=torch.bfloat16, local_files_only=True
-        ).to(device)
-        vae = PictureVae(autoencoder.eval(), self.free_bytes if device.type == "cuda" else None)
-        return Ready(pipeline.assemble(model, vae, schedule.lightning(), device), tables, streamer)
-
-    def _table(
-        self, model: transformer.StreamedTransformer, checkpoint: Checkpoint, lora: Lora | None
-    ) -> modulation.Modulation:
-        """Return the modulation for the schedule, from the store when it was computed before."""
-        device, timesteps = self.model.device, schedule.timesteps(self.model.steps)
-        kind = f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
-        fused = lora.digest() if lora else ""
-        key = modulation.key(checkpoint.digest(), fused, timesteps, zero_cond_t=model.zero_cond_t, device_kind=kind)
-        table = modulation.load(key)
-        if table is None:
-            count = len(model.transformer_blocks)
-            with transformer.modulation_weights(checkpoint, count, device) as weights:
-                table = modulation.compute(
-                    lora.fused(weights) if lora else weights,
-                    count,
-                    model.time_text_embed,
-                    timesteps,
-                    zero_cond_t=model.zero_cond_t,
-                    device=device,
+                self.ready = open_model(
+                    self.model, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
                 )
-            modulation.save(table, key)
-        return table
+        return self.ready
 
     def _peak(self) -> int:
         device = self.model.device
