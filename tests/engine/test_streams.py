@@ -126,6 +126,20 @@ def test_so_it_is_when_passes_break_off_and_residents_come_and_go(imagine: Calla
     assert wrong == []
 
 
+def test_so_it_is_when_the_streamer_leaves_the_card_between_passes(imagine: Callable[[int], Card]) -> None:
+    wrong: list[str] = []
+    for seed in range(ORDERS):
+        with imagine(seed) as card:
+            streamer = streamer_on(card, 5, resident=2, scratches=1)
+            for stop in (5, 3, 5, 5):
+                for block in range(stop):
+                    compute(card, streamer, block, wrong)
+                streamer.withdraw()
+            card.synchronize()
+
+    assert wrong == []
+
+
 def test_the_imagined_card_notices_a_copy_that_does_not_wait(imagine: Callable[[int], Card]) -> None:
     wrong: list[str] = []
     for seed in range(ORDERS):

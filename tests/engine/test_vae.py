@@ -218,6 +218,20 @@ def test_running_out_in_the_smallest_tiles_is_raised_with_its_stage() -> None:
     assert len(asked) == len(set(asked)) > 1
 
 
+def test_room_is_made_before_a_picture_is_cut_into_tiles() -> None:
+    model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
+    free = [10**6]
+    stand_in = PictureVae(model, free_bytes=lambda: free[0], make_room=lambda: free.append(free.pop() + 10 * GB))
+    asked = limit(model, 10**9)
+
+    stand_in.decode(latents((32, 16)))
+    stand_in.decode(latents((32, 16)))
+
+    assert stand_in.notes == []
+    assert len(asked) == 2
+    assert free == [10**6 + 10 * GB]
+
+
 def test_the_free_memory_is_asked_before_each_picture() -> None:
     model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
     left = iter([10 * GB, 10**6])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -81,11 +82,13 @@ def open_model(
     source: Source = OnDisk(reader, device) if from_disk else _in_memory(model, reader, lora, resources)
     compiling.result()
     streamer: CudaStreamer | HostStreamer
+    make_room = None
     if device.type == "cuda":
         # What loading took is given back before the blocks that stay take their place.
         torch.cuda.empty_cache()
         # One block is decoded at a time: a second in advance gained nothing on an H100 and costs 0.45 GB.
         streamer = CudaStreamer(reader.layout, source, device, resident=resident, scratches=1)
+        make_room = partial(_leave, streamer)
     else:
         streamer = HostStreamer(reader.layout, source)
     resources.callback(streamer.close)
@@ -93,8 +96,14 @@ def open_model(
     autoencoder = AutoencoderKLQwenImage.from_pretrained(
         model.folder / "vae", torch_dtype=torch.bfloat16, local_files_only=True
     ).to(device)
-    vae = PictureVae(autoencoder.eval(), free_bytes if device.type == "cuda" else None)
+    vae = PictureVae(autoencoder.eval(), free_bytes if device.type == "cuda" else None, make_room)
     return Ready(pipeline.assemble(skeleton, vae, schedule.lightning(), device), tables, streamer)
+
+
+def _leave(streamer: CudaStreamer) -> None:
+    """Leave the card to the autoencoder: a picture in tiles is rounded otherwise than one that fits whole."""
+    streamer.withdraw()
+    torch.cuda.empty_cache()
 
 
 def _in_memory(model: Model, reader: BlockReader, lora: Lora | None, resources: ExitStack) -> InMemory:

@@ -83,13 +83,9 @@ class CudaStreamer:
         self.count = source.count
         self._plain = all(source.codec(block).plain for block in range(self.count))
         self.copies, self.decodes = torch.cuda.Stream(device), torch.cuda.Stream(device)
-        self._scratches = [self._raw() for _ in range(2 if self._plain else scratches)]
-        self._released = [torch.cuda.Event() for _ in self._scratches]
-        self._decoded_event = [torch.cuda.Event() for _ in self._scratches]
-        slot_bytes = 0 if self._plain else max(source.size_bytes(block) for block in range(self.count))
-        self._slots = [torch.empty(slot_bytes, dtype=torch.uint8, device=device) for _ in range(SLOTS)]
-        self._arrived = [torch.cuda.Event() for _ in self._slots]
-        self._emptied = [torch.cuda.Event() for _ in self._slots]
+        self._scratch_count = 2 if self._plain else scratches
+        self._slot_bytes = 0 if self._plain else max(source.size_bytes(block) for block in range(self.count))
+        self._take_place()
         self._fetched: dict[int, int] = {}
         """Block → the slot that it was copied into and not yet decoded from."""
         self._decoded: dict[int, int] = {}
@@ -110,9 +106,20 @@ class CudaStreamer:
         for block in self._resident.keys() - self._wanted:
             del self._resident[block]
 
+    def _take_place(self) -> None:
+        """Take the buffers that blocks pass through."""
+        self._scratches = [self._raw() for _ in range(self._scratch_count)]
+        self._released = [torch.cuda.Event() for _ in self._scratches]
+        self._decoded_event = [torch.cuda.Event() for _ in self._scratches]
+        self._slots = [torch.empty(self._slot_bytes, dtype=torch.uint8, device=self.device) for _ in range(SLOTS)]
+        self._arrived = [torch.cuda.Event() for _ in self._slots]
+        self._emptied = [torch.cuda.Event() for _ in self._slots]
+
     @contextmanager
     def using(self, block: int) -> Iterator[Tensor]:
         """Give block number *block*: work on the current stream may use it until the context ends."""
+        if not self._scratches:
+            self._take_place()
         here = self._resident.get(block)
         if here is None:
             scratch = self._decode(block)
@@ -131,12 +138,16 @@ class CudaStreamer:
         self._fetched.clear()
         self._decoded.clear()
 
-    def close(self) -> None:
-        """Free what lies on the card and in pinned memory."""
+    def withdraw(self) -> None:
+        """Leave the card to others until the next block is asked for; those that stay come back with the next pass."""
         self.forget()
         self._resident.clear()
         self._slots.clear()
         self._scratches.clear()
+
+    def close(self) -> None:
+        """Free what lies on the card and in pinned memory."""
+        self.withdraw()
         self.source.close()
 
     def _raw(self) -> Tensor:

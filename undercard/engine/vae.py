@@ -109,11 +109,18 @@ class PictureVae(nn.Module):
     What runs out of memory is run again in smaller tiles, and `notes` says so.
     """
 
-    def __init__(self, autoencoder: AutoencoderKLQwenImage, free_bytes: Free | None = None) -> None:
+    def __init__(
+        self,
+        autoencoder: AutoencoderKLQwenImage,
+        free_bytes: Free | None = None,
+        make_room: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         self.autoencoder = autoencoder
         self.free_bytes = free_bytes
         """Asked before each picture; None for a device with enough."""
+        self.make_room = make_room
+        """Frees what can be had again, called where a picture would not fit whole."""
         self.notes: list[str] = []
         self.config = autoencoder.config
         self.temperal_downsample = autoencoder.temperal_downsample
@@ -159,6 +166,9 @@ class PictureVae(nn.Module):
         tiling: Tiling | None = WHOLE
         if self.free_bytes is not None:
             tiling = fitting(direction, layers, length, self.free_bytes())
+            if tiling.count > 1 and self.make_room is not None:
+                self.make_room()
+                tiling = fitting(direction, layers, length, self.free_bytes())
         while tiling is not None:
             answer, failure = _attempt(lambda plan: work(self.autoencoder, x, plan), tiling, direction)
             if answer is not None:
