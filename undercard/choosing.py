@@ -58,12 +58,20 @@ def _best(work: Work, device: Device, *, exact: bool) -> Choice:
     names = tuple(dict.fromkeys(fit.rung.backend for fit in fits if fit.fits))
     if names:
         return Choice(names)
-    why = (
-        "; ".join(dict.fromkeys(f"{fit.rung.label}: {fit.reason}" for fit in fits)) or "no backend of a model is there"
-    )
+    why = _reasons(fits) or "no backend of a model is there"
     if exact:
         raise BackendUnavailable(f"nothing gives exact Qwen-Image-Edit pixels here: {why}")
     return Choice((PREVIZ,), why=why)
+
+
+def _reasons(fits: Sequence[Fit]) -> str:
+    """Say each reason once, with the rungs that it keeps out; what keeps out all needs no names."""
+    by_reason: dict[str, list[str]] = {}
+    for fit in fits:
+        by_reason.setdefault(fit.reason, []).append(fit.rung.label)
+    if len(by_reason) == 1:
+        return next(iter(by_reason))
+    return "; ".join(f"{', '.join(labels)}: {reason}" for reason, labels in by_reason.items())
 
 
 def ways(names: Sequence[str], work: Work, device: Device, *, exact: bool, wanted: str | None) -> Ways:
