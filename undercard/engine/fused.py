@@ -1,7 +1,7 @@
 """One transformer block on a card in as few kernels as give diffusers' own bits.
 
-diffusers runs about 70 kernels a block, and of its 6.8 ms on an H100 2.2 go to reading and writing what the next
-kernel reads again. Here the queries, keys and values of a stream are one product, and what lies between
+Of the 6.6 ms that diffusers' kernels take for a block on an H100, 2.5 are neither products nor attention: they read
+and write what the next kernel reads again. Here the queries, keys and values of a stream are one product, and what lies between
 products is one kernel each (kernels/). The order of every sum and each rounding are kept, so the pixels are the same.
 """
 
