@@ -1,8 +1,9 @@
 """One transformer block on a card in as few kernels as give diffusers' own bits.
 
 Of the 6.6 ms that diffusers' kernels take for a block on an H100, 2.5 are neither products nor attention: they read
-and write what the next kernel reads again. Here the queries, keys and values of a stream are one product, and what lies between
-products is one kernel each (kernels/). The order of every sum and each rounding are kept, so the pixels are the same.
+and write what the next kernel reads again. Here the queries, keys and values of a stream are one product, and what
+lies between products is one kernel each (kernels/). The order of every sum and each rounding are kept, so the pixels
+are the same.
 """
 
 from __future__ import annotations
