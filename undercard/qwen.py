@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from undercard import settings
+from undercard import settings, weights
 from undercard.backends import Renderer, Rung, Work
 from undercard.devices import Device
 from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
@@ -37,7 +37,7 @@ class QwenBackend:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
         chosen, model = settings.load(), _architecture()
         rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=chosen.steps, model=model)
-        if not self.exact or chosen.lora is not None:
+        if not self.exact or weights.lora() is not None:
             # What lies on disk is the bf16 model, without a LoRA.
             return rungs
         return (*rungs, *rung_from_disk(self.name, work, device, steps=chosen.steps, model=model))
@@ -48,7 +48,7 @@ class QwenBackend:
             return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
         if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
             return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
-        return _missing_weights(settings.load().model)
+        return _missing_weights(weights.folder())
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -57,7 +57,7 @@ class QwenBackend:
             BackendUnavailable: it cannot run here.
         """
         reason = self.unavailable(device)
-        folder = settings.load().model
+        folder = weights.folder()
         if reason is not None or folder is None:
             raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
         # Only a backend that opens needs torch.
@@ -67,8 +67,7 @@ class QwenBackend:
         from undercard.engine.opening import Model
 
         place = torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
-        chosen = settings.load()
-        return renderer.opened(Model(folder, self.codec, chosen.steps, place, chosen.lora), rung)
+        return renderer.opened(Model(folder, self.codec, settings.load().steps, place, weights.lora()), rung)
 
 
 def _missing_weights(folder: Path | None) -> str | None:
@@ -77,7 +76,7 @@ def _missing_weights(folder: Path | None) -> str | None:
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing:
         return f"{folder} has no folder {', '.join(missing)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
-    lora = settings.load().lora
+    lora = weights.lora()
     if lora is not None and not lora.is_file():
         return f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out"
     return None
@@ -93,5 +92,5 @@ def config_of(folder: Path) -> dict[str, object]:
 
 
 def _architecture() -> Architecture:
-    folder = settings.load().model
+    folder = weights.folder()
     return QWEN_IMAGE_EDIT if folder is None else architecture(config_of(folder))

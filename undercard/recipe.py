@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import settings
+from undercard import settings, weights
 
 REVISION = 1
 """Raised when the engine gives exact pixels that differ from those it gave before: no backend's revision is in the
@@ -24,10 +24,10 @@ def recipe() -> str:
 
     A copy of the same files elsewhere has the same name.
     """
-    chosen = settings.load()
-    if chosen.model is None:
+    model = weights.folder()
+    if model is None:
         return ""
-    return f"{chosen.steps} steps {_digest(chosen.model, chosen.lora)}"
+    return f"{settings.load().steps} steps {_digest(model, weights.lora())}"
 
 
 # A process renders with one model, and asks for each keyframe.

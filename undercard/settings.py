@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     )
     model: Path | None = Field(default=None, description="Folder of a Qwen-Image-Edit in the layout of diffusers.")
     lora: Path | None = Field(default=None, description="File of a Lightning LoRA that is fused into the model.")
+    gguf: Path | None = Field(default=None, description="GGUF file of the transformer, for the backend `gguf`.")
+    fp8_lightning: Path | None = Field(
+        default=None, description="Scaled fp8 file with Lightning fused in, for the backend `fp8-lightning`."
+    )
+    nunchaku: Path | None = Field(default=None, description="SVDQuant file, for the backends of nunchaku's format.")
     # 4 and 8 are the schedules that Lightning was distilled for.
     steps: int = Field(default=4, ge=4, le=8, multiple_of=4, description="Denoising steps of a keyframe: 4 or 8.")
     attempt_limit: int = Field(
