@@ -87,6 +87,16 @@ def test_the_marker_of_edit_2511_is_no_tensor_but_a_property(tmp_path: Path, pre
     assert not open_gguf(_write(tmp_path / "b.gguf", _bias("img_in.bias"))).zero_cond_t
 
 
+@pytest.mark.parametrize(
+    ("title", "found"), [("Qwen Image Edit 2511", True), ("Qwen Image Edit 2509", False), ("Qwen Image Edit", None)]
+)
+def test_the_release_is_told_by_the_name_in_the_metadata(tmp_path: Path, title: str, found: bool | None) -> None:
+    path = _write(
+        tmp_path / "a.gguf", _bias("img_in.bias"), lambda writer: writer.add_string("general.basename", title)
+    )
+    assert open_gguf(path).zero_cond_t is found
+
+
 def test_another_architecture_is_named(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.gguf", _bias("img_in.bias"), architecture="flux")
     with pytest.raises(BadCheckpoint, match=r"a\.gguf holds the architecture 'flux'; only 'qwen_image'"):
@@ -99,7 +109,7 @@ def test_a_type_without_a_format_is_named_with_its_tensor(tmp_path: Path) -> Non
         tmp_path / "a.gguf",
         lambda writer: writer.add_tensor("img_in.weight", blocks, raw_dtype=GGMLQuantizationType.Q2_K),
     )
-    with pytest.raises(BadCheckpoint, match=r"'img_in\.weight' is stored as Q2_K; only gguf-bf16, .* are decoded"):
+    with pytest.raises(BadCheckpoint, match=r"'img_in\.weight' is stored as Q2_K; only F32, .* are decoded"):
         open_gguf(path)
 
 

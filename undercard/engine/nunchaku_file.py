@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
-from undercard.engine import formats
 from undercard.engine.checkpoint import Checkpoint, Entry
 from undercard.engine.formats import _nunchaku
-from undercard.engine.formats.svdq import GROUP
+from undercard.engine.formats.svdq import kept_rank
 from undercard.engine.stored import Parameter, as_bf16, known
 from undercard.errors import BadCheckpoint
+from undercard.headers import safetensors_header
+from undercard.quantised_files import MODULATIONS, svdq
 
-QUANTISATION = "quantization_config"
-"""Key of the metadata that only nunchaku's files have."""
 FUSED = {
     "attn.to_qkv": ("attn.to_q", "attn.to_k", "attn.to_v"),
     "attn.add_qkv_proj": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"),
 }
 """Projections that lie in one tensor, and what diffusers calls its thirds."""
 AFTER_GELU = ("img_mlp.net.2", "txt_mlp.net.2")
-MODULATIONS = ("img_mod.1", "txt_mod.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,45 +95,18 @@ def open_nunchaku(checkpoint: Checkpoint) -> NunchakuFile:
     Raises:
         BadCheckpoint: it is not nunchaku's, quantised otherwise than to int4, or a layer has an odd shape.
     """
-    config, rank = _described(checkpoint)
+    described = svdq(safetensors_header(checkpoint.source))
     parameters: dict[str, Parameter] = {}
     layers: dict[str, str] = {}
     for layer in [name.removesuffix(".qweight") for name in checkpoint.entries if name.endswith(".qweight")]:
-        made = _parameters(checkpoint, layer, rank)
+        made = _parameters(checkpoint, layer, described.rank)
         parameters |= made
         layers |= dict.fromkeys(made, layer)
     owners = set(layers.values())
     for name, entry in checkpoint.entries.items():
         if name.rpartition(".")[0] not in owners:
             parameters[name] = Parameter("bf16", entry.shape)
-    return NunchakuFile(checkpoint, parameters, layers, config)
-
-
-def _described(checkpoint: Checkpoint) -> tuple[dict[str, object], int]:
-    """Return the transformer's config and the rank, once the metadata is known to describe int4."""
-    source = checkpoint.source
-    try:
-        quantised = json.loads(checkpoint.metadata[QUANTISATION])
-        config = json.loads(checkpoint.metadata["config"])
-        kind, group, rank = quantised["weight"]["dtype"], quantised["weight"]["group_size"], int(quantised["rank"])
-        method = quantised["method"]
-        parameters = {name: value for name, value in config.items() if not name.startswith("_")}
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise BadCheckpoint(
-            f"{source} is no file of nunchaku's: its metadata do not describe the quantisation"
-        ) from exc
-    if (method, kind, group) != ("svdquant", "int4", GROUP):
-        raise BadCheckpoint(
-            f"{source} holds {method}'s {kind} in groups of {group}; only svdquant's int4 in groups of {GROUP} is read"
-        )
-    if _format(rank) not in formats.names():
-        ranks = sorted(int(name.rpartition("r")[2]) for name in formats.names() if name.startswith(_format("")))
-        raise BadCheckpoint(f"{source} has rank {rank}; only {', '.join(map(str, ranks))} are decoded")
-    return parameters, rank
-
-
-def _format(rank: int | str) -> str:
-    return f"svdq-int4-r{rank}"
+    return NunchakuFile(checkpoint, parameters, layers, described.config)
 
 
 def _parameters(checkpoint: Checkpoint, layer: str, rank: int) -> dict[str, Parameter]:
@@ -151,7 +121,7 @@ def _parameters(checkpoint: Checkpoint, layer: str, rank: int) -> dict[str, Para
     rows = entry.shape[0] // len(thirds)
     found: dict[str, Parameter] = {}
     for third in thirds:
-        found[f"{third}.weight"] = Parameter(_format(rank), (rows, columns))
+        found[f"{third}.weight"] = Parameter(f"svdq-int4-r{kept_rank(rank)}", (rows, columns))
         found[f"{third}.bias"] = Parameter("bf16", (rows,))
     return found
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from undercard.engine.formats.svdq import GROUP, dequantized
+from undercard.engine.formats.svdq import GROUP, dequantized, kept_rank
 from undercard.errors import BadCheckpoint
 
 GELU_SHIFT = 0.171875
@@ -26,7 +27,10 @@ MODULATIONS = 6
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A linear layer: parts of `svdq-int4-r<rank>`, and the bias (N) that goes with them."""
+    """A linear layer: parts of `svdq-int4-r<rank>`, and the bias (N) that goes with them.
+
+    The rank may exceed the file's: see `svdq.RANKS`.
+    """
 
     rank: int
     parts: dict[str, Tensor]
@@ -58,19 +62,20 @@ def linear(tensors: Mapping[str, Tensor], *, after_gelu: bool = False) -> Layer:
     if rows % 128 or columns % 128:
         raise BadCheckpoint(f"svdq: a layer of {rows} × {columns} is not packed in tiles of 128 × 128")
     rank = tensors["proj_down"].shape[-1]
+    spare = kept_rank(rank) - rank
     smooth = _natural_scales(tensors["smooth_factor"], columns, 1).view(-1)
     parts = {
         "codes": _natural_codes(packed),
         "scale": _natural_scales(tensors["wscales"], rows, columns // GROUP),
         "unsmooth": smooth.float().reciprocal(),
-        "down": _natural_low_rank(tensors["proj_down"], columns, rank, transposed=True),
-        "up": _natural_low_rank(tensors["proj_up"], rows, rank, transposed=False),
+        "down": pad(_natural_low_rank(tensors["proj_down"], columns, rank, transposed=True), (0, 0, 0, spare)),
+        "up": pad(_natural_low_rank(tensors["proj_up"], rows, rank, transposed=False), (0, spare)),
     }
     bias = _natural_scales(tensors["bias"], rows, 1).view(-1)
     if after_gelu:
         shifted = (dequantized(parts["codes"], parts["scale"]) * parts["unsmooth"]).sum(dim=1, dtype=torch.float64)
         bias = (bias.double() + GELU_SHIFT * shifted).to(bias.dtype)
-    return Layer(rank, parts, bias)
+    return Layer(rank + spare, parts, bias)
 
 
 def modulation(tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
