@@ -8,9 +8,22 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+NUNCHAKU = Path(__file__).parent / "engine" / "data" / "nunchaku"
+
 # The same examples each time: what a run finds, the next one finds again. `--hypothesis-profile=default` explores.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let other answers of nunchaku's kernels be compared with than the project's own."""
+    parser.addoption(
+        "--svdq-fixtures",
+        metavar="FOLDER",
+        type=Path,
+        default=NUNCHAKU,
+        help="pairs of X.safetensors, in nunchaku's format, and X.expected.safetensors, what its kernels answered",
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from undercard.engine.blocks import Layout
+from undercard.engine.blocks import Layout, Linear
 from undercard.engine.kernels import launch
 
 HEAD = 128
@@ -31,12 +31,12 @@ TOGETHER = tuple(
 class Stream:
     """The parameters of one stream, picture or text, of a block."""
 
-    qkv: tuple[Tensor, Tensor]
+    qkv: Linear
     query_norm: Tensor
     key_norm: Tensor
-    out: tuple[Tensor, Tensor]
-    up: tuple[Tensor, Tensor]
-    down: tuple[Tensor, Tensor]
+    out: Linear
+    up: Linear
+    down: Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,8 @@ class Parameters:
 def parameters(layout: Layout, buffer: Tensor) -> Parameters:
     """Return the views of *buffer* that `forward` takes."""
 
-    def linear(*names: str) -> tuple[Tensor, Tensor]:
-        weight = layout.view(buffer, *(f"{name}.weight" for name in names))
-        return weight, layout.view(buffer, *(f"{name}.bias" for name in names))
+    def linear(*names: str) -> Linear:
+        return layout.linear(buffer, *names)
 
     return Parameters(
         picture=Stream(
@@ -148,9 +147,8 @@ def forward(
 
 def _project(stream: Stream, x: Tensor, joint: Tensor, rotation: Tensor, by: Rows) -> None:
     """Write queries, keys and values of a stream into its part of *joint*, (tokens, 3·dim)."""
-    weight, bias = stream.qkv
     normed = launch.norm_modulate(x, by.scale1, by.shift1, by.boundary)
-    torch.addmm(bias, normed, weight.t(), out=joint)
+    stream.qkv.into(normed, joint)
     heads = x.shape[1] // HEAD
     launch.norm_and_rotate(joint.view(len(x), 3, heads, HEAD), rotation, stream.query_norm, stream.key_norm)
 
@@ -165,11 +163,11 @@ def _attend(joint: Tensor, asking: slice) -> Tensor:
 
 def _finish(stream: Stream, residual: Tensor, attended: Tensor, by: Rows) -> Tensor:
     """Return a stream after its output projection and its MLP."""
-    projected = functional.linear(attended, *stream.out)
+    projected = stream.out(attended)
     residual, normed = launch.gate_add_norm_modulate(residual, projected, by.gate1, by.scale2, by.shift2, by.boundary)
     del projected
-    wide = functional.linear(normed, *stream.up)
+    wide = stream.up(normed)
     # In place: the widest activation of all is held once.
     torch.ops.aten.gelu_(wide, approximate="tanh")
     del normed
-    return launch.gate_add(residual, functional.linear(wide, *stream.down), by.gate2, by.boundary)
+    return launch.gate_add(residual, stream.down(wide), by.gate2, by.boundary)

@@ -14,7 +14,7 @@ from undercard.engine.formats.svdq import kept_rank
 from undercard.engine.stored import Parameter, as_bf16, known
 from undercard.errors import BadCheckpoint
 from undercard.headers import safetensors_header
-from undercard.quantised_files import MODULATIONS, svdq
+from undercard.quantised_files import MODULATIONS, TILE, svdq
 
 FUSED = {
     "attn.to_qkv": ("attn.to_q", "attn.to_k", "attn.to_v"),
@@ -34,6 +34,8 @@ class NunchakuFile:
     """From diffusers' name of a quantised parameter to the layer of the file that holds it."""
     config: Mapping[str, object]
     """Of the transformer, as diffusers' `QwenImageTransformer2DModel` takes it."""
+    rank: int
+    """Of the correction that every quantised layer has."""
 
     @property
     def source(self) -> Path:
@@ -72,15 +74,19 @@ class NunchakuFile:
         """Return a key that other weights do not share."""
         return self.checkpoint.digest()
 
-    def _layer(self, layer: str) -> dict[str, dict[str, Tensor]]:
+    def tensors(self, layer: str) -> dict[str, Tensor]:
+        """Read the tensors of one *layer* of the file, in the order of nunchaku's kernels, by their last names."""
         start = f"{layer}."
         stored = [name for name in self.checkpoint.entries if name.startswith(start)]
-        tensors = {name.removeprefix(start): self.checkpoint.read(name) for name in stored}
+        return {name.removeprefix(start): self.checkpoint.read(name) for name in stored}
+
+    def _layer(self, layer: str) -> dict[str, dict[str, Tensor]]:
+        tensors = self.tensors(layer)
         if layer.endswith(MODULATIONS):
             weight, bias = _nunchaku.modulation(tensors)
             return {f"{layer}.weight": as_bf16(weight), f"{layer}.bias": as_bf16(bias)}
         whole = _nunchaku.linear(tensors, after_gelu=layer.endswith(AFTER_GELU))
-        thirds = _thirds(layer)
+        thirds = thirds_of(layer)
         rows = len(whole.bias) // len(thirds)
         found: dict[str, dict[str, Tensor]] = {}
         for number, third in enumerate(thirds):
@@ -106,7 +112,7 @@ def open_nunchaku(checkpoint: Checkpoint) -> NunchakuFile:
     for name, entry in checkpoint.entries.items():
         if name.rpartition(".")[0] not in owners:
             parameters[name] = Parameter("bf16", entry.shape)
-    return NunchakuFile(checkpoint, parameters, layers, described.config)
+    return NunchakuFile(checkpoint, parameters, layers, described.config, described.rank)
 
 
 def _parameters(checkpoint: Checkpoint, layer: str, rank: int) -> dict[str, Parameter]:
@@ -117,7 +123,11 @@ def _parameters(checkpoint: Checkpoint, layer: str, rank: int) -> dict[str, Para
     if layer.endswith(MODULATIONS):
         rows = entry.shape[0] * _nunchaku.AWQ_ROWS
         return {f"{layer}.weight": Parameter("bf16", (rows, columns)), f"{layer}.bias": Parameter("bf16", (rows,))}
-    thirds = _thirds(layer)
+    if entry.shape[0] % TILE or columns % TILE:
+        raise BadCheckpoint(
+            f"{checkpoint.source}: {layer} is {entry.shape[0]} × {columns}; nunchaku packs tiles of {TILE} × {TILE}"
+        )
+    thirds = thirds_of(layer)
     rows = entry.shape[0] // len(thirds)
     found: dict[str, Parameter] = {}
     for third in thirds:
@@ -126,7 +136,7 @@ def _parameters(checkpoint: Checkpoint, layer: str, rank: int) -> dict[str, Para
     return found
 
 
-def _thirds(layer: str) -> tuple[str, ...]:
+def thirds_of(layer: str) -> tuple[str, ...]:
     """Return the layers of diffusers that *layer* of the file holds, in the order of its rows."""
     for fused, names in FUSED.items():
         if layer.endswith(f".{fused}"):
