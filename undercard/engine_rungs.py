@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 from undercard import card_speed, devices
 from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
-from undercard.engine_costs import FRAGMENT_BYTES, QWEN_IMAGE_EDIT, STORAGES, Architecture, Costs, Storage
+from undercard.engine_costs import FRAGMENT_BYTES, QWEN_IMAGE_EDIT, Architecture, Costs, Storage
 
 SLACK = 1.25
 """What a rung may take over the least it can do with: a cap that is too tight would fail by itself."""
@@ -39,10 +40,12 @@ def rungs_for(
         # What it steps down to when memory was short must be content with less.
         slack = int(SLACK * costs.least_vram_bytes(count)) + devices.RESERVE_BYTES
         rungs.append(_rung(costs, backend, gpu, count, min(limit, slack)))
-    return tuple(sorted(rungs, key=_speed_then_size))
+    return fastest_first(rungs)
 
 
-def rung_from_disk(backend: str, work: Work, device: Device, *, steps: int, model: Architecture) -> tuple[Rung, ...]:
+def rung_from_disk(
+    storage: Storage, backend: str, work: Work, device: Device, *, steps: int, model: Architecture
+) -> tuple[Rung, ...]:
     """Return the way for a machine whose host memory cannot hold the blocks: read as they lie on disk, at each step.
 
     None without a card, where computing takes far longer than any disk, and swapping is the system's business.
@@ -50,11 +53,16 @@ def rung_from_disk(backend: str, work: Work, device: Device, *, steps: int, mode
     gpu = device.gpu
     if gpu is None:
         return ()
-    costs = Costs(STORAGES["bf16-plain"], work, steps, model, from_disk=True)
+    costs = Costs(storage, work, steps, model, from_disk=True)
     limit = devices.allocatable_bytes(gpu)
     most = min(_most_resident(costs, limit), model.blocks)
     rung = _rung(costs, backend, gpu, most, limit)
     return (replace(rung, detail=f"{rung.detail}, others read from disk", from_disk=True),)
+
+
+def fastest_first(rungs: Iterable[Rung]) -> tuple[Rung, ...]:
+    """Return *rungs* of one backend in the order in which they are tried."""
+    return tuple(sorted(rungs, key=_speed_then_size))
 
 
 def _speed_then_size(rung: Rung) -> tuple[int, int]:

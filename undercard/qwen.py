@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,20 +36,18 @@ class QwenBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
-        chosen, model = settings.load(), _architecture()
+        chosen, model = settings.load(), told_architecture()
         rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=chosen.steps, model=model)
         if not self.exact or weights.lora() is not None:
             # What lies on disk is the bf16 model, without a LoRA.
             return rungs
-        return (*rungs, *rung_from_disk(self.name, work, device, steps=chosen.steps, model=model))
+        plain = STORAGES["bf16-plain"]
+        return (*rungs, *rung_from_disk(plain, self.name, work, device, steps=chosen.steps, model=model))
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        if not device.gpus and settings.load().device != "cpu":
-            return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
-        if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-            return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
-        return _missing_weights(weights.folder())
+        folder = weights.folder()
+        return cannot_compute(device) or missing_packages(NEEDED) or missing_parts(folder, PARTS) or missing_lora()
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -66,20 +65,44 @@ class QwenBackend:
         from undercard.engine import renderer
         from undercard.engine.opening import Model
 
-        place = torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
+        place = torch.device(place_of(device))
         return renderer.opened(Model(folder, self.codec, settings.load().steps, place, weights.lora()), rung)
 
 
-def _missing_weights(folder: Path | None) -> str | None:
+def cannot_compute(device: Device) -> str | None:
+    """Say that there is no card, where the processor was not asked for."""
+    if not device.gpus and settings.load().device != "cpu":
+        return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
+    return None
+
+
+def missing_packages(needed: Sequence[str]) -> str | None:
+    """Say which of the packages *needed* are not installed."""
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
+    return None
+
+
+def missing_parts(folder: Path | None, parts: Sequence[str]) -> str | None:
+    """Say which *parts* of a model the *folder* lacks."""
     if folder is None:
         return "there are no weights; set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if missing:
+    if missing := [part for part in parts if not (folder / part).is_dir()]:
         return f"{folder} has no folder {', '.join(missing)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
-    lora = weights.lora()
+    return None
+
+
+def missing_lora(backend: str = "") -> str | None:
+    """Say that the LoRA that is to be added is not there."""
+    lora = weights.lora(backend)
     if lora is not None and not lora.is_file():
         return f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out"
     return None
+
+
+def place_of(device: Device) -> str:
+    """Return where to compute, as torch calls it."""
+    return f"cuda:{device.gpus[0].index}" if device.gpus else "cpu"
 
 
 def config_of(folder: Path) -> dict[str, object]:
@@ -91,6 +114,7 @@ def config_of(folder: Path) -> dict[str, object]:
     return config if isinstance(config, dict) else {}
 
 
-def _architecture() -> Architecture:
+def told_architecture() -> Architecture:
+    """Return the measures of the model in the settings' folder, the published ones where there is none."""
     folder = weights.folder()
     return QWEN_IMAGE_EDIT if folder is None else architecture(config_of(folder))

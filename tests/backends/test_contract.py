@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.previz.stagings import staged
-from undercard import backends, store
+from undercard import backends, store, weights
 from undercard.backends import Backend, Rung, Work
 from undercard.devices import Device, Gpu, this_device
 from undercard.errors import UnknownBackend
@@ -42,6 +42,8 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 def runnable(backend: Backend, request: pytest.FixtureRequest) -> Backend:
     if backend.family == "qwen-image-edit":
         request.getfixturevalue("qwen_on_the_processor")
+    if backend.name in weights.QUANTISED:
+        request.getfixturevalue("use_file_of")(backend.name)
     reason = backend.unavailable(this_device())
     if reason is not None:
         pytest.skip(reason)

@@ -17,7 +17,7 @@ from undercard.backends import Rendered, Rung
 from undercard.engine import embeddings, pipeline, text_streaming
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
-from undercard.engine.opening import Model, Ready, open_model
+from undercard.engine.opening import Model, Proved, Ready, open_model, prove
 from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
@@ -39,7 +39,9 @@ class EngineRenderer:
     vram_limit: int
     """Bytes on the device that may be taken; 0 for all that is free."""
     from_disk: bool = False
-    """Read the blocks of the bf16 checkpoint from disk at each step; a LoRA cannot be fused into them."""
+    """Read the blocks from disk at each step; a LoRA cannot be fused into those of a bf16 folder."""
+    proved: Proved | None = None
+    """What the model was found to be; opening it uses that up."""
     ready: Ready | None = None
     resources: ExitStack = field(default_factory=ExitStack)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -85,7 +87,7 @@ class EngineRenderer:
                 seconds=time.monotonic() - start,
                 peak_vram_bytes=self._peak(),
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                notes=(*notes, *vae.notes),
+                notes=(*notes, *ready.notes, *vae.notes),
             )
 
     def free_bytes(self) -> int:
@@ -149,9 +151,10 @@ class EngineRenderer:
         """
         if self.ready is None:
             progress.tell("open")
+            proved, self.proved = self.proved or prove(self.model), None
             with stage("open"):
                 self.ready = open_model(
-                    self.model, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
+                    proved, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
                 )
         return self.ready
 
@@ -177,13 +180,20 @@ def _picture(digest: str) -> Image.Image:
 
 @contextmanager
 def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
-    """Open the engine as *rung* says; leaving the context frees what it holds."""
+    """Open the engine as *rung* says; leaving the context frees what it holds.
+
+    Raises:
+        BadCheckpoint: the model's files are not what they should be; nothing was loaded.
+    """
+    # Whatever is wrong with the weights is said before anything is on the card.
+    proved = prove(model)
     if model.device.type == "cuda" and model.device.index is None:
         # Some of torch takes a device without a number for the current one, and some refuses it.
         model = replace(model, device=torch.device("cuda", torch.cuda.current_device()))
     if model.device.type == "cuda" and rung.vram_limit:
         total = torch.cuda.get_device_properties(model.device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, rung.vram_limit / total), model.device)
-    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk)
+    proved = replace(proved, model=model)
+    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, proved)
     with renderer.resources:
         yield renderer
