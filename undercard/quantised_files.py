@@ -18,7 +18,7 @@ from undercard.headers import Header, gguf_header, is_gguf, plain_name, safetens
 
 ARCHITECTURE = "qwen_image"
 """Of GGUF files."""
-GGUF_TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K")
+GGUF_TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
 """Those of ggml that are decoded (engine/formats/gguf.py)."""
 RESHAPED = "comfy.gguf.orig_shape."
 """Before the names of tensors that were reshaped until their rows held whole blocks; Qwen-Image has none."""
