@@ -81,7 +81,8 @@ def _with_minima(weight: Floats, largest: int) -> tuple[Bytes, Bytes, Bytes]:
 def _pairs(codes: Bytes) -> Bytes:
     """Return two bits of each of 256 *codes* a block, four to a byte and 32 weights apart, (blocks, 64)."""
     shifted = codes.reshape(-1, 2, 4, 32) << np.arange(0, 8, 2, dtype=np.uint8)[:, None]
-    return np.bitwise_or.reduce(shifted, axis=2).reshape(-1, 64)
+    whole: Bytes = np.bitwise_or.reduce(shifted, axis=2)
+    return whole.reshape(-1, 64)
 
 
 def _nibble_pairs(codes: Bytes) -> Bytes:
