@@ -15,6 +15,7 @@ from PIL import Image
 from undercard import progress, store
 from undercard.backends import Rendered, Rung
 from undercard.engine import embeddings, pipeline, text_streaming
+from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
 from undercard.engine.opening import Model, Proved, Ready, open_model, prove
@@ -22,6 +23,7 @@ from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
 from undercard.errors import BackendError
+from undercard.recipe import recipe
 from undercard.requests import RenderRequest
 
 
@@ -40,6 +42,8 @@ class EngineRenderer:
     """Bytes on the device that may be taken; 0 for all that is free."""
     from_disk: bool = False
     """Read the blocks from disk at each step; a LoRA cannot be fused into those of a bf16 folder."""
+    exact: bool = False
+    """Rather run out of memory than cut a picture into strips, which rounds it otherwise."""
     proved: Proved | None = None
     """What the model was found to be; opening it uses that up."""
     ready: Ready | None = None
@@ -69,7 +73,7 @@ class EngineRenderer:
             if self.model.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(self.model.device)
             notes: list[str] = []
-            latents = pipeline.load_latents(request.key)
+            latents = self._left_behind(request)
             if latents is None:
                 self._encode([request])
                 latents = self._denoise(request)
@@ -89,6 +93,14 @@ class EngineRenderer:
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 notes=(*notes, *ready.notes, *vae.notes),
             )
+
+    def _left_behind(self, request: RenderRequest) -> torch.Tensor | None:
+        """Return the latents of an earlier attempt: at this request, or at the exact one that this stands in for."""
+        latents = pipeline.load_latents(request.key)
+        exact_weights = self.model.file is None and codec_named(self.model.codec).exact
+        if latents is None and not self.exact and exact_weights:
+            return pipeline.load_latents(replace(request, renderer=recipe()).key)
+        return latents
 
     def free_bytes(self) -> int:
         """Return what may be taken on the device now, the allocator's own idle memory included."""
@@ -156,6 +168,7 @@ class EngineRenderer:
                 self.ready = open_model(
                     proved, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
                 )
+                self.ready.pipeline.vae.whole_only = self.exact
         return self.ready
 
     def _peak(self) -> int:
@@ -194,6 +207,6 @@ def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
         total = torch.cuda.get_device_properties(model.device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, rung.vram_limit / total), model.device)
     proved = replace(proved, model=model)
-    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, proved)
+    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact, proved)
     with renderer.resources:
         yield renderer
