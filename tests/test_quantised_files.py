@@ -132,6 +132,20 @@ def test_a_file_that_was_replaced_is_read_again(tmp_path: Path) -> None:
     assert (before.model.blocks, contents(path).model.blocks) == (2, 1)
 
 
+def test_a_file_that_cannot_be_read_is_an_error_with_the_systems_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = stored_files.build(tmp_path, "lightx2v")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with pytest.raises(BadCheckpoint, match=r"a\.safetensors cannot be read: Permission denied; make it readable"):
+        contents(path)
+
+
 def test_a_lora_is_counted_without_what_is_fused_outside_the_blocks(tmp_path: Path) -> None:
     path = tmp_path / "lora.safetensors"
     tensors = {

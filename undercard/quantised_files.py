@@ -77,9 +77,12 @@ def contents(path: Path) -> Contents:
         BadCheckpoint: it is not there, not whole, another model's, or quantised in a way that is not decoded.
     """
     if not path.is_file():
-        raise BadCheckpoint(f"{path} is no file")
-    facts = path.stat()
-    return _contents(path, facts.st_size, facts.st_mtime_ns)
+        raise BadCheckpoint(f"{path} is no file; give the path of one")
+    try:
+        facts = path.stat()
+        return _contents(path, facts.st_size, facts.st_mtime_ns)
+    except OSError as exc:
+        raise BadCheckpoint(f"{path} cannot be read: {exc.strerror or exc}; make it readable") from exc
 
 
 # A plan asks for it several times, and parsing a header takes 0.05 s.

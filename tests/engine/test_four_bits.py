@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from tests.engine import stored_files
 from tests.engine.formats.weights import relative_error
-from undercard.engine import four_bits, stored_blocks, transformer
+from undercard.engine import four_bit_kernels, stored_blocks, transformer
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.formats import _nunchaku
 from undercard.engine.formats.svdq import dequantized
 from undercard.engine.four_bit_blocks import FourBitBlocks, four_bit_blocks
-from undercard.engine.four_bits import FourBit, Kernels, KernelsMissing, kernels_on
+from undercard.engine.four_bit_kernels import KernelsMissing, kernels_on
+from undercard.engine.four_bits import FourBit, Kernels
 from undercard.engine.loading import load_as_it_lies
 from undercard.engine.nunchaku_file import open_nunchaku
 from undercard.engine.sources import InMemory
@@ -126,7 +127,7 @@ def test_a_tensor_of_another_shape_than_the_header_promises_is_named(blocks: Fou
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(four_bits, "PACKAGE", "comfy_kitchen_that_is_not_there")
+    monkeypatch.setattr(four_bit_kernels, "PACKAGE", "comfy_kitchen_that_is_not_there")
 
     with pytest.raises(KernelsMissing, match="comfy-kitchen is not installed"):
         kernels_on(CPU, 16)
@@ -136,7 +137,7 @@ def test_a_device_without_kernels_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     def none(name: str, backend: str) -> object:
         raise LookupError(f"{backend} has no {name}")
 
-    monkeypatch.setattr(importlib.import_module(four_bits.PACKAGE).registry, "get_implementation", none)
+    monkeypatch.setattr(importlib.import_module(four_bit_kernels.PACKAGE).registry, "get_implementation", none)
 
     with pytest.raises(KernelsMissing, match="comfy-kitchen does not compute here: eager has no quantize_svdquant"):
         kernels_on(CPU, 16)
@@ -152,7 +153,9 @@ def test_kernels_that_read_the_weights_otherwise_are_not_trusted(
 
     found = {"quantize_svdquant_w4a4": kernels.quantise, "scaled_mm_svdquant_w4a4": swapped}
     monkeypatch.setattr(
-        importlib.import_module(four_bits.PACKAGE).registry, "get_implementation", lambda name, backend: found[name]
+        importlib.import_module(four_bit_kernels.PACKAGE).registry,
+        "get_implementation",
+        lambda name, backend: found[name],
     )
 
     with pytest.raises(KernelsMissing, match=r"kernels are \d+% from the right answer here"):

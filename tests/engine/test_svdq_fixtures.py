@@ -24,7 +24,8 @@ from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.formats import _nunchaku
 from undercard.engine.formats.svdq import GROUP, dequantized
 from undercard.engine.four_bit_blocks import four_bit_blocks
-from undercard.engine.four_bits import FourBit, kernels_on, parts_of
+from undercard.engine.four_bit_kernels import kernels_on
+from undercard.engine.four_bits import FourBit, parts_of
 from undercard.engine.loading import Blocks, load_as_it_lies
 from undercard.engine.nunchaku_file import AFTER_GELU, NunchakuFile, open_nunchaku
 from undercard.engine.sources import InMemory

@@ -13,8 +13,9 @@ from torch import Tensor
 from benchmarks import quantised_weights
 from tests.engine import lora_files, tiny
 from tests.engine.formats.weights import gaussian, relative_error
-from undercard.engine import four_bits
-from undercard.engine.four_bits import FourBit, Kernels, kernels_on, parts_of
+from undercard.engine import four_bit_kernels
+from undercard.engine.four_bit_kernels import KernelsMissing, kernels_on
+from undercard.engine.four_bits import FourBit, Kernels, parts_of
 from undercard.engine.opening import Model, open_model, prove
 from undercard.weights import QUANTISED
 
@@ -74,7 +75,7 @@ def test_a_card_computes_in_four_bits_nearly_as_the_processor_does(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A card whose tensor cores lack int4 is slow at it, and right.
-    monkeypatch.setattr(four_bits, "SLOWEST", float("inf"))
+    monkeypatch.setattr(four_bit_kernels, "SLOWEST", float("inf"))
 
     here, there = (_answer(checkpoint, "nunchaku", device, in_four_bits=True) for device in (CPU, CUDA))
 
@@ -87,7 +88,7 @@ def test_a_layer_of_comfy_kitchens_kernels_answers_as_its_eager_one(
 ) -> None:
     from benchmarks.svdq_packing import svdq_layer
 
-    monkeypatch.setattr(four_bits, "SLOWEST", float("inf"))
+    monkeypatch.setattr(four_bit_kernels, "SLOWEST", float("inf"))
     after_gelu = shape[1] > shape[0]
     bias = gaussian((1, shape[0]))[0]
     parts = parts_of(svdq_layer(gaussian(shape), bias, 32, after_gelu=after_gelu))
@@ -107,7 +108,7 @@ def test_a_layer_of_another_stream_does_not_disturb_this_one(monkeypatch: pytest
     """The kernels keep their workspace; one for each stream, or two streams of a block would share codes."""
     from benchmarks.svdq_packing import svdq_layer
 
-    monkeypatch.setattr(four_bits, "SLOWEST", float("inf"))
+    monkeypatch.setattr(four_bit_kernels, "SLOWEST", float("inf"))
     kernels = kernels_on(CUDA, 32)
     parts = parts_of(svdq_layer(gaussian((3072, 3072)), gaussian((1, 3072))[0], 32, after_gelu=False))
     layer = FourBit(kernels, **{name: part.to(CUDA) for name, part in parts.items()}, after_gelu=False)
@@ -126,7 +127,7 @@ def test_a_layer_of_another_stream_does_not_disturb_this_one(monkeypatch: pytest
 
 
 def test_the_kernels_are_trusted_only_where_they_are_not_slower_than_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(four_bits, "SLOWEST", 0.0)
+    monkeypatch.setattr(four_bit_kernels, "SLOWEST", 0.0)
 
-    with pytest.raises(four_bits.KernelsMissing, match=r"kernels take \d+\.\d times as long as bf16 here"):
+    with pytest.raises(KernelsMissing, match=r"kernels take \d+\.\d times as long as bf16 here"):
         kernels_on(CUDA, 32)

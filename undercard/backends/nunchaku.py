@@ -13,7 +13,7 @@ from undercard.quantised_files import Kind
 
 INT4_CARDS = frozenset({(8, 0), (8, 6), (8, 7), (8, 9), (12, 0), (12, 1)})
 """Compute capabilities for which comfy-kitchen has kernels that are meant to be fast. Hopper emulates int4, at a tenth
-of the speed; Turing has it, but no kernel. When they open, they are tried and timed (engine/four_bits.py)."""
+of the speed; Turing has it, but no kernel. When they open, they are tried and timed (engine/four_bit_kernels.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from diffusers import AutoencoderKLQwenImage
 from undercard.engine import modulation, pipeline, schedule, transformer
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.four_bit_blocks import four_bit_blocks
-from undercard.engine.four_bits import KernelsMissing, kernels_on
+from undercard.engine.four_bit_kernels import KernelsMissing, kernels_on
 from undercard.engine.loading import Blocks, closing
 from undercard.engine.lora import Lora, open_lora
 from undercard.engine.low_rank import is_in
