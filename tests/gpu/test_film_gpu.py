@@ -52,6 +52,7 @@ SHOT = """\
     camera: wide
     length: 8
     motion: hold
+    prompt: Take %s.
     keyframes:
       - {at: 0, poses: {red: guard, blue: jab}}
 """
@@ -95,7 +96,7 @@ def no_core_file() -> Iterator[None]:
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
     path = tmp_path / "film.yaml"
-    path.write_text(FILM + "".join(SHOT % name for name in SHOTS))
+    path.write_text(FILM + "".join(SHOT % (name, name) for name in SHOTS))
     return path
 
 
