@@ -132,6 +132,7 @@ class Rendering:
             rung=whole(rung),
             request=whole(request),
             control=whole(pursuit.control),
+            sheets=whole(pursuit.sheets),
             renderer=whole(renderer),
             attempts=whole(pursuit.attempts),
         )
