@@ -85,6 +85,14 @@ def render_take(
     )
 
 
+def retold(take: Take, attempts: Sequence[Attempt]) -> Take:
+    """Return *take*, which was made for another keyframe or in another run, as the end of the road of *attempts*.
+
+    Two keyframes that ask for the same picture share it, and each came to it by its own road.
+    """
+    return take.model_copy(update={"attempts": (*attempts, *take.attempts[-1:])}) if attempts else take
+
+
 def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts: list[Attempt]) -> Image.Image:
     """Return the picture, and note in *attempts* what came of it."""
     start = time.monotonic()
