@@ -45,6 +45,14 @@ def test_a_picture_of_the_users_own_costs_what_a_sheet_costs(tmp_path: Path) -> 
     assert references(duel(tmp_path, ("corner: red", "corner: red, reference: ray.png"))) == 3
 
 
+def test_a_film_without_sheets_costs_the_pictures_that_its_user_has(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "ray.png")
+
+    assert references(duel(tmp_path, ("cast:", "sheets: false\ncast:"))) == 1
+    own = (("cast:", "sheets: false\ncast:"), ("corner: red", "corner: red, reference: ray.png"))
+    assert references(duel(tmp_path, *own)) == 2
+
+
 @pytest.mark.parametrize("camera", ["wide", "close_up", "pov", "over_the_shoulder", "corner"])
 def test_a_plan_counts_as_many_pictures_as_its_requests_name(tmp_path: Path, camera: str) -> None:
     film = duel(tmp_path, ("length: 24", f"camera: {camera}\n    length: 24"))

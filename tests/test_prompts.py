@@ -63,6 +63,17 @@ def test_pictures_are_named_in_the_order_in_which_a_model_gets_them(tmp_path: Pa
     assert "Picture 3 shows Sol, the boxer in royal blue trunks on the right: keep this face" in text
 
 
+def test_a_film_without_sheets_numbers_the_pictures_that_are_left(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "sol.png")
+    changes = (("cast:", "sheets: false\ncast:"), ("corner: blue", "corner: blue, reference: sol.png"))
+
+    text = told(tmp_path, *changes)
+
+    assert "Picture 2 shows Sol" in text
+    assert "Picture 3" not in text
+    assert "Ray, fair skin" in text
+
+
 def test_who_is_seen_alone_is_on_no_side(tmp_path: Path) -> None:
     text = told(tmp_path, ("length: 24", "camera: close_up\n    length: 24"))
 

@@ -15,13 +15,13 @@ from undercard.staging import Staging
 
 def likenesses(shot_list: ShotList, staging: Staging, size: Size) -> tuple[Likeness, ...]:
     """Return whom a model is to know in *staging* at *size*, in the order of their pictures after the first."""
-    return tuple(likeness(seen.name, shot_list.cast[seen.name]) for seen in kept(sighted(staging, size)))
+    return tuple(likeness(seen.name, shot_list.cast[seen.name]) for seen in kept(shot_list, sighted(staging, size)))
 
 
 def costliest(shot_list: ShotList, shots: Sequence[Shot], size: Size) -> Work:
     """Return what the costliest keyframe of *shots* asks: its control image, and whom the camera sees."""
     stagings = (staging for shot in shots for _, staging in direction.stagings(shot_list, shot))
-    return Work(size, references=1 + max(len(kept(sighted(staging, size))) for staging in stagings))
+    return Work(size, references=1 + max(len(kept(shot_list, sighted(staging, size))) for staging in stagings))
 
 
 def at_most(shot_list: ShotList, size: Size) -> Work:

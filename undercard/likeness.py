@@ -15,7 +15,7 @@ from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.previz import poses
 from undercard.previz.sight import Sighting
 from undercard.requests import SEED_LIMIT, RenderRequest, Size
-from undercard.shot_models import CastMember
+from undercard.shot_models import CastMember, ShotList
 from undercard.staging import Camera, PlacedFighter, Staging
 
 LIKENESSES = 2
@@ -53,9 +53,13 @@ def likeness(name: str, member: CastMember) -> Likeness:
     return Likeness(name, member.reference or sheet_request(member))
 
 
-def kept(sightings: Sequence[Sighting]) -> tuple[Sighting, ...]:
+def kept(shot_list: ShotList, sightings: Sequence[Sighting]) -> tuple[Sighting, ...]:
     """Return whose likenesses a model is given, in the order of their pictures: those that one would know."""
-    return tuple(sighting for sighting in sightings if sighting.recognisable)[:LIKENESSES]
+    return tuple(
+        seen
+        for seen in sightings
+        if seen.recognisable and (shot_list.sheets or shot_list.cast[seen.name].reference is not None)
+    )[:LIKENESSES]
 
 
 def sheet_request(member: CastMember) -> RenderRequest:

@@ -37,7 +37,7 @@ def control_of(shot: Shot, keyframe: Keyframe) -> str:
 
 def _likenesses(shot_list: ShotList, seen: tuple[Sighting, ...]) -> str:
     """Say who is in the pictures after the first."""
-    shown = kept(seen)
+    shown = kept(shot_list, seen)
     sentences = []
     for number, sighting in enumerate(shown, start=2):
         member = shot_list.cast[sighting.name]

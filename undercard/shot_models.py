@@ -240,6 +240,9 @@ class ShotList(Entry):
     others), {fighters}, {camera}, {light} and {prompt} are filled in."""
     control: ControlName = controls.DEFAULT
     """Control image of every shot that names none."""
+    sheets: bool = True
+    """Draw a character sheet of each fighter who has no reference. Each is a picture more that a model reads, which
+    takes it time; without, the prompt alone says who they are."""
     light: LightName = "stage"
     """Light of every shot that names none."""
     seed: Seed = 1
