@@ -4,7 +4,8 @@
     python -m benchmarks.engine_film --checkpoint DIR --cap-gb 10 --cards
 
 The checkpoint is one of benchmarks.engine_weights with `--text-encoder`. The first picture opens the model, after every
-prompt was encoded, and is left out of the figures. With `--cards` the same is rendered on the first card alone and then on all of them at once.
+prompt was encoded, and is left out of the figures. With `--cards` the same is rendered on the first card alone and then
+on all of them at once.
 """
 
 from __future__ import annotations
