@@ -19,11 +19,11 @@ from diffusers import QwenImageTransformer2DModel
 from benchmarks import engine_meter
 from benchmarks.engine_inputs import inputs_of
 from benchmarks.engine_rows import STEPS
+from undercard.canvas import PATCH
 from undercard.engine import modulation, schedule, transformer
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.codecs import codec_named
 from undercard.engine.loading import load
-from undercard.engine.pipeline import PATCH
 from undercard.engine.sources import InMemory
 from undercard.engine.streaming import CudaStreamer, HostStreamer
 
