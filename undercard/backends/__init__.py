@@ -60,6 +60,11 @@ class Rung:
     """Blocks of the model that stay on the device; 0 too for a backend that has none."""
     from_disk: bool = False
     """The others are read from disk at each step, for want of host memory."""
+    served: bool = False
+    """A server that runs already renders it, with memory that it manages itself: what this device has free says nothing
+    of it, and what it needs tells it only from the backend's other rungs."""
+    sparing: bool = False
+    """With as little of the card as the backend can do with, at the cost of time."""
     predicted: Needs | None = None
     """What the backend foresaw, where `needs` is that corrected by what runs measured."""
 
