@@ -1,0 +1,8 @@
+"""A running ComfyUI as a renderer, over its HTTP API and nothing else.
+
+nodes.py       graphs, and what a server says of its nodes
+validation.py  every problem of a graph, before it is queued
+files.py       which of a server's files to render with
+graph.py       the graphs of Qwen-Image-Edit 2509 and 2511
+workflow.py    the user's own workflow
+"""
