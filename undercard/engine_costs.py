@@ -32,8 +32,9 @@ PIXELS_A_TOKEN_SIDE = 16
 """The VAE makes 8 pixels of a side one, and the transformer takes two by two."""
 REFERENCE_TOKENS = 4096
 """The pipeline resizes every reference to about 1024² pixels."""
-PROMPT_TOKENS, VISION_TOKENS = 150, 200
-"""Of a prompt, and of each reference as the text encoder sees it (384² pixels, 28 a token's side: 188)."""
+PROMPT_TOKENS, VISION_TOKENS = 150, 220
+"""Of a prompt, and for each reference: as the text encoder sees it (384² pixels, 28 a token's side: 188), and what the
+prompt says of it, some 30 words."""
 ACTIVATION_BYTES_A_WIDTH = 21.9
 """Peak bytes of activations for a token of one channel with fused kernels: a measured peak of 1.813 GB with no resident
 block, one decoded, two stored, leaves 0.57 GB for 8,542 tokens of 3,072 channels. diffusers' own block takes 36."""

@@ -86,10 +86,11 @@ def _most_resident(costs: Costs, limit: int) -> int:
 
     A block less costs next to nothing: it passes while the others compute.
     """
-    room = limit - FRAGMENT_BYTES
-    for needed in (costs.whole_vram_bytes, costs.least_vram_bytes):
+    # Where the autoencoder takes the blocks' place, the memory between them is cut anew with every picture: fp8 within
+    # 0.24 GB of a cap of 3 GB took 0.46 s a step on an H100 instead of 0.31.
+    for needed, fragments in ((costs.whole_vram_bytes, 1), (costs.least_vram_bytes, 2)):
         for count in range(costs.model.blocks, -1, -1):
-            if needed(count) <= room:
+            if needed(count) <= limit - fragments * FRAGMENT_BYTES:
                 return count
     return 0
 

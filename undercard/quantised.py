@@ -27,6 +27,7 @@ from undercard.qwen import (
     place_of,
     told_architecture,
 )
+from undercard.recipe import recipe
 
 PARTS = ("text_encoder", "vae", "processor")
 
@@ -63,6 +64,10 @@ class QuantisedBackend:
     def reads_from_disk(self) -> bool:
         """Blocks can be read at each step: they need no work beside reading."""
         return True
+
+    def recipe(self) -> str:
+        """Return what decides its pixels: the file in place of the weights in the model's folder."""
+        return recipe(self.name)
 
     def way(self, device: Device) -> Way:
         """Return how the engine computes with the file on *device*."""
