@@ -23,7 +23,7 @@ from undercard.engine import modulation, schedule, transformer
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.codecs import codec_named
 from undercard.engine.loading import load
-from undercard.engine.pipeline import PATCH
+from undercard.engine.pictures import PATCH
 from undercard.engine.sources import InMemory
 from undercard.engine.streaming import CudaStreamer, HostStreamer
 

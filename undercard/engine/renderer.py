@@ -10,18 +10,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import torch
-from PIL import Image
 
-from undercard import progress, store
+from undercard import progress
 from undercard.backends import Rendered, Rung
-from undercard.engine import embeddings, pipeline, text_streaming
+from undercard.engine import card, embeddings, pictures, pipeline, text_streaming
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
 from undercard.engine.opening import Model, Ready, open_model
 from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
-from undercard.errors import BackendError
 from undercard.requests import RenderRequest
 
 
@@ -64,8 +62,7 @@ class EngineRenderer:
         """
         with self.lock:
             start = time.monotonic()
-            if self.model.device.type == "cuda":
-                torch.cuda.reset_peak_memory_stats(self.model.device)
+            card.forget_peak(self.model.device)
             notes: list[str] = []
             latents = pipeline.load_latents(request.key)
             if latents is None:
@@ -83,7 +80,7 @@ class EngineRenderer:
             return Rendered(
                 image=picture,
                 seconds=time.monotonic() - start,
-                peak_vram_bytes=self._peak(),
+                peak_vram_bytes=card.peak_bytes(self.model.device),
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 notes=(*notes, *vae.notes),
             )
@@ -100,7 +97,7 @@ class EngineRenderer:
     def _encode(self, requests: Sequence[RenderRequest]) -> None:
         wordings = [_wording(request) for request in requests]
         progress.tell("encode")
-        embeddings.encode_missing(wordings, self.model.encoder_digest(), _picture, self._text_encoder)
+        embeddings.encode_missing(wordings, self.model.encoder_digest(), pictures.stored, self._text_encoder)
 
     @contextmanager
     def _text_encoder(self) -> Iterator[embeddings.Encode]:
@@ -130,7 +127,7 @@ class EngineRenderer:
         assert prompt is not None
         work = Denoising(
             prompt=prompt,
-            references=[_picture(digest) for digest in request.references],
+            references=pictures.references(request),
             seed=request.seed,
             size=request.size,
             steps=self.model.steps,
@@ -155,35 +152,21 @@ class EngineRenderer:
                 )
         return self.ready
 
-    def _peak(self) -> int:
-        device = self.model.device
-        return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-
     def _clear(self) -> None:
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
 def _wording(request: RenderRequest) -> Wording:
-    if not request.references:
-        raise BackendError("Qwen-Image-Edit edits a picture, and the request names none; give it a reference")
+    pictures.require_reference(request)
     return Wording(request.prompt, request.references)
-
-
-def _picture(digest: str) -> Image.Image:
-    with Image.open(store.find(digest, ".png")) as picture:
-        return picture.convert("RGB")
 
 
 @contextmanager
 def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
     """Open the engine as *rung* says; leaving the context frees what it holds."""
-    if model.device.type == "cuda" and model.device.index is None:
-        # Some of torch takes a device without a number for the current one, and some refuses it.
-        model = replace(model, device=torch.device("cuda", torch.cuda.current_device()))
-    if model.device.type == "cuda" and rung.vram_limit:
-        total = torch.cuda.get_device_properties(model.device).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, rung.vram_limit / total), model.device)
+    model = replace(model, device=card.numbered(model.device))
+    card.limit(model.device, rung.vram_limit)
     renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk)
     with renderer.resources:
         yield renderer
