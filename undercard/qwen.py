@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from undercard import settings, weights
 from undercard.backends import Renderer, Rung, Work
@@ -14,6 +16,9 @@ from undercard.devices import Device
 from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    import torch
 
 PARTS = ("transformer", "text_encoder", "vae", "processor")
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
@@ -35,7 +40,7 @@ class QwenBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
-        chosen, model = settings.load(), _architecture()
+        chosen, model = settings.load(), model_architecture()
         rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=chosen.steps, model=model)
         if not self.exact or weights.lora() is not None:
             # What lies on disk is the bf16 model, without a LoRA.
@@ -44,11 +49,7 @@ class QwenBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        if not device.gpus and settings.load().device != "cpu":
-            return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
-        if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-            return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
-        return _missing_weights(weights.folder())
+        return missing(device)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -56,26 +57,56 @@ class QwenBackend:
         Raises:
             BackendUnavailable: it cannot run here.
         """
-        reason = self.unavailable(device)
-        folder = weights.folder()
-        if reason is not None or folder is None:
-            raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
+        folder = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
-        import torch
-
         from undercard.engine import renderer
         from undercard.engine.opening import Model
 
-        place = torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
+        place = torch_device(device)
         return renderer.opened(Model(folder, self.codec, settings.load().steps, place, weights.lora()), rung)
 
 
-def _missing_weights(folder: Path | None) -> str | None:
+def missing(device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> str | None:
+    """Say what keeps a model from running on *device*: a card, a package, or the weights; None when it can.
+
+    Args:
+        device: the machine.
+        needed: packages, by the names that they are imported by.
+        extra: of undercard, that installs them.
+    """
+    if not device.gpus and settings.load().device != "cpu":
+        return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
+    if absent := [name for name in needed if importlib.util.find_spec(name) is None]:
+        return f"{', '.join(absent)} is not installed; run pip install 'undercard[{extra}]'"
+    return missing_weights(weights.folder())
+
+
+def require(backend: str, reason: str | None) -> Path:
+    """Return the folder of the model, when *reason* is None.
+
+    Raises:
+        BackendUnavailable: *backend* cannot run here, for that reason.
+    """
+    folder = weights.folder()
+    if reason is not None or folder is None:
+        raise BackendUnavailable(f"backend {backend!r} cannot run here: {reason}")
+    return folder
+
+
+def torch_device(device: Device) -> torch.device:
+    """Return the first card of *device*, or the processor, as torch names it."""
+    import torch
+
+    return torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
+
+
+def missing_weights(folder: Path | None) -> str | None:
+    """Say what *folder* lacks of a whole model, or where its LoRA is not; None when all is there."""
     if folder is None:
         return "there are no weights; set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if missing:
-        return f"{folder} has no folder {', '.join(missing)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
+    absent = [part for part in PARTS if not (folder / part).is_dir()]
+    if absent:
+        return f"{folder} has no folder {', '.join(absent)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
     lora = weights.lora()
     if lora is not None and not lora.is_file():
         return f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out"
@@ -91,6 +122,7 @@ def config_of(folder: Path) -> dict[str, object]:
     return config if isinstance(config, dict) else {}
 
 
-def _architecture() -> Architecture:
+def model_architecture() -> Architecture:
+    """Return the measures of the settings' model, or of the published one where there is none."""
     folder = weights.folder()
     return QWEN_IMAGE_EDIT if folder is None else architecture(config_of(folder))
