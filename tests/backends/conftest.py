@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
+
+from undercard.borrowed import operators
+
+# Whatever imports transformers here would import a torchvision that stands beside it.
+operators.declare_missing()
 
 
 @pytest.fixture(scope="session")
@@ -29,5 +36,15 @@ def qwen_on_the_processor(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(edit_plus, "CONDITION_IMAGE_SIZE", 56 * 56)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield tiny_model
+    with _known_to_diffsynth(tiny_model):
+        yield tiny_model
     torch.set_num_threads(threads)
+
+
+def _known_to_diffsynth(folder: Path) -> AbstractContextManager[None]:
+    """Let DiffSynth, where it is installed, take the model in *folder* for one of its own."""
+    if importlib.util.find_spec("diffsynth") is None:
+        return nullcontext()
+    from tests.engine import tiny_studio
+
+    return tiny_studio.known(folder)

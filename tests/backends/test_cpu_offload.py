@@ -1,53 +1,26 @@
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
 import torch
 from accelerate import cpu_offload
-from PIL import Image
 from safetensors.torch import save_file
 
+from tests.backends.requests import render, request_of
 from tests.engine import lora_files, tiny
 from tests.engine.wholes import Case
-from tests.previz.stagings import staged
-from undercard import backends, store
-from undercard.backends import Rendered, Work
+from undercard import backends
+from undercard.backends import Work
 from undercard.borrowed import offloaded
 from undercard.devices import Device, Gpu
 from undercard.engine import pipeline
 from undercard.engine.pipeline import StagedPipeline
 from undercard.errors import BadCheckpoint, OutOfMemory
-from undercard.requests import RenderRequest
 
 GB = 1_000_000_000
-DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
 H100 = Gpu(0, "NVIDIA H100", 80 * GB, 80 * GB, (9, 0), copy_bytes_per_second=54.7e9, float_rate=66.9e12)
 SQUARE = Work((1024, 1024))
-
-
-def _stored(picture: Image.Image) -> str:
-    content = io.BytesIO()
-    picture.save(content, "PNG")
-    return store.put_bytes(content.getvalue(), ".png").sha256
-
-
-def _request(case: Case) -> RenderRequest:
-    return RenderRequest(
-        prompt=case.prompt,
-        negative_prompt="",
-        seed=case.seed,
-        size=case.size,
-        staging=staged(),
-        renderer="",
-        references=tuple(_stored(picture) for picture in case.pictures),
-    )
-
-
-def _render(name: str, request: RenderRequest) -> Rendered:
-    with backends.backend(name).open(DEVICE, backends.fastest(name, Work(request.size), DEVICE)) as opened:
-        return opened.render(request)
 
 
 def _layer_by_layer(whole: StagedPipeline, device: torch.device) -> None:
@@ -62,9 +35,9 @@ def _layer_by_layer(whole: StagedPipeline, device: torch.device) -> None:
 @pytest.mark.usefixtures("qwen_on_the_processor")
 def test_its_pixels_are_those_of_the_engine(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERCARD_STEPS", str(case.steps))
-    request = _request(case)
+    request = request_of(case)
 
-    pictures = [_render(name, request).image for name in ("cpu-offload", "bf16")]
+    pictures = [render(name, request).image for name in ("cpu-offload", "bf16")]
 
     assert pictures[0].tobytes() == pictures[1].tobytes()
     assert pictures[0].size == case.size
@@ -72,22 +45,22 @@ def test_its_pixels_are_those_of_the_engine(case: Case, monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("qwen_on_the_processor")
 def test_layers_that_come_one_by_one_change_no_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
-    request = _request(Case())
-    whole = _render("cpu-offload", request).image
+    request = request_of(Case())
+    whole = render("cpu-offload", request).image
     monkeypatch.setattr(offloaded, "place", _layer_by_layer)
 
-    assert _render("cpu-offload", request).image.tobytes() == whole.tobytes()
+    assert render("cpu-offload", request).image.tobytes() == whole.tobytes()
 
 
 def test_a_lora_is_fused_as_the_engine_fuses_it(
     qwen_on_the_processor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = _request(Case())
-    plain = _render("cpu-offload", request).image
+    request = request_of(Case())
+    plain = render("cpu-offload", request).image
     save_file(lora_files.tensors(tiny.transformer()), tmp_path / "lora.safetensors")
     monkeypatch.setenv("UNDERCARD_LORA", str(tmp_path / "lora.safetensors"))
 
-    pictures = [_render(name, request).image for name in ("cpu-offload", "bf16")]
+    pictures = [render(name, request).image for name in ("cpu-offload", "bf16")]
 
     assert pictures[0].tobytes() == pictures[1].tobytes() != plain.tobytes()
 
@@ -99,13 +72,13 @@ def test_a_lora_of_another_model_is_refused(
     monkeypatch.setenv("UNDERCARD_LORA", str(tmp_path / "lora.safetensors"))
 
     with pytest.raises(BadCheckpoint, match="for another model"):
-        _render("cpu-offload", _request(Case()))
+        render("cpu-offload", request_of(Case()))
 
 
 @pytest.mark.usefixtures("qwen_on_the_processor")
 def test_latents_that_the_engine_could_not_decode_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    request = _request(Case())
-    expected = _render("bf16", request).image.tobytes()
+    request = request_of(Case())
+    expected = render("bf16", request).image.tobytes()
 
     def run_out(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 5.80 GiB.")
@@ -113,10 +86,10 @@ def test_latents_that_the_engine_could_not_decode_are_decoded(monkeypatch: pytes
     with monkeypatch.context() as broken:
         broken.setattr("undercard.engine.vae.decode", run_out)
         with pytest.raises(OutOfMemory):
-            _render("bf16", request)
+            render("bf16", request)
     monkeypatch.setattr(offloaded, "ask", run_out)
 
-    assert _render("cpu-offload", request).image.tobytes() == expected
+    assert render("cpu-offload", request).image.tobytes() == expected
     assert pipeline.load_latents(request.key) is None
 
 

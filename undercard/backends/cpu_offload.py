@@ -8,10 +8,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import qwen, settings, weights
-from undercard.backends import Renderer, Rung, Work
-from undercard.borrowed.costs import rungs_offloaded
+from undercard import devices, qwen, settings, weights
+from undercard.backends import Needs, Renderer, Rung, Work
+from undercard.borrowed.costs import Costs, copy_rate, open_seconds
 from undercard.devices import Device
+from undercard.engine_costs import ENCODER_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,21 @@ class CpuOffloadBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return its one way: a layer at a time, or all of it on the processor."""
-        return rungs_offloaded(self.name, work, device, settings.load().steps, qwen.model_architecture())
+        costs = Costs(work, settings.load().steps, qwen.model_architecture())
+        weight_bytes = costs.transformer_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
+        gpu = device.gpu
+        if gpu is None:
+            return (costs.on_the_processor(self.name, device, weight_bytes, exact=True),)
+        copied_bytes = costs.steps * costs.transformer_bytes + ENCODER_BYTES
+        seconds = costs.steps * costs.computing_seconds(gpu) + costs.stage_seconds(gpu)
+        needs = Needs(
+            vram_bytes=max(costs.activation_bytes, costs.picture_bytes),
+            host_bytes=HOST_BYTES + weight_bytes,
+            seconds=seconds + copied_bytes / copy_rate(gpu),
+            open_seconds=open_seconds(weight_bytes),
+        )
+        limit = max(devices.allocatable_bytes(gpu), needs.vram_bytes)
+        return (Rung(self.name, exact=True, needs=needs, detail="layer by layer", vram_limit=limit),)
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
