@@ -29,25 +29,24 @@ PUBLISHED = {
 
 
 class TinyDit(dit.QwenImageDiT):  # type: ignore[misc]  # DiffSynth counts as Any
-    """DiffSynth's transformer with the measures of `tiny.transformer()`."""
+    """DiffSynth's transformer with the measures of `tiny.transformer(width)`."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         nn.Module.__init__(self)
-        theirs = tiny.transformer()
-        heads, width = theirs.config["num_attention_heads"], theirs.config["attention_head_dim"]
-        dim, text = heads * width, theirs.config["joint_attention_dim"]
+        theirs = tiny.transformer(width)
+        heads, text = theirs.config["num_attention_heads"], theirs.config["joint_attention_dim"]
         self.pos_embed = dit.QwenEmbedRope(theta=10000, axes_dim=list(theirs.config["axes_dims_rope"]), scale_rope=True)
         self.time_text_embed = dit.TimestepEmbeddings(
-            256, dim, diffusers_compatible_format=True, scale=1000, align_dtype_to_timestep=False
+            256, width, diffusers_compatible_format=True, scale=1000, align_dtype_to_timestep=False
         )
         self.txt_norm = dit.RMSNorm(text, eps=1e-6)
-        self.img_in, self.txt_in = nn.Linear(64, dim), nn.Linear(text, dim)
+        self.img_in, self.txt_in = nn.Linear(64, width), nn.Linear(text, width)
         self.transformer_blocks = nn.ModuleList(
-            dit.QwenImageTransformerBlock(dim=dim, num_attention_heads=heads, attention_head_dim=width)
+            dit.QwenImageTransformerBlock(dim=width, num_attention_heads=heads, attention_head_dim=width // heads)
             for _ in theirs.transformer_blocks
         )
-        self.norm_out = dit.AdaLayerNorm(dim, single=True)
-        self.proj_out = nn.Linear(dim, 64)
+        self.norm_out = dit.AdaLayerNorm(width, single=True)
+        self.proj_out = nn.Linear(width, 64)
 
 
 class TinyEncoder(QwenImageTextEncoder):  # type: ignore[misc]
@@ -75,14 +74,26 @@ def hash_of(folder: Path, part: str) -> str:
 
 
 @contextmanager
-def known(folder: Path) -> Iterator[None]:
-    """Let DiffSynth know the tiny model in *folder* as it knows the published one, for as long as the context lasts."""
+def known(folder: Path, width: int = 64) -> Iterator[None]:
+    """Let DiffSynth know the tiny model in *folder* as it knows the published one, for as long as the context lasts.
+
+    Args:
+        folder: from `tiny.build`.
+        width: its transformer's.
+    """
     layers = configs.VRAM_MANAGEMENT_MODULE_MAPS
     entries = []
     for part, (name, published, ours) in PUBLISHED.items():
         described = next(each for each in configs.MODEL_CONFIGS if each["model_class"] == published)
+        options = {"extra_kwargs": {"width": width}} if part == "transformer" else {}
         entries.append(
-            {**described, "model_hash": hash_of(folder, part), "model_name": name, "model_class": f"{__name__}.{ours}"}
+            {
+                **described,
+                "model_hash": hash_of(folder, part),
+                "model_name": name,
+                "model_class": f"{__name__}.{ours}",
+                **options,
+            }
         )
         # The very map of the published class, and what mends that mends this.
         layers[f"{__name__}.{ours}"] = layers[published]

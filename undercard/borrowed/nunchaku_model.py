@@ -2,8 +2,9 @@
 
 Never run as a whole: no card that it takes was at hand, and on an H100 its kernels only ran by themselves. Written
 against its sources of release 1.2.1 (nunchaku/models/transformers/transformer_qwenimage.py, nunchaku/models/utils.py,
-examples/v1/qwen-image-edit-2509-lightning.py) and diffusers 0.36; what is here of its own is tested with another
-transformer in its place, and the diffusers of the other backends.
+examples/v1/qwen-image-edit-2509-lightning.py). What is here of its own is tested with diffusers' transformer in its
+place and the diffusers of the other backends; so it also ran once on the processor with diffusers 0.36.0 and
+transformers 4.57.6, which nunchaku needs.
 """
 
 from __future__ import annotations
