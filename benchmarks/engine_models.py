@@ -137,11 +137,10 @@ class Component:
     """Shape of each tensor by its name in the checkpoint."""
 
 
-def transformer_component(*, tiny: bool) -> Component:
-    """Return the transformer: 20.4 B parameters in 60 blocks."""
+def transformer_component(config: Config) -> Component:
+    """Return the transformer of *config*: 20.4 B parameters in 60 blocks, or less."""
     from diffusers import QwenImageTransformer2DModel
 
-    config = TINY_TRANSFORMER if tiny else TRANSFORMER
     with torch.device("meta"):
         model = QwenImageTransformer2DModel.from_config(config)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}

@@ -194,8 +194,11 @@ class Costs:
 
     def kept_bytes(self, resident: int) -> int:
         """Return what lies on the card through every stage: resident blocks, buffers, tables, the VAE's weights."""
-        rest = self.model.rest_bytes + self.model.table_bytes(self.steps) + VAE_WEIGHT_BYTES
-        return rest + resident * self.raw_bytes + self._buffer_bytes
+        return self._rest_bytes + resident * self.raw_bytes + self._buffer_bytes
+
+    @property
+    def _rest_bytes(self) -> int:
+        return self.model.rest_bytes + self.model.table_bytes(self.steps) + VAE_WEIGHT_BYTES
 
     @property
     def _buffer_bytes(self) -> int:
@@ -220,14 +223,28 @@ class Costs:
         """Return what the allocator needs for the autoencoder to work on whole pictures, the CUDA context apart."""
         return self.kept_bytes(resident) + max(self.activation_bytes, int(self._whole_bytes / VAE_FREE_SHARE))
 
+    @property
+    def whole_alone_bytes(self) -> int:
+        """What the allocator needs for whole pictures once the blocks have left the card to the autoencoder."""
+        return self._rest_bytes + int(self._whole_bytes / VAE_FREE_SHARE) + FRAGMENT_BYTES
+
     def least_vram_bytes(self, resident: int) -> int:
         """Return the least that the allocator can do with, the CUDA context apart."""
         return self.vram_bytes(resident, 0)
 
     def vram_bytes(self, resident: int, limit: int) -> int:
-        """Return the allocator's peak when it may take *limit*; the CUDA context comes on top of it."""
+        """Return the allocator's peak when it may take *limit*; the CUDA context comes on top of it.
+
+        Where a whole picture does not fit beside the blocks, they leave the card to the autoencoder meanwhile.
+        """
         kept = self.kept_bytes(resident)
-        return kept + max(self.activation_bytes, self.vae_bytes(limit - kept))
+        if self.fits_whole(limit - kept):
+            return kept + max(self.activation_bytes, int(self._whole_bytes))
+        return max(kept + self.activation_bytes, self._rest_bytes + self.vae_bytes(limit - self._rest_bytes))
+
+    def fits_whole(self, free_bytes: int) -> bool:
+        """Say whether the autoencoder takes whole pictures in *free_bytes*."""
+        return self._whole_bytes <= VAE_FREE_SHARE * free_bytes
 
     def host_bytes(self) -> int:
         """Return the peak in host memory: every block is kept there, pinned, whether or not it stays on the card."""
@@ -248,7 +265,7 @@ class Costs:
 
     def seconds(self, resident: int, gpu: Gpu, limit: int) -> float:
         """Return what a keyframe takes once the engine is warm: encode, denoise and decode, in *limit* bytes."""
-        whole = self.vae_bytes(limit - self.kept_bytes(resident)) >= int(self._whole_bytes)
+        whole = self.fits_whole(limit - self._rest_bytes)
         decoding = VAE_DECODE_SECONDS_A_PIXEL * self.work.size[0] * self.work.size[1]
         vae = decoding + VAE_ENCODE_SECONDS * self.work.references
         stages = vae * (1.0 if whole else VAE_STRIP_SLOWDOWN) + ENCODER_SECONDS

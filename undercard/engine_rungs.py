@@ -10,6 +10,8 @@ from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
 from undercard.engine_costs import FRAGMENT_BYTES, QWEN_IMAGE_EDIT, STORAGES, Architecture, Costs, Storage
 
+STRIPS_SAVE_BYTES = 100_000_000
+"""How much less than whole pictures strips are given, at least."""
 SLACK = 1.25
 """What a rung may take over the least it can do with: a cap that is too tight would fail by itself."""
 
@@ -25,8 +27,9 @@ def rungs_for(
 ) -> tuple[Rung, ...]:
     """Return the ways to run the engine on the first card of *device*, fastest first.
 
-    As many resident blocks as fit, half of those, and none, which is there even when it does not fit; without a card
-    one way, on the processor.
+    As many resident blocks as fit, half of those, and none; and none with pictures in strips, which is there even when
+    it does not fit and whose pixels are not exact, since cuDNN rounds a strip otherwise than a whole picture. Without a
+    card one way, on the processor.
     """
     costs = Costs(storage, work, steps, model)
     gpu = device.gpu
@@ -37,9 +40,17 @@ def rungs_for(
     rungs = [_rung(costs, backend, gpu, most, limit)]
     for count in {most // 2, 0} - {most}:
         # What it steps down to when memory was short must be content with less.
-        slack = int(SLACK * costs.least_vram_bytes(count)) + devices.RESERVE_BYTES
-        rungs.append(_rung(costs, backend, gpu, count, min(limit, slack)))
+        enough = max(_slack(costs, count), costs.whole_alone_bytes if storage.exact else 0)
+        rungs.append(_rung(costs, backend, gpu, count, min(limit, enough)))
+    if all(rung.exact for rung in rungs):
+        # It must need less than the exact ones, or nothing would step down to it.
+        least = min(rung.needs.vram_bytes for rung in rungs) - STRIPS_SAVE_BYTES
+        rungs.append(_rung(costs, backend, gpu, 0, min(limit, _slack(costs, 0), least)))
     return tuple(sorted(rungs, key=_speed_then_size))
+
+
+def _slack(costs: Costs, resident: int) -> int:
+    return int(SLACK * costs.least_vram_bytes(resident)) + devices.RESERVE_BYTES
 
 
 def rung_from_disk(backend: str, work: Work, device: Device, *, steps: int, model: Architecture) -> tuple[Rung, ...]:
@@ -83,11 +94,13 @@ def _rung(costs: Costs, backend: str, gpu: Gpu, resident: int, limit: int) -> Ru
         seconds=costs.seconds(resident, gpu, limit),
         open_seconds=costs.open_seconds(),
     )
+    exact = costs.storage.exact and limit >= costs.whole_alone_bytes
+    strips = ", in strips" if costs.storage.exact and not exact else ""
     return Rung(
         backend=backend,
-        exact=costs.storage.exact,
+        exact=exact,
         needs=needs,
-        detail=f"{resident} of {costs.model.blocks} blocks resident",
+        detail=f"{resident} of {costs.model.blocks} blocks resident{strips}",
         vram_limit=max(limit, needs.vram_bytes),
         resident_blocks=resident,
     )

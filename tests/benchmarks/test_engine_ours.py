@@ -20,8 +20,11 @@ def test_our_rung_is_measured_from_its_first_image_to_its_steps(
     monkeypatch.setattr(engine_ours, "KEYFRAMES", 1)
     engine_weights.write_checkpoint(tmp_path, tiny=True)
 
-    row = engine_ours.measure_ours("bf16", None, 1, tmp_path)
+    row, second = engine_ours.measure_ours("bf16", [None], [1, 2], tmp_path)
 
+    assert (row.references, second.references) == (1, 2)
+    assert second.settled
+    assert second.s_first_image is None
     assert row.settled
     assert row.exact
     assert row.s_first_image is not None

@@ -14,12 +14,14 @@ import torch
 from undercard import progress
 from undercard.backends import Rendered, Rung
 from undercard.engine import card, embeddings, pictures, pipeline, text_streaming
+from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
 from undercard.engine.opening import Model, Ready, open_model
 from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
+from undercard.recipe import recipe
 from undercard.requests import RenderRequest
 
 
@@ -38,6 +40,8 @@ class EngineRenderer:
     """Bytes on the device that may be taken; 0 for all that is free."""
     from_disk: bool = False
     """Read the blocks of the bf16 checkpoint from disk at each step; a LoRA cannot be fused into them."""
+    exact: bool = False
+    """Rather run out of memory than cut a picture into strips, which rounds it otherwise."""
     ready: Ready | None = None
     resources: ExitStack = field(default_factory=ExitStack)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -64,7 +68,7 @@ class EngineRenderer:
             start = time.monotonic()
             card.forget_peak(self.model.device)
             notes: list[str] = []
-            latents = pipeline.load_latents(request.key)
+            latents = self._left_behind(request)
             if latents is None:
                 self._encode([request])
                 latents = self._denoise(request)
@@ -84,6 +88,13 @@ class EngineRenderer:
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 notes=(*notes, *vae.notes),
             )
+
+    def _left_behind(self, request: RenderRequest) -> torch.Tensor | None:
+        """Return the latents of an earlier attempt: at this request, or at the exact one that this stands in for."""
+        latents = pipeline.load_latents(request.key)
+        if latents is None and not self.exact and codec_named(self.model.codec).exact:
+            return pipeline.load_latents(replace(request, renderer=recipe()).key)
+        return latents
 
     def free_bytes(self) -> int:
         """Return what may be taken on the device now, the allocator's own idle memory included."""
@@ -150,6 +161,7 @@ class EngineRenderer:
                 self.ready = open_model(
                     self.model, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
                 )
+                self.ready.pipeline.vae.whole_only = self.exact
         return self.ready
 
     def _clear(self) -> None:
@@ -167,6 +179,6 @@ def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
     """Open the engine as *rung* says; leaving the context frees what it holds."""
     model = replace(model, device=card.numbered(model.device))
     card.limit(model.device, rung.vram_limit)
-    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk)
+    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact)
     with renderer.resources:
         yield renderer
