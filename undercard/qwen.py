@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from undercard import settings, weights
 from undercard.backends import Renderer, Rung, Work
@@ -16,9 +15,6 @@ from undercard.devices import Device
 from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
-
-if TYPE_CHECKING:
-    import torch
 
 PARTS = ("transformer", "text_encoder", "vae", "processor")
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
@@ -40,7 +36,7 @@ class QwenBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
-        chosen, model = settings.load(), model_architecture()
+        chosen, model = settings.load(), told_architecture()
         rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=chosen.steps, model=model)
         if not self.exact or weights.lora() is not None:
             # What lies on disk is the bf16 model, without a LoRA.
@@ -59,26 +55,25 @@ class QwenBackend:
         """
         folder = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
+        import torch
+
         from undercard.engine import renderer
         from undercard.engine.opening import Model
 
-        place = torch_device(device)
+        place = torch.device(place_of(device))
         return renderer.opened(Model(folder, self.codec, settings.load().steps, place, weights.lora()), rung)
 
 
 def missing(device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> str | None:
-    """Say what keeps a model from running on *device*: a card, a package, or the weights; None when it can.
+    """Say what keeps a whole model from running on *device*: a card, a package, or the weights; None when it can.
 
     Args:
         device: the machine.
         needed: packages, by the names that they are imported by.
         extra: of undercard, that installs them.
     """
-    if not device.gpus and settings.load().device != "cpu":
-        return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
-    if absent := [name for name in needed if importlib.util.find_spec(name) is None]:
-        return f"{', '.join(absent)} is not installed; run pip install 'undercard[{extra}]'"
-    return missing_weights(weights.folder())
+    lacking = cannot_compute(device) or missing_packages(needed, extra)
+    return lacking or missing_parts(weights.folder(), PARTS) or missing_lora()
 
 
 def require(backend: str, reason: str | None) -> Path:
@@ -93,24 +88,40 @@ def require(backend: str, reason: str | None) -> Path:
     return folder
 
 
-def torch_device(device: Device) -> torch.device:
-    """Return the first card of *device*, or the processor, as torch names it."""
-    import torch
+def cannot_compute(device: Device) -> str | None:
+    """Say that there is no card, where the processor was not asked for."""
+    if not device.gpus and settings.load().device != "cpu":
+        return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
+    return None
 
-    return torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
+
+def missing_packages(needed: Sequence[str], extra: str = "gpu") -> str | None:
+    """Say which of the packages *needed* are not installed, and which *extra* of undercard brings them."""
+    if absent := [name for name in needed if importlib.util.find_spec(name) is None]:
+        return f"{', '.join(absent)} is not installed; run pip install 'undercard[{extra}]'"
+    return None
 
 
-def missing_weights(folder: Path | None) -> str | None:
-    """Say what *folder* lacks of a whole model, or where its LoRA is not; None when all is there."""
+def missing_parts(folder: Path | None, parts: Sequence[str]) -> str | None:
+    """Say which *parts* of a model the *folder* lacks."""
     if folder is None:
         return "there are no weights; set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
-    absent = [part for part in PARTS if not (folder / part).is_dir()]
-    if absent:
+    if absent := [part for part in parts if not (folder / part).is_dir()]:
         return f"{folder} has no folder {', '.join(absent)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
+    return None
+
+
+def missing_lora() -> str | None:
+    """Say that the LoRA that is to be added is not there."""
     lora = weights.lora()
     if lora is not None and not lora.is_file():
         return f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out"
     return None
+
+
+def place_of(device: Device) -> str:
+    """Return where to compute, as torch calls it."""
+    return f"cuda:{device.gpus[0].index}" if device.gpus else "cpu"
 
 
 def config_of(folder: Path) -> dict[str, object]:
@@ -122,7 +133,7 @@ def config_of(folder: Path) -> dict[str, object]:
     return config if isinstance(config, dict) else {}
 
 
-def model_architecture() -> Architecture:
-    """Return the measures of the settings' model, or of the published one where there is none."""
+def told_architecture() -> Architecture:
+    """Return the measures of the model in the settings' folder, the published ones where there is none."""
     folder = weights.folder()
     return QWEN_IMAGE_EDIT if folder is None else architecture(config_of(folder))

@@ -220,7 +220,7 @@ def test_the_backend_says_what_is_missing_in_turn(tmp_path: Path, monkeypatch: p
 
     assert "there is none" in str(official.unavailable(machine()))
     assert "set UNDERCARD_MODEL" in str(official.unavailable(device))
-    for part in ("transformer", "text_encoder", "vae", "processor"):
+    for part in ("transformer", "text_encoder", "vae", "processor", "tokenizer"):
         (tmp_path / "model" / part).mkdir(parents=True)
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path / "model"))
     assert "set UNDERCARD_NUNCHAKU to one" in str(official.unavailable(device))

@@ -29,7 +29,7 @@ class CpuOffloadBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return its one way: a layer at a time, or all of it on the processor."""
-        costs = Costs(work, settings.load().steps, qwen.model_architecture())
+        costs = Costs(work, settings.load().steps, qwen.told_architecture())
         weight_bytes = costs.transformer_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
         gpu = device.gpu
         if gpu is None:
@@ -63,7 +63,7 @@ class CpuOffloadBackend:
         from undercard.borrowed.offloaded import Offloaded
 
         model = Offloaded(folder, settings.load().steps, weights.lora())
-        return renderer.opened(model.load, qwen.torch_device(device), rung)
+        return renderer.opened(model.load, qwen.place_of(device), rung)
 
 
 BACKEND = CpuOffloadBackend()

@@ -33,7 +33,7 @@ class DiffsynthBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return DiffSynth with as many blocks on the card as fit, and with none."""
-        costs = Costs(work, settings.load().steps, qwen.model_architecture())
+        costs = Costs(work, settings.load().steps, qwen.told_architecture())
         gpu = device.gpu
         if gpu is None:
             return (costs.on_the_processor(self.name, device, _weight_bytes(costs), exact=False),)
@@ -61,9 +61,9 @@ class DiffsynthBackend:
         # This one imports transformers, which imports torchvision.
         from undercard.borrowed.studio import Studio
 
-        kept_bytes = rung.resident_blocks * block_bytes(qwen.model_architecture()) // 2
+        kept_bytes = rung.resident_blocks * block_bytes(qwen.told_architecture()) // 2
         model = Studio(folder, settings.load().steps, kept_bytes, weights.lora())
-        return renderer.opened(model.load, qwen.torch_device(device), rung)
+        return renderer.opened(model.load, qwen.place_of(device), rung)
 
     def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:
         """Return the rung that keeps that many blocks on the card from one step to the next."""

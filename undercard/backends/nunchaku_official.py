@@ -17,6 +17,8 @@ from undercard.borrowed.costs import Costs, copy_rate, open_seconds
 from undercard.devices import Device, Gpu
 from undercard.engine_costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 
+PARTS = ("text_encoder", "vae", "processor", "tokenizer")
+"""What is taken from the model's folder beside nunchaku's file."""
 BYTES_A_WEIGHT = 0.86
 """Of a block, for a weight of those outside its modulation, which is in it: measured 5.1 GB with 20 blocks on the card
 and 1.4 with one, 0.195 GB a block."""
@@ -40,7 +42,7 @@ class NunchakuOfficialBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return nunchaku with as many blocks on the card as fit, with half of those, and with one."""
-        costs = Costs(work, settings.load().steps, qwen.model_architecture())
+        costs = Costs(work, settings.load().steps, qwen.told_architecture())
         gpu = device.gpu
         if gpu is None:
             return ()
@@ -53,7 +55,8 @@ class NunchakuOfficialBackend:
         gpu = device.gpu
         if gpu is None:
             return "nunchaku's kernels run on CUDA cards alone, and there is none"
-        return nunchaku_package.missing(gpu) or qwen.missing_weights(weights.folder()) or _missing_file(gpu)
+        lacking = nunchaku_package.missing(gpu) or qwen.missing_parts(weights.folder(), PARTS)
+        return lacking or _missing_file(gpu)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline as *rung* says.
@@ -70,7 +73,7 @@ class NunchakuOfficialBackend:
         from undercard.borrowed.nunchaku_model import Nunchaku
 
         model = Nunchaku(folder, file, settings.load().steps, rung.resident_blocks)
-        return renderer.opened(model.load, qwen.torch_device(device), rung)
+        return renderer.opened(model.load, qwen.place_of(device), rung)
 
     def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:
         block_bytes, blocks = _block_bytes(costs), costs.model.blocks

@@ -9,8 +9,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from PIL.Image import Image
 
 from undercard import progress
@@ -38,14 +40,7 @@ class Offloaded:
         Raises:
             BadCheckpoint: the LoRA is another model's, or damaged.
         """
-        whole: StagedPipeline = StagedPipeline.from_pretrained(
-            self.folder,
-            processor=text.open_processor(self.folder),
-            scheduler=schedule.lightning(),
-            torch_dtype=torch.bfloat16,
-            local_files_only=True,
-        )
-        whole.set_progress_bar_config(disable=True)
+        whole = self._assembled()
         if self.lora is not None:
             # Each product on the device, as the engine fuses: rounded otherwise, it would not be the same model.
             open_lora(self.lora, whole.transformer).fuse(whole.transformer, device)
@@ -54,6 +49,20 @@ class Offloaded:
         # A pipeline and the hooks of its layers hold each other.
         resources.callback(whole.remove_all_hooks)
         return lambda request: self._draw(whole, request)
+
+    def _assembled(self) -> StagedPipeline:
+        options: dict[str, Any] = {"torch_dtype": torch.bfloat16, "local_files_only": True}
+        whole = StagedPipeline(
+            transformer=QwenImageTransformer2DModel.from_pretrained(self.folder / "transformer", **options).eval(),
+            vae=AutoencoderKLQwenImage.from_pretrained(self.folder / "vae", **options).eval(),
+            text_encoder=text.open_encoder(self.folder),
+            # The processor has one of its own.
+            tokenizer=None,
+            processor=text.open_processor(self.folder),
+            scheduler=schedule.lightning(),
+        )
+        whole.set_progress_bar_config(disable=True)
+        return whole
 
     def _draw(self, whole: StagedPipeline, request: RenderRequest) -> Image:
         latents = pipeline.load_latents(request.key)

@@ -59,14 +59,19 @@ class BorrowedRenderer:
 
 
 @contextmanager
-def opened(load: Load, device: torch.device, rung: Rung) -> Iterator[BorrowedRenderer]:
+def opened(load: Load, place: str, rung: Rung) -> Iterator[BorrowedRenderer]:
     """Load an engine as *rung* says; leaving the context frees what it holds.
+
+    Args:
+        load: loads it.
+        place: where to compute, as torch calls it.
+        rung: with the bytes that it may take there.
 
     Raises:
         OutOfMemory: in the stage `open`.
         BadCheckpoint: the weights are not what they are taken for.
     """
-    device = card.numbered(device)
+    device = card.numbered(torch.device(place))
     card.limit(device, rung.vram_limit)
     with ExitStack() as resources:
         progress.tell("open")
