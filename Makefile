@@ -17,7 +17,7 @@ film: $(VENV)/.base
 	$(BIN)/undercard render $(LIST) --size $(SIZE)
 
 test: $(VENV)/.test $(VENV)/.diffsynth lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 	PYTHONPATH="$$(echo $(DIFFSYNTH)/lib/python*/site-packages)" $(BIN)/pytest tests/backends -k diffsynth
 
 lint: $(VENV)/.test
