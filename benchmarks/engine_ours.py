@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from benchmarks.engine_rows import GB, STEPS, Row
 from undercard.backends import Rung, Work
+from undercard.devices import Device
 from undercard.errors import OutOfMemory
+from undercard.weights import QUANTISED
 
 if TYPE_CHECKING:
     from benchmarks.engine_inputs import Inputs
-    from undercard.engine.opening import Ready
+    from undercard.engine.opening import Model, Ready
     from undercard.engine.renderer import EngineRenderer
 
-RUNGS = ("bf16", "fp8", "int8", "nf4")
+RUNGS = ("bf16", "fp8", "int8", "nf4", *QUANTISED)
 KEYFRAMES = 3
 
 
@@ -38,49 +41,68 @@ def measure_ours(
 
     from benchmarks import engine_meter
     from benchmarks.engine_inputs import inputs_of
-    from undercard import backends
     from undercard.engine import renderer
-    from undercard.engine.opening import Model
-    from undercard.qwen import QwenBackend
 
     inputs = inputs_of(checkpoint)
     # The size that the pipeline brings references to; a dry run's is smaller.
     published.VAE_IMAGE_SIZE = inputs.size[0] * inputs.size[1]
-    backend = backends.backend(rung_name)
-    assert isinstance(backend, QwenBackend)
-    place = Model(checkpoint, backend.codec, STEPS, engine_meter.device())
+    model = _model(rung_name, checkpoint)
     asked = [(cap_gb, count) for cap_gb in caps_gb for count in references]
-    rungs = [_rung(rung_name, cap_gb, Work(inputs.size, count), checkpoint) for cap_gb, count in asked]
+    rungs = [_rung(rung_name, cap_gb, Work(inputs.size, count)) for cap_gb, count in asked]
     engine_meter.cap_allocator(caps_gb[0])
     # Without a limit of its own: the caps are this benchmark's.
-    with renderer.opened(place, replace(rungs[0], vram_limit=0)) as engine:
+    with renderer.opened(model, replace(rungs[0], vram_limit=0)) as engine:
         for (cap_gb, count), rung in zip(asked, rungs, strict=True):
             try:
-                row = _row(engine, rung, inputs, count, cap_gb)
+                row = _row(engine, rung, inputs, count, cap_gb, checkpoint)
             except (OutOfMemory, torch.OutOfMemoryError) as exc:
                 note = str(exc).partition(" GPU ")[0]
                 row = Row(rung=rung_name, cap_gb=cap_gb, references=count, out_of_memory=True, note=note)
             yield row
 
 
-def _rung(name: str, cap_gb: float | None, work: Work, checkpoint: Path) -> Rung:
-    """Return the rung with the most blocks on the card that the planner has under *cap_gb*."""
+def _model(name: str, checkpoint: Path) -> Model:
+    """Return what the backend called *name* opens; its file is written first where it has one, and settings say so."""
+    from benchmarks import engine_meter, quantised_weights
+    from undercard import backends, weights
+    from undercard.engine.opening import Model
+    from undercard.quantised import QuantisedBackend
+    from undercard.qwen import QwenBackend
+
+    os.environ["UNDERCARD_MODEL"], os.environ["UNDERCARD_STEPS"] = str(checkpoint), str(STEPS)
+    backend = backends.backend(name)
+    if isinstance(backend, QwenBackend):
+        return Model(checkpoint, backend.codec, STEPS, engine_meter.device())
+    assert isinstance(backend, QuantisedBackend)
+    file = quantised_weights.write(checkpoint, name)
+    os.environ[weights.setting(name)] = str(file)
+    four_bits = backend.way(_machine(None)).four_bits
+    return Model(checkpoint, "bf16", STEPS, engine_meter.device(), file=file, four_bits=four_bits)
+
+
+def _machine(cap_gb: float | None) -> Device:
+    """Return this machine with its card as free as *cap_gb* leaves it."""
     from undercard import devices
-    from undercard.engine_costs import STORAGES, architecture
-    from undercard.engine_rungs import rungs_for
-    from undercard.qwen import config_of
 
     machine = devices.this_device()
-    if machine.gpu is not None:
-        # What this process holds already counts as free.
-        gpu = replace(machine.gpu, free_bytes=machine.gpu.total_bytes)
-        machine = machine.alone(gpu if cap_gb is None else devices.with_allocatable(gpu, int(cap_gb * GB)))
-    model = architecture(config_of(checkpoint))
-    return rungs_for(STORAGES[name], name, work, machine, steps=STEPS, model=model)[0]
+    if machine.gpu is None:
+        return machine
+    # What this process holds already counts as free.
+    gpu = replace(machine.gpu, free_bytes=machine.gpu.total_bytes)
+    return machine.alone(gpu if cap_gb is None else devices.with_allocatable(gpu, int(cap_gb * GB)))
 
 
-def _row(engine: EngineRenderer, rung: Rung, inputs: Inputs, references: int, cap_gb: float | None) -> Row:
-    from benchmarks import engine_meter
+def _rung(name: str, cap_gb: float | None, work: Work) -> Rung:
+    """Return the rung with the most blocks on the card that the planner has under *cap_gb*."""
+    from undercard import backends
+
+    return backends.backend(name).rungs(work, _machine(cap_gb))[0]
+
+
+def _row(
+    engine: EngineRenderer, rung: Rung, inputs: Inputs, references: int, cap_gb: float | None, checkpoint: Path
+) -> Row:
+    from benchmarks import engine_errors, engine_meter
 
     opened = engine.ready is not None
     if engine.ready is not None:
@@ -111,7 +133,8 @@ def _row(engine: EngineRenderer, rung: Rung, inputs: Inputs, references: int, ca
         predicted_vram_gb=round(rung.needs.vram_bytes / GB, 2),
         predicted_s=round(rung.needs.seconds, 3),
         exact=rung.exact,
-        note=rung.detail,
+        error=engine_errors.of(ready, rung.backend, checkpoint),
+        note="; ".join((rung.detail, *ready.notes)),
     )
 
 

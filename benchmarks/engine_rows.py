@@ -57,6 +57,8 @@ class Row(BaseModel):
     """Seconds a keyframe that the planner foretold."""
     exact: bool = False
     """Gives the pixels of bf16 diffusers."""
+    error: float | None = None
+    """Of the first step's answer against bf16 on identical weights, relative, in L2."""
     out_of_memory: bool = False
     note: str = ""
     """What one must know to read the figures, or why there are none."""

@@ -56,7 +56,7 @@ def write_checkpoint(out: Path, *, text_encoder: bool = False, tiny: bool = Fals
     Args:
         out: the checkpoint's folder.
         text_encoder: write Qwen2.5-VL and a byte-level tokenizer too.
-        tiny: the same layout with two blocks of 64 channels, for a dry run.
+        tiny: the same layout with two blocks of 256 channels, for a dry run.
         blocks: only so many of the transformer's blocks, each of 0.68 GB, and a tiny text encoder.
     """
     index = dict(INDEX) if text_encoder else dict(INDEX) | dict.fromkeys(("text_encoder", "tokenizer", "processor"))

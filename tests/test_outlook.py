@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from tests.cards import GB, H100, RTX_3060, machine
+from tests.comfyui.fake_server import FakeComfy
 from tests.engine_backends import Planned
 from undercard import backends, cli_plan, outlook, plan_view, planning, shotlist
 from undercard.backends import Backend, Needs, Work
@@ -140,6 +141,15 @@ def test_two_cards_share_the_keyframes_and_each_opens_the_model(planned: Backend
     needs = one.rung.needs
     assert one.seconds - two.seconds == pytest.approx(7 * needs.seconds)
     assert two.gpu_seconds - one.gpu_seconds == pytest.approx(needs.open_seconds)
+
+
+def test_two_cards_are_no_faster_than_the_server_that_renders(comfyui: FakeComfy) -> None:
+    backend = backends.backend("comfyui")
+    _, one = film_on(machine(H100), backend)
+    _, two = film_on(machine(H100, replace(H100, index=1, uuid="GPU-second")), backend)
+
+    assert one.rung is not None
+    assert (one.rung.label, one.seconds) == ("comfyui · 2511 Q4_K_M", two.seconds)
 
 
 def test_a_film_on_the_processor_takes_none_of_the_card() -> None:

@@ -2,7 +2,9 @@
 
 UndercardError
 ├── BadInput                what the user gave cannot be used
-│   ├── BadShotList         a shot list, with every problem found in it
+│   ├── Faulty              a file, with every problem found in it
+│   │   ├── BadShotList     a shot list
+│   │   └── BadWorkflow     a workflow for ComfyUI
 │   ├── UnknownShots        a selection names shots that the list lacks
 │   ├── UnreadableImage     a picture that cannot be decoded
 │   └── BadCheckpoint       a file of weights that is not what it is taken for
@@ -38,10 +40,10 @@ class BadInput(UndercardError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a shot list."""
+    """One thing wrong with a file."""
 
     where: str
-    """Where it stands: `shots › jab › keyframes[1] › at`."""
+    """Where it stands: `shots › jab › keyframes[1] › at`, or `node 3 (KSampler) › seed`."""
     what: str
     """What is wrong, with the value."""
     remedy: str
@@ -50,15 +52,15 @@ class Problem:
     """Line of the file, from 1."""
 
 
-class BadShotList(BadInput):
-    """A shot list with every problem found in it."""
+class Faulty(BadInput):
+    """A file with every problem found in it."""
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
         self.file = file
         self.problems = tuple(problems)
         super().__init__("\n".join(self._lines()))
 
-    def __reduce__(self) -> tuple[type[BadShotList], tuple[str, tuple[Problem, ...]]]:
+    def __reduce__(self) -> tuple[type[Faulty], tuple[str, tuple[Problem, ...]]]:
         # The default would call the class with the message alone.
         return type(self), (self.file, self.problems)
 
@@ -69,6 +71,14 @@ class BadShotList(BadInput):
             place = f"{self.file}:{problem.line}" if problem.line else self.file
             lines.append(f"  {place}: {problem.where}: {problem.what}; {problem.remedy}")
         return lines
+
+
+class BadShotList(Faulty):
+    """A shot list that cannot be filmed."""
+
+
+class BadWorkflow(Faulty):
+    """A workflow for ComfyUI that cannot be rendered with."""
 
 
 class UnknownShots(BadInput):

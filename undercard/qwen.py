@@ -41,7 +41,8 @@ class QwenBackend:
         if not self.exact or weights.lora() is not None:
             # What lies on disk is the bf16 model, without a LoRA.
             return rungs
-        return (*rungs, *rung_from_disk(self.name, work, device, steps=chosen.steps, model=model))
+        plain = STORAGES["bf16-plain"]
+        return (*rungs, *rung_from_disk(plain, self.name, work, device, steps=chosen.steps, model=model))
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
@@ -111,9 +112,9 @@ def missing_parts(folder: Path | None, parts: Sequence[str]) -> str | None:
     return None
 
 
-def missing_lora() -> str | None:
+def missing_lora(backend: str = "") -> str | None:
     """Say that the LoRA that is to be added is not there."""
-    lora = weights.lora()
+    lora = weights.lora(backend)
     if lora is not None and not lora.is_file():
         return f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out"
     return None

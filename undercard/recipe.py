@@ -19,28 +19,33 @@ WEIGHTS = frozenset({".safetensors", ".gguf"})
 DESCRIPTIONS = frozenset({".json", ".txt", ".jinja"})
 
 
-def recipe() -> str:
+def recipe(backend: str = "") -> str:
     """Return what the settings' model renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
 
     A copy of the same files elsewhere has the same name.
+
+    Args:
+        backend: for one whose transformer is in a file of its own, that file counts instead of the folder's weights.
     """
     model = weights.folder()
     if model is None:
         return ""
-    return f"{settings.load().steps} steps {_digest(model, weights.lora())}"
+    return f"{settings.load().steps} steps {_digest(model, weights.lora(backend), weights.quantised(backend))}"
 
 
 # A process renders with one model, and asks for each keyframe.
 @lru_cache(maxsize=8)
-def _digest(model: Path, lora: Path | None) -> str:
+def _digest(model: Path, lora: Path | None, transformer: Path | None = None) -> str:
     seen = hashlib.sha256(f"{REVISION}\n".encode())
     for path in sorted(model.rglob("*")) if model.is_dir() else [model]:
-        if path.is_file() and path.suffix in WEIGHTS | DESCRIPTIONS:
+        replaced = transformer is not None and path.suffix in WEIGHTS and path.parent == model / "transformer"
+        if path.is_file() and path.suffix in WEIGHTS | DESCRIPTIONS and not replaced:
             seen.update(f"{path.relative_to(model)} {path.stat().st_size}\n".encode())
             _read(path, seen)
-    if lora is not None and lora.is_file():
-        seen.update(f"lora {lora.stat().st_size}\n".encode())
-        _read(lora, seen)
+    for name, file in (("lora", lora), ("transformer", transformer)):
+        if file is not None and file.is_file():
+            seen.update(f"{name} {file.stat().st_size}\n".encode())
+            _read(file, seen)
     return seen.hexdigest()[:32]
 
 

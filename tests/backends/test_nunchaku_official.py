@@ -15,8 +15,8 @@ from transformers import Qwen2VLProcessor
 
 from tests.backends.requests import render, request_of
 from tests.engine.wholes import Case
+from undercard.canvas import middle
 from undercard.engine import text
-from undercard.engine.pictures import cropped
 
 
 class Standin(QwenImageTransformer2DModel):  # type: ignore[misc]  # diffusers counts as Any
@@ -65,7 +65,7 @@ def test_it_offloads_as_nunchakus_examples_do_and_changes_no_other_pipeline(
 
     with ExitStack() as resources:
         draw = Nunchaku(qwen_on_the_processor, file, 4, resident).load(torch.device("cpu"), resources)
-        picture = cropped(draw(request), request.size)
+        picture = middle(draw(request), request.size)
 
     (whole,) = offloaded
     # Of the two blocks of the tiny model, all stay in the second case, and nothing is asked.

@@ -226,8 +226,27 @@ def test_the_backend_says_what_is_missing_in_turn(tmp_path: Path, monkeypatch: p
     assert "set UNDERCARD_NUNCHAKU to one" in str(official.unavailable(device))
     monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(written(tmp_path / "file.safetensors", INT4)))
     assert official.unavailable(device) is None
+    monkeypatch.setenv("UNDERCARD_LORA", str(tmp_path / "lora.safetensors"))
+    assert "takes no LoRA for Qwen" in str(official.unavailable(device))
+    fused = written(tmp_path / "svdq-lightning-4steps.safetensors", INT4)
+    monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(fused))
+    assert official.unavailable(device) is None
     (tmp_path / "model" / "transformer" / "config.json").write_text('{"zero_cond_t": true}')
     assert "is a Qwen-Image-Edit-2511" in str(official.unavailable(device))
+
+
+@pytest.mark.usefixtures("real")
+def test_another_file_asks_for_another_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model").mkdir()
+    monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path / "model"))
+    names = []
+    for number in (1, 2):
+        file = written(tmp_path / f"{number}.safetensors", INT4, number=number)
+        monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(file))
+        names.append(backends.renderer_name("nunchaku-official", exact=False))
+
+    assert names[0] != names[1]
+    assert all(name.endswith("nunchaku-official 1") for name in names)
 
 
 def test_a_smaller_card_keeps_fewer_blocks() -> None:

@@ -17,7 +17,8 @@ from undercard.requests import RenderRequest
 
 GB = 1_000_000_000
 CAPS = (10.0, 10.0, 5.5, 5.5, 3.0)
-"""GB that may be allocated once so many takes are made; the last from then on."""
+"""GB that may be allocated once so many takes are made; the last from then on. Of test_film_gpu's model they hold all
+that the planner keeps on the card, five blocks, and none."""
 
 
 class SqueezedRenderer:

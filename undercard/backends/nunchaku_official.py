@@ -114,6 +114,11 @@ def _missing_file(gpu: Gpu) -> str | None:
             "there is no SVDQuant file; set UNDERCARD_NUNCHAKU to one, such as "
             "svdq-int4_r32-qwen-image-edit-2509-lightningv2.0-4steps.safetensors"
         )
+    if weights.lora("nunchaku-official") is not None:
+        return (
+            f"nunchaku takes no LoRA for Qwen, and {file.name} does not say that Lightning is in it; set "
+            "UNDERCARD_NUNCHAKU to a file with lightning in its name, or leave UNDERCARD_LORA out"
+        )
     folder = weights.folder()
     if folder is not None and qwen.config_of(folder).get("zero_cond_t"):
         return (

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
 from undercard import progress
-from undercard.engine.pictures import canvas, references
+from undercard.canvas import canvas
+from undercard.engine.pictures import references
 from undercard.requests import RenderRequest
 
 

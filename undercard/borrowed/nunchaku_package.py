@@ -11,7 +11,6 @@ import importlib.util
 import json
 import re
 import runpy
-import struct
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from undercard.devices import Gpu
+from undercard.errors import BadCheckpoint
+from undercard.headers import safetensors_header
 
 RELEASE = "1.2.1"
 """The newest, of 24 January 2026. Its repository has not moved since February."""
@@ -39,7 +40,6 @@ It has kernels for 7.5 too, which every model of Qwen ends with a failed asserti
 loader makes bf16 scales for activations that Turing computes in float16.
 """
 TURING = (7, 5)
-LARGEST_HEADER = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def unfit(file: Path, gpu: Gpu) -> str | None:
     try:
         stat = file.stat()
         config, quantised = _described(file, stat.st_mtime_ns, stat.st_size)
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as exc:
+    except (OSError, BadCheckpoint, ValueError, KeyError, TypeError) as exc:
         return f"{file} is no file of nunchaku's ({exc or type(exc).__name__}); set UNDERCARD_NUNCHAKU to one"
     if config.get("zero_cond_t"):
         return (
@@ -161,18 +161,15 @@ def _version(distribution: str) -> str:
 
 # A plan asks at every keyframe, and a header has 4,093 tensors.
 @lru_cache(maxsize=8)
-def _described(file: Path, _modified_ns: int, size: int) -> tuple[dict[str, object], dict[str, object]]:
+def _described(file: Path, _modified_ns: int, _size: int) -> tuple[dict[str, object], dict[str, object]]:
     """Return the transformer's config and the quantisation that a safetensors file tells of in its metadata.
 
     Raises:
-        ValueError, KeyError, TypeError: it is no such file.
+        BadCheckpoint: it is no safetensors file.
+        ValueError, KeyError, TypeError: it has no such metadata.
     """
-    with file.open("rb") as opened:
-        length = struct.unpack("<Q", opened.read(8))[0]
-        if length > min(LARGEST_HEADER, size):
-            raise ValueError("it does not begin with the length of a header")
-        metadata = json.loads(opened.read(length))["__metadata__"]
-    config, quantised = json.loads(metadata["config"]), json.loads(metadata["quantization_config"])
+    metadata = safetensors_header(file).metadata
+    config, quantised = (json.loads(str(metadata[name])) for name in ("config", "quantization_config"))
     if not isinstance(config, dict) or not isinstance(quantised, dict):
         raise TypeError("its metadata are no objects")
     return config, quantised

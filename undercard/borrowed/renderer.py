@@ -15,7 +15,8 @@ from PIL.Image import Image
 
 from undercard import progress
 from undercard.backends import Rendered, Rung
-from undercard.engine import card, pictures
+from undercard.canvas import middle
+from undercard.engine import card
 from undercard.engine.faults import stage
 from undercard.requests import RenderRequest
 
@@ -51,7 +52,7 @@ class BorrowedRenderer:
             with stage("denoise"):
                 picture = self.draw(request)
             return Rendered(
-                image=pictures.cropped(picture, request.size).convert("RGB"),
+                image=middle(picture, request.size).convert("RGB"),
                 seconds=time.monotonic() - start,
                 peak_vram_bytes=card.peak_bytes(self.device),
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

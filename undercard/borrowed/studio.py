@@ -26,10 +26,11 @@ from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen2_5_vl
 from undercard import progress, qwen
 from undercard.borrowed.calling import tell_of_pictures
 from undercard.borrowed.renderer import Draw
+from undercard.canvas import canvas
 from undercard.engine import text, transformer
 from undercard.engine.checkpoint import Checkpoint, open_checkpoint
 from undercard.engine.lora import Lora, open_lora
-from undercard.engine.pictures import canvas, references
+from undercard.engine.pictures import references
 from undercard.errors import BadCheckpoint
 from undercard.requests import RenderRequest
 

@@ -98,7 +98,9 @@ class Lora:
                 return weight, bias
             with torch.no_grad():
                 # Not into the weight itself: it may be a view of what is read into, or a model's parameter.
-                return _difference(pair, _read(self.checkpoint, pair), strength, weight.device).add_(weight), bias
+                return _difference(pair, read_factors(self.checkpoint, pair), strength, weight.device).add_(
+                    weight
+                ), bias
 
         return pair_of
 
@@ -111,7 +113,7 @@ class Lora:
         with torch.no_grad():
             for name, pair in outside.items():
                 weight = model.get_submodule(name).weight
-                weight.add_(_difference(pair, _read(self.checkpoint, pair), strength, weight.device))
+                weight.add_(_difference(pair, read_factors(self.checkpoint, pair), strength, weight.device))
         return len(outside)
 
     def fuse(self, model: nn.Module, device: torch.device, strength: float = 1.0) -> int:
@@ -134,7 +136,7 @@ class Lora:
         """
         if (pair := self.pairs.get(name)) is not None:
             with torch.no_grad():
-                weight.add_(_difference(pair, _read(self.checkpoint, pair), strength, device).to(weight.device))
+                weight.add_(_difference(pair, read_factors(self.checkpoint, pair), strength, device).to(weight.device))
 
 
 class _Ahead:
@@ -151,13 +153,19 @@ class _Ahead:
             pairs = self.lora.blocks.get(number, {})
             if number not in self.reads:
                 self.reads[number] = {
-                    layer: self.pool.submit(_read, self.lora.checkpoint, pair, pin=pin) for layer, pair in pairs.items()
+                    layer: self.pool.submit(read_factors, self.lora.checkpoint, pair, pin=pin)
+                    for layer, pair in pairs.items()
                 }
         for layer, read in self.reads.pop(block).items():
             yield layer, self.lora.blocks[block][layer], read.result()
 
 
-def _read(checkpoint: Checkpoint, pair: Pair, *, pin: bool = False) -> Factors:
+def read_factors(checkpoint: Checkpoint, pair: Pair, *, pin: bool = False) -> Factors:
+    """Return the factors of *pair*, in pinned memory if they go to a card.
+
+    Raises:
+        BadCheckpoint: the file became shorter.
+    """
     # Scaled in the file's own type, and only then rounded: the order in which diffusers does it.
     down = (checkpoint.read(pair.down) * pair.down_scale).to(torch.bfloat16)
     up = (checkpoint.read(pair.up) * pair.up_scale).to(torch.bfloat16)

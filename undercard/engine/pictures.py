@@ -1,4 +1,4 @@
-"""From a request to the pictures that Qwen-Image-Edit is given, and from its canvas to the size that was asked for."""
+"""From a request to the pictures that Qwen-Image-Edit is given."""
 
 from __future__ import annotations
 
@@ -6,25 +6,7 @@ from PIL import Image
 
 from undercard import store
 from undercard.errors import BackendError
-from undercard.requests import RenderRequest, Size
-
-PATCH = 16
-"""Pixels on a side of what one token stands for: the VAE's 8 by the transformer's 2."""
-
-
-def canvas(size: Size) -> Size:
-    """Return the (width, height) px that is denoised for *size*: the next multiples of 16.
-
-    diffusers takes the multiples before, and gives a smaller picture than it was asked for.
-    """
-    width, height = size
-    return -(-width // PATCH) * PATCH, -(-height // PATCH) * PATCH
-
-
-def cropped(picture: Image.Image, size: Size) -> Image.Image:
-    """Return the middle *size* px of *picture*, which shows a canvas."""
-    left, top = (picture.width - size[0]) // 2, (picture.height - size[1]) // 2
-    return picture.crop((left, top, left + size[0], top + size[1]))
+from undercard.requests import RenderRequest
 
 
 def require_reference(request: RenderRequest) -> None:

@@ -13,11 +13,11 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from undercard import settings
+from undercard.canvas import canvas, middle
 from undercard.engine import tensor_files
 from undercard.engine.embeddings import Embeddings
 from undercard.engine.faults import stage
 from undercard.engine.modulation import Tables
-from undercard.engine.pictures import canvas, cropped
 from undercard.engine.schedule import timesteps
 from undercard.engine.vae import PictureVae
 from undercard.requests import Size
@@ -146,7 +146,7 @@ def decode(pipeline: StagedPipeline, latents: Tensor, size: Size) -> Image:
         )
         pixels = vae.decode(unpacked / (1.0 / std) + mean, return_dict=False)[0][:, :, 0]
         image: Image = pipeline.image_processor.postprocess(pixels, output_type="pil")[0]
-    return cropped(image, size)
+    return middle(image, size)
 
 
 def latents_path(request_key: str) -> Path:

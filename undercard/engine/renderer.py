@@ -17,7 +17,7 @@ from undercard.engine import card, embeddings, pictures, pipeline, text_streamin
 from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
-from undercard.engine.opening import Model, Ready, open_model
+from undercard.engine.opening import Model, Proved, Ready, open_model, prove
 from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
@@ -39,9 +39,11 @@ class EngineRenderer:
     vram_limit: int
     """Bytes on the device that may be taken; 0 for all that is free."""
     from_disk: bool = False
-    """Read the blocks of the bf16 checkpoint from disk at each step; a LoRA cannot be fused into them."""
+    """Read the blocks from disk at each step; a LoRA cannot be fused into those of a bf16 folder."""
     exact: bool = False
     """Rather run out of memory than cut a picture into strips, which rounds it otherwise."""
+    proved: Proved | None = None
+    """What the model was found to be; opening it uses that up."""
     ready: Ready | None = None
     resources: ExitStack = field(default_factory=ExitStack)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,13 +88,14 @@ class EngineRenderer:
                 seconds=time.monotonic() - start,
                 peak_vram_bytes=card.peak_bytes(self.model.device),
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                notes=(*notes, *vae.notes),
+                notes=(*notes, *ready.notes, *vae.notes),
             )
 
     def _left_behind(self, request: RenderRequest) -> torch.Tensor | None:
         """Return the latents of an earlier attempt: at this request, or at the exact one that this stands in for."""
         latents = pipeline.load_latents(request.key)
-        if latents is None and not self.exact and codec_named(self.model.codec).exact:
+        exact_weights = self.model.file is None and codec_named(self.model.codec).exact
+        if latents is None and not self.exact and exact_weights:
             return pipeline.load_latents(replace(request, renderer=recipe()).key)
         return latents
 
@@ -157,9 +160,10 @@ class EngineRenderer:
         """
         if self.ready is None:
             progress.tell("open")
+            proved, self.proved = self.proved or prove(self.model), None
             with stage("open"):
                 self.ready = open_model(
-                    self.model, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
+                    proved, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
                 )
                 self.ready.pipeline.vae.whole_only = self.exact
         return self.ready
@@ -176,9 +180,16 @@ def _wording(request: RenderRequest) -> Wording:
 
 @contextmanager
 def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
-    """Open the engine as *rung* says; leaving the context frees what it holds."""
+    """Open the engine as *rung* says; leaving the context frees what it holds.
+
+    Raises:
+        BadCheckpoint: the model's files are not what they should be; nothing was loaded.
+    """
+    # Whatever is wrong with the weights is said before anything is on the card.
+    proved = prove(model)
     model = replace(model, device=card.numbered(model.device))
     card.limit(model.device, rung.vram_limit)
-    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact)
+    proved = replace(proved, model=model)
+    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact, proved)
     with renderer.resources:
         yield renderer
