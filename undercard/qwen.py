@@ -46,8 +46,7 @@ class QwenBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        folder = weights.folder()
-        return cannot_compute(device) or missing_packages(NEEDED) or missing_parts(folder, PARTS) or missing_lora()
+        return missing(device)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -55,10 +54,7 @@ class QwenBackend:
         Raises:
             BackendUnavailable: it cannot run here.
         """
-        reason = self.unavailable(device)
-        folder = weights.folder()
-        if reason is not None or folder is None:
-            raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
+        folder = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
         import torch
 
@@ -69,6 +65,30 @@ class QwenBackend:
         return renderer.opened(Model(folder, self.codec, settings.load().steps, place, weights.lora()), rung)
 
 
+def missing(device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> str | None:
+    """Say what keeps a whole model from running on *device*: a card, a package, or the weights; None when it can.
+
+    Args:
+        device: the machine.
+        needed: packages, by the names that they are imported by.
+        extra: of undercard, that installs them.
+    """
+    lacking = cannot_compute(device) or missing_packages(needed, extra)
+    return lacking or missing_parts(weights.folder(), PARTS) or missing_lora()
+
+
+def require(backend: str, reason: str | None) -> Path:
+    """Return the folder of the model, when *reason* is None.
+
+    Raises:
+        BackendUnavailable: *backend* cannot run here, for that reason.
+    """
+    folder = weights.folder()
+    if reason is not None or folder is None:
+        raise BackendUnavailable(f"backend {backend!r} cannot run here: {reason}")
+    return folder
+
+
 def cannot_compute(device: Device) -> str | None:
     """Say that there is no card, where the processor was not asked for."""
     if not device.gpus and settings.load().device != "cpu":
@@ -76,10 +96,10 @@ def cannot_compute(device: Device) -> str | None:
     return None
 
 
-def missing_packages(needed: Sequence[str]) -> str | None:
-    """Say which of the packages *needed* are not installed."""
-    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
-        return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
+def missing_packages(needed: Sequence[str], extra: str = "gpu") -> str | None:
+    """Say which of the packages *needed* are not installed, and which *extra* of undercard brings them."""
+    if absent := [name for name in needed if importlib.util.find_spec(name) is None]:
+        return f"{', '.join(absent)} is not installed; run pip install 'undercard[{extra}]'"
     return None
 
 
@@ -87,8 +107,8 @@ def missing_parts(folder: Path | None, parts: Sequence[str]) -> str | None:
     """Say which *parts* of a model the *folder* lacks."""
     if folder is None:
         return "there are no weights; set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
-    if missing := [part for part in parts if not (folder / part).is_dir()]:
-        return f"{folder} has no folder {', '.join(missing)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
+    if absent := [part for part in parts if not (folder / part).is_dir()]:
+        return f"{folder} has no folder {', '.join(absent)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
     return None
 
 

@@ -29,7 +29,9 @@ def lora(backend: str = "") -> Path | None:
 def quantised(backend: str) -> Path | None:
     """Return the file of the transformer that the quantised *backend* renders with, or None where there is none."""
     chosen = settings.load()
-    return {"gguf": chosen.gguf, "fp8-lightning": chosen.fp8_lightning, "nunchaku": chosen.nunchaku}.get(backend)
+    files = {"gguf": chosen.gguf, "fp8-lightning": chosen.fp8_lightning, "nunchaku": chosen.nunchaku}
+    # Both read the files of nunchaku.
+    return files.get("nunchaku" if backend == "nunchaku-official" else backend)
 
 
 def setting(backend: str) -> str:
