@@ -48,7 +48,7 @@ class QwenBackend:
             return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
         if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
             return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
-        return _missing_weights(weights.folder())
+        return _missing_weights(self.name, weights.folder())
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -70,9 +70,10 @@ class QwenBackend:
         return renderer.opened(Model(folder, self.codec, settings.load().steps, place, weights.lora()), rung)
 
 
-def _missing_weights(folder: Path | None) -> str | None:
+def _missing_weights(backend: str, folder: Path | None) -> str | None:
     if folder is None:
-        return "there are no weights; set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
+        own = "set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
+        return f"there are no weights; {weights.remedy(backend)}, or {own}"
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing:
         return f"{folder} has no folder {', '.join(missing)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"

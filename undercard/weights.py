@@ -24,3 +24,8 @@ def quantised(backend: str) -> Path | None:
     """Return the file of the transformer that the quantised *backend* renders with, or None where there is none."""
     chosen = settings.load()
     return {"gguf": chosen.gguf, "fp8-lightning": chosen.fp8_lightning, "nunchaku": chosen.nunchaku}.get(backend)
+
+
+def remedy(backend: str) -> str:
+    """Return the one command that fetches what *backend* renders with: how a reason for not running ends."""
+    return f"run undercard provision --backend {backend}"
