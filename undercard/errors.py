@@ -2,7 +2,10 @@
 
 UndercardError
 ├── BadInput                what the user gave cannot be used
-│   ├── BadShotList         a shot list, with every problem found in it
+│   ├── BadFile             a file that a person wrote, with every problem found in it
+│   │   ├── BadShotList     a shot list
+│   │   └── BadCatalogue    the catalogue of models
+│   ├── UnknownModel        the catalogue has nothing of that name
 │   ├── UnknownShots        a selection names shots that the list lacks
 │   ├── UnreadableImage     a picture that cannot be decoded
 │   └── BadCheckpoint       a file of weights that is not what it is taken for
@@ -13,6 +16,11 @@ UndercardError
 │   ├── HostMemoryExhausted the backend's process was killed for want of host memory
 │   ├── DeviceBusy          another process took the memory that was free when the rung was chosen
 │   └── DeviceFault         the device failed in a way that memory does not explain
+├── ProvisionError          models could not be fetched
+│   ├── HubUnreachable      the hub, or the way to it, failed; another try may work
+│   ├── HubRefused          the hub answered that it will not give this, or has it not
+│   ├── NoRoom              the disk has not the room
+│   └── BadDownload         what was fetched is not what the hub says that it holds
 ├── ShotsFailed             some shots have a keyframe without an accepted take
 ├── StoreError              the store cannot be read or written
 │   └── MissingObject       a file of the store is gone or altered
@@ -38,7 +46,7 @@ class BadInput(UndercardError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a shot list."""
+    """One thing wrong with a file that a person wrote."""
 
     where: str
     """Where it stands: `shots › jab › keyframes[1] › at`."""
@@ -50,15 +58,15 @@ class Problem:
     """Line of the file, from 1."""
 
 
-class BadShotList(BadInput):
-    """A shot list with every problem found in it."""
+class BadFile(BadInput):
+    """A file that a person wrote, with every problem found in it."""
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
         self.file = file
         self.problems = tuple(problems)
         super().__init__("\n".join(self._lines()))
 
-    def __reduce__(self) -> tuple[type[BadShotList], tuple[str, tuple[Problem, ...]]]:
+    def __reduce__(self) -> tuple[type[BadFile], tuple[str, tuple[Problem, ...]]]:
         # The default would call the class with the message alone.
         return type(self), (self.file, self.problems)
 
@@ -69,6 +77,18 @@ class BadShotList(BadInput):
             place = f"{self.file}:{problem.line}" if problem.line else self.file
             lines.append(f"  {place}: {problem.where}: {problem.what}; {problem.remedy}")
         return lines
+
+
+class BadShotList(BadFile):
+    """A shot list with every problem found in it."""
+
+
+class BadCatalogue(BadFile):
+    """The catalogue of models, with every problem found in it."""
+
+
+class UnknownModel(BadInput):
+    """The catalogue has no model of that name, or none for that backend; the message names those there are."""
 
 
 class UnknownShots(BadInput):
@@ -129,6 +149,26 @@ class DeviceBusy(BackendError):
 
 class DeviceFault(BackendError):
     """The device failed in a way that memory does not explain; a new process may work."""
+
+
+class ProvisionError(UndercardError):
+    """Models could not be fetched; what arrived is kept, and the next try goes on from there."""
+
+
+class HubUnreachable(ProvisionError):
+    """The hub, or the way to it, failed: another try may work."""
+
+
+class HubRefused(ProvisionError):
+    """The hub answered that it will not give this, or that it has it not: another try gets the same answer."""
+
+
+class NoRoom(ProvisionError):
+    """The disk has not the room; the message says how much is missing, and where."""
+
+
+class BadDownload(ProvisionError):
+    """What was fetched is not what the hub says that it holds, or not what the catalogue takes it for."""
 
 
 class ShotsFailed(UndercardError):

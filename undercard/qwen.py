@@ -15,7 +15,6 @@ from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, arch
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
 
-PARTS = ("transformer", "text_encoder", "vae", "processor")
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 
 
@@ -35,12 +34,12 @@ class QwenBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
-        chosen, model = settings.load(), _architecture()
-        rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=chosen.steps, model=model)
-        if not self.exact or weights.lora() is not None:
+        steps, model = weights.steps(self.name), _architecture(self.name)
+        rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=steps, model=model)
+        if not self.exact or weights.lora(self.name) is not None:
             # What lies on disk is the bf16 model, without a LoRA.
             return rungs
-        return (*rungs, *rung_from_disk(self.name, work, device, steps=chosen.steps, model=model))
+        return (*rungs, *rung_from_disk(self.name, work, device, steps=steps, model=model))
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
@@ -48,7 +47,7 @@ class QwenBackend:
             return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
         if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
             return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
-        return _missing_weights(self.name, weights.folder())
+        return weights.missing(self.name)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -57,8 +56,8 @@ class QwenBackend:
             BackendUnavailable: it cannot run here.
         """
         reason = self.unavailable(device)
-        folder = weights.folder()
-        if reason is not None or folder is None:
+        found = weights.of(self.name)
+        if reason is not None or found is None:
             raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
         # Only a backend that opens needs torch.
         import torch
@@ -67,20 +66,9 @@ class QwenBackend:
         from undercard.engine.opening import Model
 
         place = torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
-        return renderer.opened(Model(folder, self.codec, settings.load().steps, place, weights.lora()), rung)
-
-
-def _missing_weights(backend: str, folder: Path | None) -> str | None:
-    if folder is None:
-        own = "set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
-        return f"there are no weights; {weights.remedy(backend)}, or {own}"
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if missing:
-        return f"{folder} has no folder {', '.join(missing)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
-    lora = weights.lora()
-    if lora is not None and not lora.is_file():
-        return f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out"
-    return None
+        return renderer.opened(
+            Model(found.folder, self.codec, found.steps, place, found.lora, found.lora_strength), rung
+        )
 
 
 def config_of(folder: Path) -> dict[str, object]:
@@ -92,6 +80,6 @@ def config_of(folder: Path) -> dict[str, object]:
     return config if isinstance(config, dict) else {}
 
 
-def _architecture() -> Architecture:
-    folder = weights.folder()
+def _architecture(backend: str) -> Architecture:
+    folder = weights.folder(backend)
     return QWEN_IMAGE_EDIT if folder is None else architecture(config_of(folder))

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import settings, weights
+from undercard import weights
 
 REVISION = 1
 """Raised when the engine gives exact pixels that differ from those it gave before: no backend's revision is in the
@@ -27,7 +27,8 @@ def recipe() -> str:
     model = weights.folder()
     if model is None:
         return ""
-    return f"{settings.load().steps} steps {_digest(model, weights.lora())}"
+    strength = f" at {weights.strength():g}" if weights.strength() != 1.0 else ""
+    return f"{weights.steps()} steps {_digest(model, weights.lora())}{strength}"
 
 
 # A process renders with one model, and asks for each keyframe.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import struct
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor
 
 from undercard.errors import BadCheckpoint
+from undercard.models.headers import read_safetensors
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -36,8 +35,6 @@ DTYPES = {
     "BOOL": torch.bool,
 }
 """As the safetensors format names them."""
-LARGEST_HEADER = 100_000_000
-"""The format's own limit."""
 SAMPLE_BYTES = 4096
 PIECE_BYTES = 1 << 24
 """What a thread reads at a time: large enough for the disk, small enough to keep every thread busy."""
@@ -131,28 +128,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def _directory(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Read the header of one safetensors file (https://github.com/huggingface/safetensors, "Format")."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else LARGEST_HEADER + 1
-        if length > min(LARGEST_HEADER, size):
-            raise BadCheckpoint(f"{path} is no safetensors file: it does not begin with the length of a header")
-        try:
-            header = json.loads(file.read(length))
-            metadata = header.pop("__metadata__", {})
-            entries = {name: _entry(path, 8 + length, described) for name, described in header.items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise BadCheckpoint(f"{path} has a header that cannot be read: {exc}; fetch the file again") from exc
-    end = max((entry.offset + entry.size_bytes for entry in entries.values()), default=0)
-    if end > size:
-        raise BadCheckpoint(f"{path} is cut short: {size} bytes of {end}; fetch the file again")
-    return entries, metadata
-
-
-def _entry(path: Path, base: int, described: Mapping[str, object]) -> Entry:
-    start, end = described["data_offsets"]  # type: ignore[misc]
-    return Entry(path, base + start, end - start, DTYPES[str(described["dtype"])], tuple(described["shape"]))  # type: ignore[arg-type, has-type]
+    header = read_safetensors(path)
+    entries = {}
+    for name, stored in header.tensors.items():
+        if stored.dtype not in DTYPES:
+            raise BadCheckpoint(f"{path}: {name!r} is stored as {stored.dtype}, which nothing here computes with")
+        entries[name] = Entry(path, stored.start, stored.size_bytes, DTYPES[stored.dtype], stored.shape)
+    return entries, {name: str(value) for name, value in header.metadata.items()}
 
 
 def as_memory(buffer: Tensor) -> memoryview:

@@ -34,6 +34,8 @@ class Model:
     device: torch.device
     lora: Path | None = None
     """A file whose low-rank factors are fused into the weights before they are encoded."""
+    lora_strength: float = 1.0
+    """What they are multiplied by."""
     picture_positions: bool = True
     """Place a reference's tokens in rows and columns, as the model was trained; False reads a picture as one long
     line, as diffusers 0.42 with transformers 5 does (docs/decisions/0010)."""
@@ -77,7 +79,7 @@ def open_model(
     compiling = transformer.warm_up(skeleton, device)
     transformer.load_rest(skeleton, checkpoint, device)
     if lora is not None:
-        lora.rest(skeleton)
+        lora.rest(skeleton, model.lora_strength)
     table = _table(model, skeleton, checkpoint, lora)
     source: Source = OnDisk(reader, device) if from_disk else _in_memory(model, reader, lora, resources)
     compiling.result()
@@ -107,7 +109,7 @@ def _leave(streamer: CudaStreamer) -> None:
 
 
 def _in_memory(model: Model, reader: BlockReader, lora: Lora | None, resources: ExitStack) -> InMemory:
-    kept = load(reader, codec_named(model.codec), model.device, lora.amend() if lora else None)
+    kept = load(reader, codec_named(model.codec), model.device, lora.amend(model.lora_strength) if lora else None)
     return InMemory(resources.enter_context(closing(kept)))
 
 
@@ -119,7 +121,7 @@ def _table(
     kind = f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
     key = modulation.key(
         checkpoint.digest(),
-        lora.digest() if lora else "",
+        lora.digest(model.lora_strength) if lora else "",
         timesteps,
         zero_cond_t=skeleton.zero_cond_t,
         device_kind=kind,
@@ -129,7 +131,7 @@ def _table(
         count = len(skeleton.transformer_blocks)
         with transformer.modulation_weights(checkpoint, count, device) as weights:
             table = modulation.compute(
-                lora.fused(weights) if lora else weights,
+                lora.fused(weights, model.lora_strength) if lora else weights,
                 count,
                 skeleton.time_text_embed,
                 timesteps,
