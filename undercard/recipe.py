@@ -19,29 +19,32 @@ WEIGHTS = frozenset({".safetensors", ".gguf"})
 DESCRIPTIONS = frozenset({".json", ".txt", ".jinja"})
 
 
-def recipe() -> str:
-    """Return what the settings' model renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
+def recipe(backend: str = weights.ENGINE) -> str:
+    """Return what *backend* renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
 
     A copy of the same files elsewhere has the same name.
     """
-    model = weights.folder()
-    if model is None:
+    folder = weights.folder(backend)
+    if folder is None:
         return ""
-    strength = f" at {weights.strength():g}" if weights.strength() != 1.0 else ""
-    return f"{weights.steps()} steps {_digest(model, weights.lora())}{strength}"
+    strength = f" at {weights.strength(backend):g}" if weights.strength(backend) != 1.0 else ""
+    return (
+        f"{weights.steps(backend)} steps {_digest(folder, weights.lora(backend), weights.quantised(backend))}{strength}"
+    )
 
 
 # A process renders with one model, and asks for each keyframe.
 @lru_cache(maxsize=8)
-def _digest(model: Path, lora: Path | None) -> str:
+def _digest(model: Path, lora: Path | None, transformer: Path | None = None) -> str:
     seen = hashlib.sha256(f"{REVISION}\n".encode())
     for path in sorted(model.rglob("*")) if model.is_dir() else [model]:
         if path.is_file() and path.suffix in WEIGHTS | DESCRIPTIONS:
             seen.update(f"{path.relative_to(model)} {path.stat().st_size}\n".encode())
             _read(path, seen)
-    if lora is not None and lora.is_file():
-        seen.update(f"lora {lora.stat().st_size}\n".encode())
-        _read(lora, seen)
+    for kind, file in (("lora", lora), ("transformer", transformer)):
+        if file is not None and file.is_file():
+            seen.update(f"{kind} {file.stat().st_size}\n".encode())
+            _read(file, seen)
     return seen.hexdigest()[:32]
 
 

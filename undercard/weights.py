@@ -119,18 +119,17 @@ def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weigh
         # What ComfyUI renders with is for its server to say.
         return None
     try:
-        own = _named(backend, chosen)
+        own = named(backend)
     except BadCheckpoint as exc:
         return str(exc)
     fitting = [kit for kit in possible if own.edition in {None, catalogue.edition(kit)}]
-    wish = Wish(steps=own.steps, base=own.folder)
-    filled = [found for kit in fitting if (found := kits.fill(catalogue, kit, backend, wish))]
+    filled = [found for kit in fitting if (found := kits.fill(catalogue, kit, backend, own.wish))]
     complete = (weights for found in filled if (weights := _completed(found, own, chosen)))
     return next(complete, None) or _lack(backend, filled, own)
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
+class Own:
     """What the settings name."""
 
     folder: Path | None
@@ -142,14 +141,19 @@ class _Own:
     edition: Edition | None
     """Of what they name; None where it does not say."""
 
+    @property
+    def wish(self) -> Wish:
+        """What a kit is filled by."""
+        return Wish(steps=self.steps, base=self.folder, transformer=self.transformer, lora=self.lora)
 
-def _named(backend: str, chosen: Settings) -> _Own:
+
+def named(backend: str) -> Own:
     """Return what the settings name for *backend*, once it is known to belong together.
 
     Raises:
         BadCheckpoint: something of it is not there, or not what its setting is for.
     """
-    edition = None
+    chosen, edition = settings.load(), None
     transformer = _own_transformer(backend, chosen)
     if chosen.model is not None:
         if lacking := [part for part in PARTS if not (chosen.model / part).is_dir()]:
@@ -169,7 +173,7 @@ def _named(backend: str, chosen: Settings) -> _Own:
         raise BadCheckpoint(f"{found} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out")
     without = chosen.lora is not None and found is None
     wished = chosen.steps if "steps" in chosen.model_fields_set and found is None and not without else None
-    return _Own(chosen.model, transformer, found, without, wished, edition)
+    return Own(chosen.model, transformer, found, without, wished, edition)
 
 
 def _own_lora(chosen: Settings) -> Path | None:
@@ -192,7 +196,7 @@ def _edition_of_file(path: Path, setting: str) -> Edition | None:
     return contents.edition
 
 
-def _completed(found: Filled, own: _Own, chosen: Settings) -> Weights | None:
+def _completed(found: Filled, own: Own, chosen: Settings) -> Weights | None:
     """Return what is rendered with if all of *found* that the settings do not name is there."""
     base, transformer = own.folder or _path(found.base), own.transformer or _path(found.transformer)
     if base is None or (found.kit.transformer and transformer is None):
@@ -213,7 +217,7 @@ def _path(pick: Pick | None) -> Path | None:
     return pick.path if pick else None
 
 
-def _lack(backend: str, filled: list[Filled], own: _Own) -> str:
+def _lack(backend: str, filled: list[Filled], own: Own) -> str:
     """Say what is missing of the first kit that would do."""
     setting = f"UNDERCARD_{SETTINGS.get(backend, 'model').upper()}"
     if not filled:
@@ -223,5 +227,5 @@ def _lack(backend: str, filled: list[Filled], own: _Own) -> str:
     named = {id(filled[0].transformer): own.transformer, id(filled[0].base): own.folder}
     lacking = [pick for pick in filled[0].lacking if named.get(id(pick)) is None]
     wrong = [reason for pick in lacking for reason in pick.look.wrong]
-    what = wrong[0] if wrong else f"there is no {' and no '.join(pick.model.title for pick in lacking)}"
+    what = wrong[0] if wrong else f"there is no {', no '.join(pick.model.title for pick in lacking)}"
     return f"{what}; {remedy(backend)}, or set {setting}"

@@ -178,4 +178,4 @@ def renderer_name(name: str, *, exact: bool) -> str:
     """
     found = backend(name)
     own = "" if exact else f"{found.name} {found.revision}"
-    return " · ".join(part for part in (recipe() if found.in_child else "", own) if part)
+    return " · ".join(part for part in (recipe(found.name) if found.in_child else "", own) if part)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import filelock
 
+from undercard import settings
 from undercard.errors import BadCheckpoint, BadDownload, HubUnreachable, NoRoom
 from undercard.models.hub import Hub, RemoteFile
 from undercard.progress import Meter
@@ -68,10 +69,17 @@ class Fetcher:
             NoRoom: the disk is full.
             Stopped: `stop` was set.
         """
+        if not ours and target.exists():
+            # Nothing is written where nothing is ours.
+            sha256, problem = self._verified(remote, target, prove)
+            if problem is not None:
+                raise BadDownload(f"{target} is not {remote.path} of {remote.repository}: {problem}; move it away")
+            self.meter.skip(remote.size_bytes, target.name)
+            return sha256
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with self._alone(target):
-                return self._fetch(remote, target, prove, ours=ours)
+                return self._fetch(remote, target, prove)
         except OSError as exc:
             if exc.errno not in FULL:
                 raise
@@ -80,10 +88,18 @@ class Fetcher:
                 "and run the same command again: what arrived is kept"
             ) from exc
 
+    @staticmethod
+    def left(remote: RemoteFile, target: Path) -> int:
+        """Return the bytes of *remote* that are still to come to *target*."""
+        if target.is_file() and target.stat().st_size == remote.size_bytes:
+            return 0
+        part = _part(remote, target)
+        return max(0, remote.size_bytes - (part.stat().st_size if part.is_file() else 0))
+
     @contextmanager
     def _alone(self, target: Path) -> Iterator[None]:
         """Keep other processes and threads from fetching to the same *target*."""
-        guard = filelock.FileLock(target.with_name(f".{target.name}.guard"))
+        guard = filelock.FileLock(self._guard(target))
         while True:
             try:
                 guard.acquire(timeout=LOOK_SECONDS)
@@ -97,17 +113,22 @@ class Fetcher:
         finally:
             guard.release()
 
-    def _fetch(self, remote: RemoteFile, target: Path, prove: Proof | None, *, ours: bool) -> str:
+    @staticmethod
+    def _guard(target: Path) -> Path:
+        """Return the file whose lock stands for *target*: not beside it, where people look."""
+        folder = settings.load().model_store_root / ".guards"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / hashlib.sha256(str(target).encode()).hexdigest()[:32]
+
+    def _fetch(self, remote: RemoteFile, target: Path, prove: Proof | None) -> str:
         if target.exists():
             # Another process brought it while this one waited, or an earlier one ended before it could note that.
             sha256, problem = self._verified(remote, target, prove)
             if problem is None:
                 self.meter.skip(remote.size_bytes, target.name)
                 return sha256
-            if not ours:
-                raise BadDownload(f"{target} is not {remote.path} of {remote.repository}: {problem}; move it away")
             self._set_aside(target, target.name, problem)
-        part = target.with_name(f".{target.name}.{(remote.sha256 or remote.blob)[:12]}.part")
+        part = _part(remote, target)
         self._download(remote, part)
         sha256, problem = self._verified(remote, part, None)
         if problem is not None:
@@ -200,6 +221,11 @@ class Fetcher:
         if shutil.disk_usage(aside.parent).free < room_for:
             aside.unlink()
             self.notes[-1] = f"{path.parent / name}: {problem}; removed, for want of room"
+
+
+def _part(remote: RemoteFile, target: Path) -> Path:
+    """Return where *remote* gathers before it is *target*."""
+    return target.with_name(f".{target.name}.{(remote.sha256 or remote.blob)[:12]}.part")
 
 
 def _digests(path: Path, stop: threading.Event, *, with_blob: bool) -> tuple[str, str]:

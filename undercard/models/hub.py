@@ -7,6 +7,7 @@ its own session. Its downloader is not used, because since version 2 it throws a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class Hub:
 
     endpoint: str | None = None
     """None for the one that huggingface_hub is set up for."""
+    patience: tuple[float, ...] = (1.0, 3.0)
+    """Seconds to wait before each further try at a listing."""
 
     @property
     def address(self) -> str:
@@ -63,10 +66,18 @@ class Hub:
             HubUnreachable: no answer, or one that means another time.
             HubRefused: there is no such repository or revision, or it is not for everybody.
         """
+        for pause in self.patience:
+            try:
+                return self._listing(repository, revision)
+            except HubUnreachable:
+                time.sleep(pause)
+        return self._listing(repository, revision)
+
+    def _listing(self, repository: str, revision: str) -> Listing:
         from huggingface_hub import HfApi, constants
 
         api = HfApi(endpoint=self.endpoint, library_name="undercard")
-        with _translated(f"{repository} at {revision}", self.address):
+        with _translated(repository if revision == "main" else f"{repository} at {revision[:12]}", self.address):
             try:
                 found = api.model_info(
                     repository, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
@@ -145,4 +156,4 @@ def _translated(what: str, address: str) -> Iterator[None]:
         raise HubRefused(f"{address!r} is no address of a hub: {exc}; set HF_ENDPOINT to one, or unset it") from exc
     except httpx2.TransportError as exc:
         reason = str(exc) or type(exc).__name__
-        raise HubUnreachable(f"{what}: {address} cannot be reached: {reason}; look at the network") from exc
+        raise HubUnreachable(f"{what}: {address} cannot be reached ({reason}); look at the network") from exc

@@ -19,11 +19,18 @@ class Pick:
     look: Look
     without_transformer: bool = False
     """A base whose transformer's weights are not needed, since another file has them."""
+    in_comfyui: bool = False
+    """It was looked for where ComfyUI would."""
 
     @property
     def path(self) -> Path | None:
         """Where it lies; None where it does not."""
         return self.look.path
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes on disk, as far as the catalogue knows."""
+        return sum(file.size_bytes for file in self.model.wanted(without_transformer=self.without_transformer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,11 @@ class Wish:
     model: str | None = None
     """Name of a model that must be among the picks, where the kit has it."""
     base: Path | None = None
-    """A folder that the user named; the kit's own is not looked for."""
+    """A folder that the settings name; the kit's own is not looked for."""
+    transformer: Path | None = None
+    """A file that the settings name."""
+    lora: Path | None = None
+    """A file that the settings name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +81,23 @@ class Filled:
 
 def fill(catalogue: Catalogue, kit: KitSpec, backend: str, wish: Wish) -> Filled | None:
     """Pick the models of *kit* for *backend*; None where it has none that suits the *wish*."""
-    look = presence.look_in_comfyui if backend == COMFYUI else presence.look
+    look = _look_in_comfyui if backend == COMFYUI else _look
     transformer = lora = None
     if kit.transformer:
         found = _suiting(catalogue, kit.transformer, wish, fused=not kit.lora)
         if not found:
             return None
-        transformer = _first(found, look)
+        transformer = Pick(found[0], Look(wish.transformer, own=True)) if wish.transformer else _first(found, look)
     fused = transformer is not None and transformer.model.steps is not None
     if kit.lora and not fused:
         found = _suiting(catalogue, kit.lora, wish, fused=True)
         if not found:
             return None
-        lora = _first(found, look)
+        lora = Pick(found[0], Look(wish.lora, own=True)) if wish.lora else _first(found, look)
     base = None
     if kit.base is not None:
         model, partly = catalogue.named(kit.base), bool(kit.transformer)
-        there = Look(wish.base) if wish.base else presence.look(model, without_transformer=partly)
+        there = Look(wish.base, own=True) if wish.base else presence.look(model, without_transformer=partly)
         base = Pick(model, there, partly)
     also = tuple(_first([catalogue.named(name)], look) for name in kit.also)
     return Filled(kit, base, transformer, lora, also)
@@ -112,7 +123,15 @@ def _suiting(catalogue: Catalogue, names: Sequence[str], wish: Wish, *, fused: b
     ]
 
 
-def _first(models: Sequence[ModelSpec], look: Callable[[ModelSpec], Look]) -> Pick:
+def _look(model: ModelSpec) -> Pick:
+    return Pick(model, presence.look(model))
+
+
+def _look_in_comfyui(model: ModelSpec) -> Pick:
+    return Pick(model, presence.look_in_comfyui(model), in_comfyui=True)
+
+
+def _first(models: Sequence[ModelSpec], look: Callable[[ModelSpec], Pick]) -> Pick:
     """Return the first of *models* that is there, else the first."""
-    picks = [Pick(model, look(model)) for model in models]
+    picks = [look(model) for model in models]
     return next((pick for pick in picks if pick.path is not None), picks[0])

@@ -34,6 +34,8 @@ class Look:
     """The folder or file to use; None where there is none."""
     wrong: tuple[str, ...] = ()
     """What lies under its name and is not it, and why."""
+    own: bool = False
+    """The settings name it: whether it is what the catalogue means is the user's affair."""
 
 
 def look(model: ModelSpec, *, without_transformer: bool = False) -> Look:
