@@ -102,7 +102,7 @@ def _differences(found: Contents, model: ModelSpec) -> Iterable[str]:
         yield f"it says that it is of Edit-{found.edition}, not {model.edition}"
     if model.blocks and found.blocks != model.blocks:
         yield f"it holds {found.blocks} of {model.blocks} blocks"
-    if model.quantisation and found.quantisation != main_type(model.quantisation):
+    if model.quantisation and found.quantisation and found.quantisation != main_type(model.quantisation):
         yield f"most of it is {found.quantisation}, not {main_type(model.quantisation)}"
     if model.rank and found.rank != model.rank:
         yield f"its rank is {found.rank}, not {model.rank}"
