@@ -27,6 +27,9 @@ def backend_for(device: Device) -> str | None:
         if backend.unavailable(device) not in {None, weights.missing(name)}:
             continue
         for rung in backend.rungs(USUAL, device):
+            if rung.from_disk:
+                # A LoRA comes with what is fetched, and none can be fused into blocks that stay on disk.
+                continue
             seconds = rung.needs.seconds * (1.0 if rung.exact else rungs.EXACT_ADVANTAGE)
             if rungs.misfit(rung, device) is None and (best is None or (seconds, name) < best):
                 best = seconds, name

@@ -47,7 +47,10 @@ class QwenBackend:
             return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
         if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
             return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
-        return weights.missing(self.name)
+        reason = weights.missing(self.name)
+        if reason is None and weights.of(self.name) is None:
+            return "the catalogue has no kit for it; name it in one of data/models.toml"
+        return reason
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
