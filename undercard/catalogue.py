@@ -103,6 +103,8 @@ class ModelSpec(_Entry):
     """A commit; or `main`, which the first fetch resolves to one that is kept in models.lock."""
     licence: str = Field(min_length=1)
     layout: Layout
+    or_layout: Layout | None = None
+    """Where it is not known for certain which of two it is, and both can be rendered with."""
     files: tuple[FileSpec, ...] = Field(min_length=1)
     edition: Edition | None = None
     """Of Qwen-Image-Edit; None for what all have in common."""

@@ -127,6 +127,15 @@ def test_scales_of_another_layout_are_told_by_name(build: Build) -> None:
         prove(build("plain cast"), spec(Layout.FP8_LIGHTX2V))
 
 
+def test_where_the_catalogue_leaves_two_layouts_open_both_are_taken(build: Build) -> None:
+    either = spec(Layout.FP8_LIGHTX2V, or_layout=Layout.FP8_COMFYUI)
+
+    assert {prove(build(kind), either).layout for kind in ("lightx2v", "comfyui now")} == {
+        Layout.FP8_LIGHTX2V,
+        Layout.FP8_COMFYUI,
+    }
+
+
 def test_a_file_with_a_scale_missing_is_refused(build: Build, tmp_path: Path) -> None:
     tensors = load_file(build("lightx2v"))
     del tensors[next(name for name in tensors if name.endswith(".weight_scale"))]

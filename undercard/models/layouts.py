@@ -95,7 +95,7 @@ def plain_name(name: str) -> str:
 
 def _differences(found: Contents, model: ModelSpec) -> Iterable[str]:
     """Yield in which ways what was *found* is not *model*."""
-    if found.layout is not model.layout:
+    if found.layout not in {model.layout, model.or_layout}:
         yield f"it holds {found.layout}, not {model.layout}"
         return
     if found.edition and model.edition and found.edition != model.edition:
