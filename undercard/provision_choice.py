@@ -73,6 +73,8 @@ def _best(catalogue: Catalogue, possible: Sequence[KitSpec], backend: str, model
     wish = replace(own.wish, capability=capability, model=model)
     fitting = [kit for kit in possible if own.edition in {None, catalogue.edition(kit)}]
     filled = [found for kit in fitting if (found := kits.fill(catalogue, kit, backend, wish))]
+    if own.without_lora:
+        filled = [replace(found, lora=None) for found in filled]
     if not filled:
         suiting = _shown(wish, own.edition)
         raise UnknownModel(f"the catalogue has nothing for backend {backend!r} that suits {suiting}")

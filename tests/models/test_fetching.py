@@ -354,6 +354,16 @@ def test_what_the_hub_does_not_have_is_refused_at_once(name: str, revision: str,
         hub.listing(name, revision)
 
 
+@pytest.mark.parametrize("path", ["../escaped.json", "vae/../../escaped.json", "/etc/escaped.json", "a\\escaped.json"])
+def test_a_hub_that_names_a_file_outside_of_its_repository_is_refused(
+    path: str, hub: Hub, published: Published
+) -> None:
+    published.repositories[tiny_models.BASE].files[path] = b"{}"
+
+    with pytest.raises(HubRefused, match="names a file outside of tiny/Edit-2511: "):
+        hub.listing(tiny_models.BASE, "main")
+
+
 def test_a_gated_file_says_how_to_get_at_it(
     fetcher: Fetcher, remote: RemoteFile, published: Published, target: Path
 ) -> None:

@@ -344,6 +344,24 @@ def test_a_model_brings_what_belongs_to_it(model: str, names: list[str], hub: Hu
     assert [item.model.name for item in planned(hub, None, model).items] == names
 
 
+def test_what_the_settings_name_is_not_fetched(
+    hub: Hub, published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    base = write(published, tiny_models.BASE, tmp_path / "mine")
+    monkeypatch.setenv("UNDERCARD_MODEL", str(base))
+    monkeypatch.setenv("UNDERCARD_GGUF", str(write(published, tiny_models.GGUF, tmp_path / "mine", GGUF) / GGUF))
+    monkeypatch.setenv("UNDERCARD_LORA", "none")
+
+    plan = planned(hub)
+
+    assert [(item.model.name, item.own, item.path) for item in plan.items] == [
+        ("base-2511", True, base),
+        ("gguf-q4-k-m", True, tmp_path / "mine" / GGUF),
+    ]
+    assert plan.is_done
+    assert published.asked == []
+
+
 @pytest.mark.parametrize(
     ("backend", "model", "words"),
     [

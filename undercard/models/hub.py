@@ -88,6 +88,8 @@ class Hub:
         commit = found.sha or revision
         files = {}
         for sibling in found.siblings or []:
+            if ".." in sibling.rfilename.split("/") or sibling.rfilename.startswith("/") or "\\" in sibling.rfilename:
+                raise HubRefused(f"{self.address} names a file outside of {repository}: {sibling.rfilename!r}")
             lfs = sibling.lfs
             size = lfs.size if lfs else sibling.size
             if size is None or not (lfs or sibling.blob_id):
