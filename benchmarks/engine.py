@@ -2,8 +2,9 @@
 
     python -m benchmarks.engine [--caps 3,6,8,10,12,16,24] [--only NAME …] [--minutes N] [--quick] [--tiny]
 
-Everything is measured in a process of its own, on random weights of the true sizes (benchmarks.engine_weights). Rows
-are kept in benchmarks/results/engine.<machine>.json as they come; started again, it measures what is missing.
+Each mode of diffusers under each cap, and each rung of undercard, is measured in a process of its own, on random
+weights of the true sizes (benchmarks.engine_weights). Rows are kept in benchmarks/results/engine.<machine>.json as they
+come; started again, it measures what is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.engine_child import our_rungs
+from benchmarks.engine_child import cap, our_rungs
 from benchmarks.engine_machine import this_machine
 from benchmarks.engine_rows import (
     RESULTS,
@@ -35,6 +36,7 @@ from benchmarks.engine_rows import (
     save,
 )
 from benchmarks.engine_table import print_table
+from undercard.devices import ALLOCATOR
 
 CAPS_GB = (3.0, 6.0, 8.0, 10.0, 12.0, 16.0, 24.0)
 QUICK_CAPS_GB = (3.0, 10.0)
@@ -66,16 +68,18 @@ class Driver:
     """Measure what there is a row for already, once."""
     _done: set[tuple[str, float | None, int]] = field(default_factory=set)
 
-    def rows(self, name: str, cap_gb: float | None, references: Sequence[int]) -> list[Row]:
-        """Return a row for each number of references, measured now or before.
+    def rows(self, name: str, caps_gb: Sequence[float | None], references: Sequence[int]) -> list[Row]:
+        """Return a row for each cap and number of references, measured now, in one process, or before.
 
         Raises:
             TimeIsUp: there is no time left to measure it.
         """
-        missing = [count for count in references if not self._has(name, cap_gb, count)]
+        asked = [(cap_gb, count) for cap_gb in caps_gb for count in references]
+        missing = [(cap_gb, count) for cap_gb, count in asked if not self._has(name, cap_gb, count)]
         if missing:
-            self._measure(name, cap_gb, missing)
-        found = (self.results.row(name, cap_gb, count) for count in references)
+            caps, counts = (list(dict.fromkeys(each)) for each in zip(*missing, strict=True))
+            self._measure(name, caps, counts)
+        found = (self.results.row(name, cap_gb, count) for cap_gb, count in asked)
         return [row for row in found if row is not None]
 
     def _has(self, name: str, cap_gb: float | None, references: int) -> bool:
@@ -84,36 +88,44 @@ class Driver:
         row = self.results.row(name, cap_gb, references)
         return row is not None and row.settled
 
-    def _measure(self, name: str, cap_gb: float | None, references: list[int]) -> None:
+    def _measure(self, name: str, caps_gb: Sequence[float | None], references: Sequence[int]) -> None:
         left = self.deadline - time.monotonic()
         if left < LEAST_SECONDS:
             raise TimeIsUp
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "rows.jsonl"
-            trouble = self._run(name, cap_gb, references, out, min(left, LIMIT_SECONDS))
+            trouble = self._run(name, caps_gb, references, out, min(left, LIMIT_SECONDS * len(caps_gb)))
             lines = out.read_text("utf-8").splitlines() if out.exists() else []
-        rows = {row.references: row for row in map(Row.model_validate_json, lines)}
+        rows = {row.key: row for row in map(Row.model_validate_json, lines)}
         if not rows and self.deadline - time.monotonic() < 1:
             raise TimeIsUp
-        for count in references:
+        for cap_gb, count in ((cap_gb, count) for cap_gb in caps_gb for count in references):
             failed = Row(rung=name, cap_gb=cap_gb, references=count, note=trouble or "gave no row")
-            rows.setdefault(count, failed)
-            self._done.add((name, cap_gb, count))
+            rows.setdefault(failed.key, failed)
+            self._done.add(failed.key)
         self.results = self.results.with_rows(rows.values())
         save(self.results, self.path)
         for row in rows.values():
-            print(f"{said(row)} ({time.monotonic() - started:.0f} s)", flush=True)
+            print(said(row), flush=True)
+        print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
 
     def _run(
-        self, name: str, cap_gb: float | None, references: list[int], out: Path, limit_seconds: float
+        self,
+        name: str,
+        caps_gb: Sequence[float | None],
+        references: Sequence[int],
+        out: Path,
+        limit_seconds: float,
     ) -> str | None:
         """Run the process; return what went wrong with it, or None."""
         command = [sys.executable, "-m", "benchmarks.engine_child", name, "--checkpoint", str(self.checkpoint)]
+        command += ["--caps", *("all" if cap_gb is None else str(cap_gb) for cap_gb in caps_gb)]
         command += ["--references", *map(str, references), "--out", str(out)]
-        if cap_gb is not None:
-            command += ["--cap-gb", str(cap_gb)]
         environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+        if name not in TODAY:
+            # As in the process that a session starts.
+            environment |= ALLOCATOR
         try:
             done = subprocess.run(
                 command, env=environment, timeout=limit_seconds, capture_output=True, text=True, check=False
@@ -139,14 +151,14 @@ def measure_today(driver: Driver, mode: str, caps_gb: Sequence[float | None], re
     caps = [cap_gb for cap_gb in caps_gb if cap_gb is not None]
     if mode in WHOLE:
         for cap_gb in (None, *sorted(caps, reverse=True)):
-            if not all(row.s_per_keyframe for row in driver.rows(mode, cap_gb, references)):
+            if not all(row.s_per_keyframe for row in driver.rows(mode, [cap_gb], references)):
                 return
         return
     fits = False
     for cap_gb in sorted(caps):
         if fits and cap_gb < UNTILED_GB:
             continue
-        rows = driver.rows(mode, cap_gb, references)
+        rows = driver.rows(mode, [cap_gb], references)
         fits = all(row.s_per_keyframe for row in rows)
         # What fails for another reason than memory fails under every cap.
         if not all(row.settled for row in rows) or (fits and cap_gb >= UNTILED_GB):
@@ -154,10 +166,8 @@ def measure_today(driver: Driver, mode: str, caps_gb: Sequence[float | None], re
 
 
 def measure_rung(driver: Driver, rung: str, caps_gb: Sequence[float | None], references: Sequence[int]) -> None:
-    """Measure one of undercard's rungs under every cap, a process for each row."""
-    for cap_gb in caps_gb:
-        for count in references:
-            driver.rows(rung, cap_gb, [count])
+    """Measure one of undercard's rungs under every cap, in one process."""
+    driver.rows(rung, caps_gb, references)
 
 
 def said(row: Row) -> str:
@@ -235,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(f"no mode and no rung: {', '.join(sorted(unknown))}; use {', '.join((*TODAY, *rungs))}")
     caps: Sequence[float | None] = QUICK_CAPS_GB if given.quick else CAPS_GB
     if given.caps:
-        caps = [None if cap == "all" else float(cap) for cap in given.caps.split(",")]
+        caps = [cap(text) for text in given.caps.split(",")]
     references = given.references or ([1] if given.quick else [1, 2])
     results, path = begin(given)
     driver = Driver(results, path, make_checkpoint(given), started + 60 * given.minutes, given.again)

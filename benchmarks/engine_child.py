@@ -1,6 +1,6 @@
 """Measures one mode or rung in this process and appends its rows to a file, one JSON object a line.
 
-    python -m benchmarks.engine_child NAME --checkpoint DIR --cap-gb 10 --references 1 2 --out rows.jsonl
+    python -m benchmarks.engine_child NAME --checkpoint DIR --caps 6 10 --references 1 2 --out rows.jsonl
 
 benchmarks.engine starts one for everything that it measures, so that no figure depends on what ran before.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -26,38 +26,30 @@ def our_rungs() -> OurRungs | None:
     return cast("OurRungs", importlib.import_module(OURS))
 
 
-def measure(name: str, cap_gb: float | None, references: list[int], checkpoint: Path) -> Iterator[Row]:
-    """Measure *name* under *cap_gb* and yield a row for each number of references, as soon as it is measured.
+def measure(name: str, caps_gb: Sequence[float | None], references: Sequence[int], checkpoint: Path) -> Iterator[Row]:
+    """Measure *name* under each cap and yield a row for each number of references, as soon as it is measured.
 
     Raises:
-        ValueError: there is no such mode or rung.
+        ValueError: there is no such mode or rung, or a mode of diffusers is asked for under several caps.
     """
-    from benchmarks import engine_meter
-
-    engine_meter.cap_allocator(cap_gb)
     if name in TODAY:
+        from benchmarks import engine_meter
         from benchmarks.engine_baselines import measure_baseline
 
+        (cap_gb,) = caps_gb
+        engine_meter.cap_allocator(cap_gb)
         yield from measure_baseline(name, cap_gb, references, checkpoint)
         return
     ours = our_rungs()
     if ours is None or name not in ours.RUNGS:
         known = (*TODAY, *(ours.RUNGS if ours else ()))
         raise ValueError(f"{name!r} is no mode and no rung; use one of {', '.join(known)}")
-    for count in references:
-        yield _measure_ours(ours, name, cap_gb, count, checkpoint)
+    yield from ours.measure_ours(name, caps_gb, references, checkpoint)
 
 
-def _measure_ours(ours: OurRungs, name: str, cap_gb: float | None, references: int, checkpoint: Path) -> Row:
-    import torch
-
-    from undercard.errors import OutOfMemory
-
-    try:
-        return ours.measure_ours(name, cap_gb, references, checkpoint)
-    except (OutOfMemory, torch.OutOfMemoryError) as exc:
-        note = str(exc).partition(" GPU ")[0]
-        return Row(rung=name, cap_gb=cap_gb, references=references, out_of_memory=True, note=note)
+def cap(text: str) -> float | None:
+    """Read a cap: GB, or `all` for the whole card."""
+    return None if text == "all" else float(text)
 
 
 def main() -> None:
@@ -65,12 +57,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(TODAY)}, or a rung of undercard")
     parser.add_argument("--checkpoint", type=Path, required=True, help="a folder of benchmarks.engine_weights")
-    parser.add_argument("--cap-gb", type=float, help="what the allocator may hold; the whole card if left out")
+    parser.add_argument("--caps", type=cap, nargs="+", default=[None], help="GB that the allocator may hold, or all")
     parser.add_argument("--references", type=int, nargs="+", default=[1])
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     with given.out.open("a", encoding="utf-8") as file:
-        for row in measure(given.name, given.cap_gb, given.references, given.checkpoint):
+        for row in measure(given.name, given.caps, given.references, given.checkpoint):
             file.write(row.model_dump_json() + "\n")
             # Whoever loses patience with the rest keeps this one.
             file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from PIL import Image
 
 from benchmarks.engine_models import TINY_TRANSFORMER
 from benchmarks.engine_rows import SIZE, TEXT_TOKENS, TINY_SIZE, TINY_TEXT_TOKENS
+
+PATCH = 16
+"""Pixels on a side of what one token stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +49,21 @@ def inputs_of(checkpoint: Path) -> Inputs:
     tiny = config["num_layers"] == TINY_TRANSFORMER["num_layers"]
     size, tokens = (TINY_SIZE, TINY_TEXT_TOKENS) if tiny else (SIZE, TEXT_TOKENS)
     return Inputs(size, tokens, config["joint_attention_dim"])
+
+
+def step_of(checkpoint: Path, device: torch.device) -> dict[str, Any]:
+    """Return random inputs of one step of the transformer, the timestep apart: a picture and a reference of its size.
+
+    Raises:
+        OSError: the checkpoint has no configuration of a transformer.
+    """
+    inputs = inputs_of(checkpoint)
+    across, down = (side // PATCH for side in inputs.size)
+    latents = torch.randn(1, 2 * across * down, 64, generator=torch.Generator().manual_seed(0))
+    return {
+        "hidden_states": latents.to(device, torch.bfloat16),
+        "encoder_hidden_states": inputs.embeddings(device),
+        "encoder_hidden_states_mask": None,
+        "img_shapes": [[(1, down, across)] * 2],
+        "return_dict": False,
+    }

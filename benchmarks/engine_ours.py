@@ -2,76 +2,154 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.engine_rows import GB, STEPS, Row
+from undercard.backends import Rung, Work
+from undercard.devices import Device
+from undercard.errors import OutOfMemory
+from undercard.weights import QUANTISED
 
 if TYPE_CHECKING:
     from benchmarks.engine_inputs import Inputs
-    from undercard.engine.opening import Ready
+    from undercard.engine.opening import Model, Ready
+    from undercard.engine.renderer import EngineRenderer
 
-RUNGS = ("bf16", "fp8", "int8", "nf4")
+RUNGS = ("bf16", "fp8", "int8", "nf4", *QUANTISED)
 KEYFRAMES = 3
 
 
-def measure_ours(rung_name: str, cap_gb: float | None, references: int, checkpoint: Path) -> Row:
-    """Measure the backend called *rung_name* under *cap_gb*, with as many blocks on the card as it finds room for.
+def measure_ours(
+    rung_name: str, caps_gb: Sequence[float | None], references: Sequence[int], checkpoint: Path
+) -> Iterator[Row]:
+    """Measure the backend called *rung_name* under each cap, with as many blocks on the card as it finds room for.
 
-    Raises:
-        OutOfMemory: it does not fit.
+    It is opened once, under the first cap; from there on it keeps the blocks that the planner foresees room for.
+
+    Yields:
+        A row for each cap and number of *references*, as soon as it is measured; `s_first_image` in the first alone.
     """
+    import torch
     from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as published
 
     from benchmarks import engine_meter
     from benchmarks.engine_inputs import inputs_of
-    from undercard import backends, devices
-    from undercard.backends import Work
     from undercard.engine import renderer
-    from undercard.engine.opening import Model
-    from undercard.engine_costs import STORAGES, architecture
-    from undercard.engine_rungs import rungs_for
-    from undercard.qwen import QwenBackend, config_of
 
     inputs = inputs_of(checkpoint)
     # The size that the pipeline brings references to; a dry run's is smaller.
     published.VAE_IMAGE_SIZE = inputs.size[0] * inputs.size[1]
-    backend = backends.backend(rung_name)
-    assert isinstance(backend, QwenBackend)
+    model = _model(rung_name, checkpoint)
+    asked = [(cap_gb, count) for cap_gb in caps_gb for count in references]
+    rungs = [_rung(rung_name, cap_gb, Work(inputs.size, count)) for cap_gb, count in asked]
+    engine_meter.cap_allocator(caps_gb[0])
+    # Without a limit of its own: the caps are this benchmark's.
+    with renderer.opened(model, replace(rungs[0], vram_limit=0)) as engine:
+        for (cap_gb, count), rung in zip(asked, rungs, strict=True):
+            try:
+                row = _row(engine, rung, inputs, count, cap_gb, checkpoint)
+            except (OutOfMemory, torch.OutOfMemoryError) as exc:
+                note = str(exc).partition(" GPU ")[0]
+                row = Row(rung=rung_name, cap_gb=cap_gb, references=count, out_of_memory=True, note=note)
+            yield row
+
+
+def _model(name: str, checkpoint: Path) -> Model:
+    """Return what the backend called *name* opens; its file is written first where it has one, and settings say so."""
+    from benchmarks import engine_meter, quantised_weights
+    from undercard import backends, weights
+    from undercard.engine.opening import Model
+    from undercard.quantised import QuantisedBackend
+    from undercard.qwen import QwenBackend
+
+    os.environ["UNDERCARD_MODEL"], os.environ["UNDERCARD_STEPS"] = str(checkpoint), str(STEPS)
+    backend = backends.backend(name)
+    if isinstance(backend, QwenBackend):
+        return Model(checkpoint, backend.codec, STEPS, engine_meter.device())
+    assert isinstance(backend, QuantisedBackend)
+    file = quantised_weights.write(checkpoint, name)
+    os.environ[weights.setting(name)] = str(file)
+    four_bits = backend.way(_machine(None)).four_bits
+    return Model(checkpoint, "bf16", STEPS, engine_meter.device(), file=file, four_bits=four_bits)
+
+
+def _machine(cap_gb: float | None) -> Device:
+    """Return this machine with its card as free as *cap_gb* leaves it."""
+    from undercard import devices
+
     machine = devices.this_device()
-    if cap_gb is not None and machine.gpu is not None:
-        machine = machine.alone(devices.with_allocatable(machine.gpu, int(cap_gb * GB)))
-    model = architecture(config_of(checkpoint))
-    rung = rungs_for(STORAGES[rung_name], rung_name, Work(inputs.size, references), machine, steps=STEPS, model=model)[
-        0
-    ]
-    place = Model(checkpoint, backend.codec, STEPS, engine_meter.device())
-    with renderer.opened(place, rung) as engine:
-        start = time.perf_counter()
-        ready = engine.ready_model()
+    if machine.gpu is None:
+        return machine
+    # What this process holds already counts as free.
+    gpu = replace(machine.gpu, free_bytes=machine.gpu.total_bytes)
+    return machine.alone(gpu if cap_gb is None else devices.with_allocatable(gpu, int(cap_gb * GB)))
+
+
+def _rung(name: str, cap_gb: float | None, work: Work) -> Rung:
+    """Return the rung with the most blocks on the card that the planner has under *cap_gb*."""
+    from undercard import backends
+
+    return backends.backend(name).rungs(work, _machine(cap_gb))[0]
+
+
+def _row(
+    engine: EngineRenderer, rung: Rung, inputs: Inputs, references: int, cap_gb: float | None, checkpoint: Path
+) -> Row:
+    from benchmarks import engine_errors, engine_meter
+
+    opened = engine.ready is not None
+    if engine.ready is not None:
+        _settle(engine.ready, rung.resident_blocks, cap_gb)
+    engine.resident, engine.vram_limit = rung.resident_blocks, 0 if cap_gb is None else int(cap_gb * GB)
+    start = time.perf_counter()
+    ready = engine.ready_model()
+    # Brings in the blocks that stay, and the kernels of these lengths.
+    _keyframe(ready, inputs, references, seed=0)
+    first = time.perf_counter() - start
+    engine_meter.forget_peaks()
+    keyframes = [_timed_keyframe(ready, inputs, references, seed) for seed in range(1, 1 + KEYFRAMES)]
+    with _timed_steps(ready) as steps:
         _keyframe(ready, inputs, references, seed=0)
-        first = time.perf_counter() - start
-        engine_meter.forget_peaks()
-        keyframes = [_timed_keyframe(ready, inputs, references, seed) for seed in range(1, 1 + KEYFRAMES)]
-        steps = _timed_steps(ready, inputs, references)
-        peaks = engine_meter.peaks()
+    peaks = engine_meter.peaks()
+    pinned_bytes = sum(map(ready.streamer.source.size_bytes, range(ready.streamer.count)))
     return Row(
-        rung=rung_name,
+        rung=rung.backend,
         cap_gb=cap_gb,
         references=references,
-        s_per_step=steps,
+        s_per_step=round(statistics.median(steps), 4),
         s_per_keyframe=round(statistics.median(keyframes), 4),
-        s_first_image=round(first, 2),
+        s_first_image=None if opened else round(first, 2),
         peak_vram_gb=peaks.vram_gb,
         peak_reserved_gb=peaks.reserved_gb,
         peak_host_gb=peaks.host_gb,
+        pinned_gb=round(pinned_bytes / GB, 2),
         predicted_vram_gb=round(rung.needs.vram_bytes / GB, 2),
         predicted_s=round(rung.needs.seconds, 3),
         exact=rung.exact,
-        note=rung.detail,
+        error=engine_errors.of(ready, rung.backend, checkpoint),
+        note="; ".join((rung.detail, *ready.notes)),
     )
+
+
+def _settle(ready: Ready, resident: int, cap_gb: float | None) -> None:
+    """Leave the card, and take it anew for *resident* blocks under *cap_gb*, whatever came of the last row."""
+    import torch
+
+    from benchmarks import engine_meter
+    from undercard.engine.streaming import CudaStreamer
+
+    if isinstance(ready.streamer, CudaStreamer):
+        ready.streamer.withdraw()
+        ready.streamer.keep_resident(resident)
+        torch.cuda.empty_cache()
+    engine_meter.cap_allocator(cap_gb)
 
 
 def _keyframe(ready: Ready, inputs: Inputs, references: int, seed: int) -> None:
@@ -98,8 +176,9 @@ def _timed_keyframe(ready: Ready, inputs: Inputs, references: int, seed: int) ->
     return lap.seconds
 
 
-def _timed_steps(ready: Ready, inputs: Inputs, references: int) -> float:
-    """Return the median seconds of a whole call of the transformer, the card idle before and after."""
+@contextmanager
+def _timed_steps(ready: Ready) -> Iterator[list[float]]:
+    """Note the seconds of every call of the transformer, the card idle before and after."""
     from benchmarks import engine_meter
 
     transformer = ready.pipeline.transformer
@@ -114,8 +193,6 @@ def _timed_steps(ready: Ready, inputs: Inputs, references: int) -> float:
 
     transformer.forward = timed
     try:
-        for seed in range(2):
-            _keyframe(ready, inputs, references, seed)
+        yield seconds
     finally:
         transformer.forward = whole
-    return round(statistics.median(seconds), 4)

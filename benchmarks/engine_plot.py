@@ -49,6 +49,8 @@ class Series:
     """(GB allowed, seconds a keyframe), by GB."""
     s_per_step: float
     """At the last point."""
+    uncapped: bool = False
+    """Measured on the whole card alone: it stands at what it took there."""
 
 
 def all_series(results: Results, references: int) -> list[Series]:
@@ -67,7 +69,8 @@ def all_series(results: Results, references: int) -> list[Series]:
             continue
         label = TODAY.get(name) or f"undercard {name}{', exact' if all(row.exact for row in rows) else ''}"
         points = tuple((_allowed(row, results), row.s_per_keyframe or 0.0) for row in rows)
-        found.append(Series(label, colours[name], name in ours, points, rows[-1].s_per_step or 0.0))
+        uncapped = name in TODAY and all(row.cap_gb is None for row in rows)
+        found.append(Series(label, colours[name], name in ours, points, rows[-1].s_per_step or 0.0, uncapped))
     return found
 
 
@@ -145,11 +148,12 @@ def _set_up(axes: Axes, lines: Sequence[Series], card_gb: float) -> None:
     axes.set_ylim(min(values) * 0.78, max(values) * 1.3)
     axes.text(1.045, -0.026, "GB of VRAM allowed", transform=axes.transAxes, color=FAINT, fontsize=10.5, va="top")
     # Every cap that was measured, and enough beyond to read where the others begin.
-    ticks = sorted({*(cap for line in lines if line.ours for cap, _ in line.points), *CAP_TICKS})
+    measured = {cap for line in lines if line.ours for cap, _ in line.points}
+    ticks = sorted({*measured, *(cap for cap in CAP_TICKS if all(abs(cap / other - 1) > 0.1 for other in measured))})
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if min(caps) <= tick <= right]))
     axes.yaxis.set_major_locator(FixedLocator(SECOND_TICKS))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 2 else f"{value:g}"))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     axes.tick_params(colors=FAINT, length=0, labelsize=10.5, pad=6)
@@ -164,8 +168,8 @@ def _draw_line(axes: Axes, line: Series, *, leads: bool) -> None:
     right = axes.get_xlim()[1]
     width, size = (3.0, 6.5) if leads else (1.6, 4.5)
     axes.plot(caps, seconds, color=line.colour, linewidth=width, marker="o", markersize=size, clip_on=False)
-    if not line.ours and len(caps) == 1:
-        # Measured on the whole card only: say what it takes, which no tick does.
+    if line.uncapped:
+        # Say what it takes, which no tick does.
         axes.annotate(
             f"needs {caps[0]:.0f} GB", (caps[0], seconds[0]), (0, 7), textcoords="offset points", color=line.colour,
             fontsize=9, ha="center", va="bottom", path_effects=[withStroke(linewidth=3, foreground=BACKGROUND)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +57,8 @@ class Row(BaseModel):
     """Seconds a keyframe that the planner foretold."""
     exact: bool = False
     """Gives the pixels of bf16 diffusers."""
+    error: float | None = None
+    """Of the first step's answer against bf16 on identical weights, relative, in L2."""
     out_of_memory: bool = False
     note: str = ""
     """What one must know to read the figures, or why there are none."""
@@ -114,11 +116,17 @@ class OurRungs(Protocol):
     RUNGS: tuple[str, ...]
     """Names of the rungs, in the order in which they are measured."""
 
-    def measure_ours(self, rung_name: str, cap_gb: float | None, references: int, checkpoint: Path) -> Row:
-        """Measure one rung in this process, which has done nothing else and whose allocator is capped already.
+    def measure_ours(
+        self, rung_name: str, caps_gb: Sequence[float | None], references: Sequence[int], checkpoint: Path
+    ) -> Iterator[Row]:
+        """Measure one rung in this process, which has done nothing else.
+
+        Yields:
+            A row for each cap and number of *references*, as soon as it is measured; one that says so where memory ran
+            out.
 
         Raises:
-            OutOfMemory: it does not fit; the caller writes the row that says so.
+            OutOfMemory: it does not open under the first cap.
         """
 
 

@@ -17,13 +17,12 @@ import torch
 from diffusers import QwenImageTransformer2DModel
 
 from benchmarks import engine_meter
-from benchmarks.engine_inputs import inputs_of
+from benchmarks.engine_inputs import step_of
 from benchmarks.engine_rows import STEPS
 from undercard.engine import modulation, schedule, transformer
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.codecs import codec_named
 from undercard.engine.loading import load
-from undercard.engine.pipeline import PATCH
 from undercard.engine.sources import InMemory
 from undercard.engine.streaming import CudaStreamer, HostStreamer
 
@@ -53,7 +52,7 @@ def measure(folder: Path, codec_name: str, resident: int, *, compare: bool) -> d
     if device.type == "cuda":
         streamer = CudaStreamer(reader.layout, source, device, resident=resident, scratches=1)
     tables = transformer.stream(model, table, streamer, device)
-    given = _given(folder, device)
+    given = step_of(folder, device)
     asked = given["hidden_states"].shape[1] // 2
 
     def steps(of: Any, select: Any) -> list[torch.Tensor]:
@@ -84,21 +83,6 @@ def measure(folder: Path, codec_name: str, resident: int, *, compare: bool) -> d
             pairs = zip(answers, expected, strict=True)
             result["largest_difference"] = max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
     return result
-
-
-def _given(folder: Path, device: torch.device) -> dict[str, Any]:
-    """Return random inputs for one picture and one reference of its size."""
-    inputs = inputs_of(folder)
-    across, down = (side // PATCH for side in inputs.size)
-    generator = torch.Generator().manual_seed(0)
-    latents = torch.randn(1, 2 * across * down, 64, generator=generator)
-    return {
-        "hidden_states": latents.to(device, torch.bfloat16),
-        "encoder_hidden_states": inputs.embeddings(device),
-        "encoder_hidden_states_mask": None,
-        "img_shapes": [[(1, down, across)] * 2],
-        "return_dict": False,
-    }
 
 
 def main() -> None:

@@ -7,7 +7,19 @@ from rich.table import Table
 
 from benchmarks.engine_rows import TODAY, Results, Row
 
-HEADINGS = ("refs", "s/step", "s/keyframe", "planned", "1st image", "VRAM GB", "planned", "host GB", "pinned", "exact")
+HEADINGS = (
+    "refs",
+    "s/step",
+    "s/keyframe",
+    "planned",
+    "1st image",
+    "VRAM GB",
+    "planned",
+    "host GB",
+    "pinned",
+    "exact",
+    "error",
+)
 
 
 def print_table(results: Results) -> None:
@@ -28,7 +40,7 @@ def print_table(results: Results) -> None:
         previous = row.rung
         table.add_row(row.rung, "all" if row.cap_gb is None else f"{row.cap_gb:g}", *_cells(row))
     # A terminal of unknown width, such as a log, would be taken for one of 80 columns.
-    Console(width=max(Console().width, 132)).print(table)
+    Console(width=max(Console().width, 140)).print(table)
 
 
 def _order(row: Row) -> tuple[int, str, float, int]:
@@ -52,6 +64,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _number(row.peak_host_gb, 1),
         _number(row.pinned_gb, 1),
         "yes" if row.exact else "no",
+        "–" if row.error is None else f"{row.error:.2%}",
     )
 
 

@@ -1,6 +1,6 @@
 """Writes a checkpoint of Qwen-Image-Edit-2511's sizes with random weights, in diffusers' layout.
 
-    python -m benchmarks.engine_weights OUT [--text-encoder] [--tiny]
+    python -m benchmarks.engine_weights OUT [--text-encoder] [--tiny | --blocks N]
 
 Speed and memory do not depend on the values. 41 GB for the transformer, 0.25 GB for the VAE, 16.6 GB for the text
 encoder if it is asked for. A folder in memory (/dev/shm) or in the page cache is what the benchmark reads from.
@@ -24,6 +24,9 @@ import torch
 from benchmarks.engine_models import (
     INDEX,
     SCHEDULER,
+    TINY_LANGUAGE,
+    TINY_TRANSFORMER,
+    TRANSFORMER,
     Component,
     text_encoder_component,
     transformer_component,
@@ -47,23 +50,27 @@ class Place:
     shape: tuple[int, ...]
 
 
-def write_checkpoint(out: Path, *, text_encoder: bool = False, tiny: bool = False) -> None:
+def write_checkpoint(out: Path, *, text_encoder: bool = False, tiny: bool = False, blocks: int | None = None) -> None:
     """Write a checkpoint to *out*; a folder that holds a whole one is left as it is.
 
     Args:
         out: the checkpoint's folder.
         text_encoder: write Qwen2.5-VL and a byte-level tokenizer too.
-        tiny: the same layout with two blocks of 64 channels, for a dry run.
+        tiny: the same layout with two blocks of 256 channels, for a dry run.
+        blocks: only so many of the transformer's blocks, each of 0.68 GB, and a tiny text encoder.
     """
     index = dict(INDEX) if text_encoder else dict(INDEX) | dict.fromkeys(("text_encoder", "tokenizer", "processor"))
     whole = json.dumps({name: value or [None, None] for name, value in index.items()}, indent=2)
     # The index is written last, so a folder with the right one is whole.
     if (out / "model_index.json").exists() and (out / "model_index.json").read_text() == whole:
         return
-    components = [transformer_component(tiny=tiny), vae_component(tiny=tiny)]
+    transformer = TINY_TRANSFORMER if tiny else TRANSFORMER
+    if blocks is not None:
+        transformer = TRANSFORMER | {"num_layers": blocks, "joint_attention_dim": TINY_LANGUAGE["hidden_size"]}
+    components = [transformer_component(transformer), vae_component(tiny=tiny)]
     if text_encoder:
         vocabulary = write_tokenizer(out)
-        components.append(text_encoder_component(vocabulary, tiny=tiny))
+        components.append(text_encoder_component(vocabulary, tiny=tiny or blocks is not None))
     for component in components:
         _write_component(out / component.folder, component)
     _write_json(out / "scheduler" / "scheduler_config.json", SCHEDULER)
@@ -163,12 +170,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--text-encoder", action="store_true", help="write Qwen2.5-VL 7B too, 16.6 GB")
-    parser.add_argument("--tiny", action="store_true", help="the same layout, a few MB")
-    arguments = parser.parse_args()
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--tiny", action="store_true", help="the same layout, a few MB")
+    size.add_argument("--blocks", type=int, help="blocks of the transformer, with a tiny text encoder; all by default")
+    given = parser.parse_args()
     started = time.perf_counter()
-    write_checkpoint(arguments.out, text_encoder=arguments.text_encoder, tiny=arguments.tiny)
-    size = sum(path.stat().st_size for path in arguments.out.rglob("*") if path.is_file())
-    print(f"{arguments.out}: {size / 1e9:.2f} GB in {time.perf_counter() - started:.1f} s")
+    write_checkpoint(given.out, text_encoder=given.text_encoder, tiny=given.tiny, blocks=given.blocks)
+    written = sum(path.stat().st_size for path in given.out.rglob("*") if path.is_file())
+    print(f"{given.out}: {written / 1e9:.2f} GB in {time.perf_counter() - started:.1f} s")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from tasks import keyframes as keyframe_tasks
 from tasks import whole
 from tasks.reports import ProgressBar
 from undercard import __version__, manifest, progress
+from undercard.conditioning import control_request
 from undercard.devices import this_device
 from undercard.errors import ShotsFailed
 from undercard.gate import Exhibit
-from undercard.keyframes import control_request, follows_itself
 from undercard.ladder import Breaker, kind
 from undercard.lanes import Lane, lanes_of
 from undercard.manifest import Judged, KeyframeRecord, Manifest
@@ -30,7 +30,7 @@ from undercard.options import RunOptions, folder_of, plan_run, results_folder
 from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.pursuit import Pursuit, begin, look_higher
-from undercard.requests import Take
+from undercard.requests import RenderRequest, Take
 from undercard.settings import load
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """The control images, then rounds of one take each over what the gate has not accepted yet.
+    """The control images and sheets, then rounds of one take each over what the gate has not accepted yet.
 
     A round renders all that is pending before anything is judged: a backend that takes minutes to load, or that
     shares its card with the gate's networks, changes hands once a round and not once a keyframe.
@@ -51,7 +51,8 @@ class Rounds:
 
     def run(self, pursuits: Sequence[Pursuit]) -> None:
         """Render what is pending of *pursuits* until nothing is."""
-        self.draw_controls([pursuit for pursuit in pursuits if pursuit.pending and _needs_control(pursuit)])
+        self.draw_controls([pursuit for pursuit in pursuits if pursuit.pending and pursuit.lacks_control])
+        self.draw_sheets([pursuit for pursuit in pursuits if pursuit.pending and pursuit.lacks_sheets])
         while pending := [pursuit for pursuit in pursuits if pursuit.pending]:
             self.take(pending, pursuits)
 
@@ -72,6 +73,27 @@ class Rounds:
         ]
         for done in self._gathered(submitted, self.plan.control_seconds, bar):
             done.pursuit.control = done.value
+
+    def draw_sheets(self, pursuits: Sequence[Pursuit]) -> None:
+        """Draw the character sheets that *pursuits* lack, each once."""
+        asked: dict[RenderRequest, list[tuple[str, Pursuit]]] = {}
+        for pursuit in pursuits:
+            for likeness in pursuit.lacks_sheets:
+                if likeness.sheet is not None:
+                    asked.setdefault(likeness.sheet, []).append((likeness.fighter, pursuit))
+        task = keyframe_tasks.draw_sheet.with_options(result_storage=self.results)
+        self.meter.expect(self.plan.sheet_seconds * len(asked))
+        submitted = [(task.submit(fighter=who[0][0], request=whole(request)), who) for request, who in asked.items()]
+        for future, who in submitted:
+            ended = outcome(future)
+            sheet, error = ended
+            cached = sheet is None or future.state.name == "Cached"
+            (self.meter.skip if cached else self.meter.work)(self.plan.sheet_seconds, f"sheet of {who[0][0]}")
+            for _, pursuit in who:
+                if sheet is None:
+                    pursuit.give_up(told(error))
+                else:
+                    pursuit.sheets = (*pursuit.sheets, sheet)
 
     def take(self, pursuits: Sequence[Pursuit], everyone: Sequence[Pursuit]) -> None:
         """Render the next take of each of *pursuits* and judge it; *everyone* holds the neighbours, too."""
@@ -146,10 +168,6 @@ def keyframes(run: RunOptions) -> Path:
     written = manifest.write(_manifest(plan, run, pursuits, remembered), folder)
     _raise_if_failed(plan, pursuits)
     return written
-
-
-def _needs_control(pursuit: Pursuit) -> bool:
-    return pursuit.control is None and not follows_itself(pursuit.keyframe.request(1))
 
 
 def _wanted(plan: Plan, pursuits: Sequence[Pursuit]) -> str | None:

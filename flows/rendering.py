@@ -18,6 +18,7 @@ from tasks.reports import ProgressBar
 from undercard import settings
 from undercard.backends import Rung
 from undercard.errors import UndercardError
+from undercard.keyframes import retold
 from undercard.ladder import Breaker, GiveUp, Step, Tried, Use, Ways, kind, next_step, outcome_of
 from undercard.lanes import Lane
 from undercard.planning import Plan
@@ -132,6 +133,7 @@ class Rendering:
             rung=whole(rung),
             request=whole(request),
             control=whole(pursuit.control),
+            sheets=whole(pursuit.sheets),
             renderer=whole(renderer),
             attempts=whole(pursuit.attempts),
         )
@@ -180,6 +182,8 @@ class Rendering:
             self.wanted = found if self.wanted is None else self.wanted
             if found == self.wanted:
                 self.waited_seconds, self.pause_seconds = 0.0, FIRST_PAUSE_SECONDS
+        if cached:
+            take = retold(take, pursuit.attempts)
         pursuit.attempts = []
         pursuit.next_take += 1
         return Done(pursuit, take, cached)

@@ -1,4 +1,4 @@
-"""One keyframe's tasks: its control image and its takes."""
+"""One keyframe's tasks: what a model draws it from, and its takes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import keyframes
+from undercard import conditioning, keyframes
 from undercard.backends import Renderer, Rung
-from undercard.requests import Attempt, Control, RenderRequest, Take
+from undercard.requests import Attempt, Control, RenderRequest, Sheet, Take
 
 # Raise when a result that an earlier version cached must not be used any more.
 SCHEMA = 2
@@ -18,6 +18,10 @@ SCHEMA = 2
 
 def _control_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     return f"control-{SCHEMA}-{parameters['request'].key}"
+
+
+def _sheet_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    return f"sheet-{SCHEMA}-{parameters['request'].key}"
 
 
 def _take_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -35,9 +39,24 @@ def _take_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 )
 def draw_control(label: str, request: RenderRequest) -> Control:
     """Draw the previz frame of a keyframe and the maps that a diffusion model follows."""
-    control = keyframes.draw_control(request)
+    control = conditioning.draw_control(request)
     get_run_logger().info("%s: control image %s", label, control.frame.path)
     return control
+
+
+@task(
+    task_run_name="{fighter} · sheet",
+    cache_key_fn=_sheet_key,
+    persist_result=True,
+    # A result is read from the store each time, so that a file gone since is noticed.
+    cache_result_in_memory=False,
+    result_serializer="json",
+)
+def draw_sheet(fighter: str, request: RenderRequest) -> Sheet:
+    """Draw the character sheet of a fighter of whom there is no picture."""
+    sheet = conditioning.draw_sheet(fighter, request)
+    get_run_logger().info("%s: character sheet %s", fighter, sheet.picture.path)
+    return sheet
 
 
 @task(
@@ -55,9 +74,10 @@ def render_keyframe(
     request: RenderRequest,
     control: Control | None,
     renderer: Renderer,
+    sheets: tuple[Sheet, ...],
     attempts: list[Attempt],
 ) -> Take:
     """Render one take of a keyframe on one rung; what was tried before it, and this try, are in *attempts*."""
-    take = keyframes.render_take(request, number, rung, renderer, control, attempts)
+    take = keyframes.render_take(request, number, rung, renderer, control, attempts, sheets)
     get_run_logger().info("%s: take %d in %.2f s: %s", label, number, take.seconds, take.picture.path)
     return take

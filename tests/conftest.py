@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+if TYPE_CHECKING:
+    from tests.comfyui.fake_server import FakeComfy
+
+NUNCHAKU = Path(__file__).parent / "engine" / "data" / "nunchaku"
+
 # The same examples each time: what a run finds, the next one finds again. `--hypothesis-profile=default` explores.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let other answers of nunchaku's kernels be compared with than the project's own."""
+    parser.addoption(
+        "--svdq-fixtures",
+        metavar="FOLDER",
+        type=Path,
+        default=NUNCHAKU,
+        help="pairs of X.safetensors, in nunchaku's format, and X.expected.safetensors, what its kernels answered",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +39,30 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # huggingface_hub reads its variables once, when it is imported.
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    # A ComfyUI that runs on this machine is no test's business, and nothing answers at this port.
+    monkeypatch.setenv("UNDERCARD_COMFYUI", "http://127.0.0.1:1")
     return root
+
+
+@pytest.fixture(scope="session")
+def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeComfy]:
+    """Run a ComfyUI for the session."""
+    # Most tests need no server.
+    from tests.comfyui.fake_server import serving
+
+    with serving(tmp_path_factory.mktemp("comfyui")) as fake:
+        yield fake
+
+
+@pytest.fixture
+def comfyui(comfyui_server: FakeComfy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeComfy:
+    """Give the test a ComfyUI that has done nothing yet."""
+    from undercard.comfyui import server
+
+    server.memory.forget()
+    comfyui_server.begin_anew(tmp_path / "comfyui")
+    monkeypatch.setenv("UNDERCARD_COMFYUI", comfyui_server.url)
+    return comfyui_server
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,12 @@ class FakeCard:
         self.store.mkdir(parents=True, exist_ok=True)
         (self.store / "card.json").write_text(json.dumps({"total": self.total, "tenant": tenant}))
 
+    def squeeze(self, *caps: float) -> None:
+        """Let the card hold less than it tells of: GB until the first take is made, until the second, and so on."""
+        self.store.mkdir(parents=True, exist_ok=True)
+        content = {"total": self.total, "tenant": 0.0, "caps": caps}
+        (self.store / "card.json").write_text(json.dumps(content))
+
     def look(self) -> Device:
         """Return a machine with the card as it is now."""
         path = self.store / "card.json"

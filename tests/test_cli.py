@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
+from tests import shot_lists
 from tests.cards import H100, Driver
-from undercard import __version__, nvml
+from undercard import __version__, nvml, shotlist
 from undercard.cli import app
 
 SHOTS = Path(__file__).parent.parent / "data" / "shots"
@@ -24,7 +26,7 @@ def test_version_is_printed() -> None:
     assert run("--version") == (0, f"undercard {__version__}\n")
 
 
-@pytest.mark.parametrize("command", ["render", "plan", "shots", "vocabulary", "schema", "doctor"])
+@pytest.mark.parametrize("command", ["render", "plan", "shots", "sheets", "vocabulary", "schema", "doctor"])
 def test_every_command_has_help_that_says_what_it_does(command: str) -> None:
     status, output = run(command, "--help")
 
@@ -37,6 +39,29 @@ def test_shots_prints_each_shot_of_a_list() -> None:
 
     assert status == 0
     assert output.count("pose") >= 1
+
+
+def test_shots_prints_what_a_model_is_told_of_each_keyframe() -> None:
+    status, output = run("shots", str(SHOTS / "sparring.yaml"), "--prompts")
+
+    film = shotlist.load(SHOTS / "sparring.yaml")
+    assert status == 0
+    assert output.count("Picture 1 is a rough 3D render") == sum(len(shot.keyframes) for shot in film.shots)
+
+
+def test_sheets_draws_whoever_has_no_picture_and_says_where_to_look(tmp_path: Path) -> None:
+    path = shot_lists.write(tmp_path, shot_lists.changed(("corner: red", "corner: red, reference: ray.jpg")))
+    Image.new("RGB", (40, 40)).save(tmp_path / "ray.jpg")
+
+    status, output = run("sheets", str(path), "--into", str(tmp_path / "sheets"))
+
+    assert status == 0
+    told = "".join(output.split())
+    assert f"{tmp_path / 'ray.jpg'}(yourown)" in told
+    assert str(tmp_path / "sheets" / "sol.png") in told
+    assert [found.name for found in (tmp_path / "sheets").iterdir()] == ["sol.png"]
+    with Image.open(tmp_path / "sheets" / "sol.png") as sheet:
+        assert sheet.size == (1024, 1024)
 
 
 def test_plan_says_how_much_there_is_to_do() -> None:
@@ -77,7 +102,7 @@ def test_vocabulary_explains_every_name_that_a_shot_list_may_use() -> None:
     status, output = run("vocabulary")
 
     assert status == 0
-    assert {"guard", "over_the_shoulder", "crossfade", "push_in", "stage"} <= set(output.split())
+    assert {"guard", "over_the_shoulder", "crossfade", "push_in", "stage", "skeleton"} <= set(output.split())
 
 
 def test_schema_prints_a_json_schema_that_knows_the_poses() -> None:

@@ -13,6 +13,7 @@ from undercard import card_speed, devices
 from undercard.backends import Work
 from undercard.engine_costs import HOST_BYTES, STORAGES, VAE_WEIGHT_BYTES, Architecture, Costs, architecture
 from undercard.engine_rungs import rungs_for
+from undercard.requests import Size
 
 SQUARE = Work((1024, 1024), references=1)
 PLAIN, PACKED = STORAGES["bf16-plain"], STORAGES["bf16"]
@@ -173,6 +174,33 @@ def test_a_card_that_is_too_small_is_left_the_smallest_rung_with_what_it_needs()
 
     assert rung.resident_blocks == 0
     assert rung.needs.vram_bytes > devices.allocatable_bytes(device.gpu)
+
+
+@pytest.mark.parametrize(("size", "free", "exact"), [((1024, 1024), 4.5e9, True), ((1080, 1920), 4.5e9, False)])
+def test_a_rung_is_exact_only_where_pictures_fit_the_card_whole(size: Size, free: float, exact: bool) -> None:
+    rungs = rungs_for(PACKED, "bf16", Work(size), on(free))
+
+    assert rungs[0].exact == exact
+    assert not rungs[-1].exact
+    assert [rung.exact for rung in rungs] == ["in strips" not in rung.detail for rung in rungs]
+    assert {rung.exact for rung in rungs_for(STORAGES["fp8"], "fp8", Work(size), on(free))} == {False}
+
+
+@pytest.mark.parametrize("total", [3.9e9, 6e9, 12e9, 80e9])
+def test_strips_are_stepped_down_to_from_every_exact_rung(total: float) -> None:
+    *exact, strips = sorted(rungs_for(PACKED, "bf16", SQUARE, on(total)), key=lambda rung: -rung.needs.vram_bytes)
+
+    assert exact
+    assert all(rung.exact and rung.needs.vram_bytes > strips.needs.vram_bytes for rung in exact)
+    assert strips.needs.vram_bytes <= strips.vram_limit < min(rung.vram_limit for rung in exact)
+
+
+def test_blocks_leave_the_card_to_a_picture_that_does_not_fit_beside_them() -> None:
+    costs = Costs(PACKED, SQUARE)
+
+    # Measured 2.52 GB under a cap of 3 with one resident block.
+    assert costs.vram_bytes(1, int(3e9)) == pytest.approx(2.52e9, rel=0.02)
+    assert costs.vram_bytes(1, int(3e9)) < costs.kept_bytes(1) + 2.03e9
 
 
 def test_without_a_card_the_processor_is_the_one_way() -> None:

@@ -6,10 +6,10 @@ import pickle
 import pytest
 
 from undercard import errors
-from undercard.errors import BadShotList, OutOfMemory, Problem, UndercardError
+from undercard.errors import BadShotList, Faulty, OutOfMemory, Problem, UndercardError
 
 TREE = [found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, UndercardError)]
-PLAIN = [found for found in TREE if found not in {BadShotList, OutOfMemory}]
+PLAIN = [found for found in TREE if not issubclass(found, Faulty | OutOfMemory)]
 
 
 @pytest.fixture

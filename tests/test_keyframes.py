@@ -12,13 +12,14 @@ from PIL import Image
 
 from tests import shot_lists
 from tests.hungry_backends.hungry import BACKEND
-from undercard import backends, keyframes, planning, shotlist, store
+from undercard import backends, conditioning, pictures, planning, shotlist
 from undercard.backends import Needs, Rendered, Rung, Work
+from undercard.conditioning import conditioned, control_request, draw_control
 from undercard.devices import Device
 from undercard.errors import BackendError, OutOfMemory
-from undercard.keyframes import answers, conditioned, control_request, draw_control, render_take
+from undercard.keyframes import answers, render_take
 from undercard.planning import PlannedKeyframe
-from undercard.requests import Attempt, RenderRequest
+from undercard.requests import Attempt, RenderRequest, Sheet
 
 SIZE = (128, 72)
 DEVICE = Device(cores=1, host_bytes=0)
@@ -67,15 +68,18 @@ def picture_of_ray(folder: Path, colour: str = "red") -> tuple[str, str]:
     return "corner: red}", "corner: red, reference: ray.jpg}"
 
 
-def test_a_model_follows_the_control_image_first_and_then_whom_it_shows(tmp_path: Path) -> None:
-    keyframe = planned(tmp_path, picture_of_ray(tmp_path), family="model")
-    control = draw_control(control_request(keyframe.request(1)))
-
-    request = conditioned(keyframe.request(1), control, keyframe.likenesses)
-
-    assert request.control == request.references[0] == control.frame.sha256
-    with Image.open(store.find(request.references[1], ".png")) as likeness:
-        assert (likeness.mode, likeness.size) == ("RGB", (40, 40))
+def sheets_of(keyframe: PlannedKeyframe) -> tuple[Sheet, ...]:
+    """Stand in for what the previz takes seconds to draw: a picture of one colour a fighter."""
+    return tuple(
+        Sheet(
+            key=likeness.sheet.key,
+            fighter=likeness.fighter,
+            picture=pictures.stored(Image.new("RGB", (8, 8), "navy")),
+            seconds=1.0,
+        )
+        for likeness in keyframe.likenesses
+        if likeness.sheet is not None
+    )
 
 
 def test_a_take_of_a_model_answers_until_the_staging_the_prompt_or_a_likeness_changes(
@@ -84,15 +88,18 @@ def test_a_take_of_a_model_answers_until_the_staging_the_prompt_or_a_likeness_ch
     ray = picture_of_ray(tmp_path)
     keyframe = planned(tmp_path, ray, family="model")
     control = draw_control(control_request(keyframe.request(1)))
-    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control, keyframe.likenesses)
+    sheets = sheets_of(keyframe)
+    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control, "frame", keyframe.likenesses, sheets)
 
-    take = render_take(request, 1, rung, Grey(), control, [])
+    take = render_take(request, 1, rung, Grey(), control, [], sheets)
 
     assert answers(take, keyframe)
     assert answers(take, planned(tmp_path, ray, family="model"))
     staged = planned(tmp_path, ray, ("{ray: guard, sol: guard}", "{ray: jab, sol: guard}"), family="model")
     assert not answers(take, staged)
     assert not answers(take, replace(keyframe, prompt=keyframe.prompt + ", at night"))
+    assert not answers(take, replace(keyframe, control="skeleton"))
+    assert not answers(take.model_copy(update={"sheets": ()}), keyframe)
     picture_of_ray(tmp_path, "blue")
     assert not answers(take, planned(tmp_path, ray, family="model"))
 
@@ -102,9 +109,10 @@ def test_a_take_of_the_previz_answers_in_a_film_of_a_model_too(tmp_path: Path) -
     control = draw_control(control_request(keyframe.request(1)))
     request = keyframe.request_on("previz", 1, exact=False)
 
-    take = render_take(request, 1, PREVIZ, Grey(), control, [FAILED])
+    take = render_take(request, 1, PREVIZ, Grey(), control, [FAILED], sheets_of(keyframe))
 
-    assert take.control == control
+    assert take.control.key == request.key
+    assert take.sheets == ()
     assert answers(take, keyframe)
 
 
@@ -187,4 +195,4 @@ def test_nothing_is_rendered_where_the_control_image_is_the_picture(tmp_path: Pa
 
     assert take.picture == take.control.frame
     assert renderer.seen == []
-    assert keyframes.follows_itself(keyframe.request(1))
+    assert conditioning.follows_itself(keyframe.request(1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from undercard.backends import Needs, Rung
@@ -34,6 +36,8 @@ def rung(
 
 RESIDENT, HALF, STREAMED = rung("all", 28.0, host=3.0), rung("half", 9.0, host=15.0), rung("none", 3.0, host=28.0)
 EIGHT_BITS = rung("none", 2.0, host=14.0, backend="fp8")
+SERVED = replace(rung("usual", 8.0, host=0.2, backend="comfyui"), served=True)
+LESS_SERVED = replace(rung("sparing", 6.0, host=0.2, backend="comfyui"), served=True)
 PREVIZ = rung("", 0.0, host=0.4, backend="previz")
 WAYS = Ways(now=(RESIDENT, HALF, STREAMED, EIGHT_BITS), last=(PREVIZ,))
 
@@ -50,6 +54,20 @@ def test_the_first_rung_that_fits_is_tried_first() -> None:
 def test_an_out_of_memory_leads_to_a_rung_that_needs_less_of_the_card() -> None:
     assert after((RESIDENT, "out of memory")) == Use(HALF)
     assert after((STREAMED, "out of memory")) == Use(EIGHT_BITS)
+
+
+def test_a_server_that_runs_out_of_memory_says_nothing_of_this_devices_own() -> None:
+    ways = Ways(now=(SERVED, LESS_SERVED, RESIDENT), last=(PREVIZ,))
+
+    assert after((SERVED, "out of memory"), ways=ways) == Use(LESS_SERVED)
+    assert after((SERVED, "out of memory"), (LESS_SERVED, "out of memory"), ways=ways) == Use(RESIDENT)
+    assert after((LESS_SERVED, "out of memory"), ways=Ways(now=(SERVED,), last=(PREVIZ,))) == Use(PREVIZ)
+
+
+def test_this_device_that_runs_out_of_memory_says_nothing_of_a_servers() -> None:
+    ways = Ways(now=(STREAMED, SERVED), last=(PREVIZ,))
+
+    assert after((STREAMED, "out of memory"), ways=ways) == Use(SERVED)
 
 
 def test_a_kill_leads_to_a_rung_that_needs_less_of_the_host() -> None:

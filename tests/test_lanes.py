@@ -62,6 +62,14 @@ def test_what_its_own_child_holds_counts_as_free(lane: Lane, card: FakeCard) -> 
     assert first(lane) == rung.label
 
 
+def test_what_a_server_holds_is_no_child_of_ours(lane: Lane, card: FakeCard) -> None:
+    rung = replace(lane.ways(5, None).now[0], served=True)
+    lane.take_up(rung).render(request())
+
+    free = card.look().gpus[0].free_bytes
+    assert [gpu.free_bytes for gpu in lane._mine(card.look()).gpus] == [free]
+
+
 def test_a_tenant_who_takes_what_the_open_rung_needs_moves_it_to_another(lane: Lane, card: FakeCard) -> None:
     lane.take_up(lane.ways(5, None).now[0]).render(request())
     card.fill(tenant=12.0)

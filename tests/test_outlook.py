@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from tests.cards import GB, H100, RTX_3060, machine
+from tests.comfyui.fake_server import FakeComfy
 from tests.engine_backends import Planned
 from undercard import backends, cli_plan, outlook, plan_view, planning, shotlist
 from undercard.backends import Backend, Needs, Work
@@ -91,9 +92,11 @@ def test_the_ladder_keeps_a_rung_to_a_line(width: int, device: Device) -> None:
 
 
 def test_a_rung_that_does_not_fit_says_what_it_needs_and_what_there_is() -> None:
-    text = shown(plan_view.ladder(seen(machine(replace(RTX_3060, free_bytes=2 * GB)))))
+    text = " ".join(shown(plan_view.ladder(seen(machine(replace(RTX_3060, free_bytes=2 * GB))))).split())
 
-    assert re.search(r"✗ bf16 · 0 of 60 blocks resident: needs \d\.\d GB of VRAM, 1\.2 GB can be taken", text)
+    assert re.search(
+        r"✗ bf16 · 0 of 60 blocks resident, in strips: needs \d\.\d GB of VRAM, 1\.2 GB can be taken", text
+    )
 
 
 def test_a_backend_that_cannot_run_says_why_below_the_ladder() -> None:
@@ -138,6 +141,15 @@ def test_two_cards_share_the_keyframes_and_each_opens_the_model(planned: Backend
     needs = one.rung.needs
     assert one.seconds - two.seconds == pytest.approx(7 * needs.seconds)
     assert two.gpu_seconds - one.gpu_seconds == pytest.approx(needs.open_seconds)
+
+
+def test_two_cards_are_no_faster_than_the_server_that_renders(comfyui: FakeComfy) -> None:
+    backend = backends.backend("comfyui")
+    _, one = film_on(machine(H100), backend)
+    _, two = film_on(machine(H100, replace(H100, index=1, uuid="GPU-second")), backend)
+
+    assert one.rung is not None
+    assert (one.rung.label, one.seconds) == ("comfyui · 2511 Q4_K_M", two.seconds)
 
 
 def test_a_film_on_the_processor_takes_none_of_the_card() -> None:

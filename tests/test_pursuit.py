@@ -11,13 +11,13 @@ import pytest
 from tests import shot_lists
 from undercard import backends, gate, planning, shotlist, store
 from undercard.backends import Needs, Rung
+from undercard.conditioning import conditioned, control_request
 from undercard.devices import Device
 from undercard.gate import Finding, Verdict
-from undercard.keyframes import conditioned, control_request
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import PlannedKeyframe
 from undercard.pursuit import Pursuit, begin, look_higher
-from undercard.requests import Attempt, Control, Take
+from undercard.requests import Attempt, Control, Sheet, Take
 
 EXACT, COARSE, PREVIZ = "", "coarse", "previz"
 FELL_FROM_EXACT = Attempt(rung="hungry · all", backend="hungry", exact=True, outcome="out of memory")
@@ -62,13 +62,20 @@ class Film:
         )
         backend = kind or "hungry"
         request = keyframe.request_on(backend, number, exact=not kind)
-        key = request.key if kind == PREVIZ else conditioned(request, control).key
+        likenesses = keyframe.likenesses
+        sheets = tuple(
+            Sheet(key=each.sheet.key, fighter=each.fighter, picture=picture, seconds=0.1)
+            for each in likenesses
+            if each.sheet is not None
+        )
+        follows = conditioned(request, control, keyframe.control, likenesses, sheets)
         return Take(
-            key=key,
+            key=request.key if kind == PREVIZ else follows.key,
             number=number,
             backend=backend,
             picture=picture,
             control=control,
+            sheets=() if kind == PREVIZ else sheets,
             seconds=1.0,
             exact=not kind,
             attempts=detours,

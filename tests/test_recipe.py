@@ -71,3 +71,15 @@ def test_every_exact_backend_asks_for_the_same_picture_and_each_other_one_for_it
     assert backends.renderer_name("hungry", exact=True) == recipe() != ""
     assert backends.renderer_name("coarse", exact=False) == f"{recipe()} · coarse 1"
     assert backends.renderer_name("previz", exact=False).startswith("previz ")
+
+
+def test_a_backend_with_a_recipe_of_its_own_asks_for_that_whatever_the_settings_model_is(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own(type(BACKEND)):  # type: ignore[misc]  # the class of a backend that is found by its folder
+        def recipe(self) -> str:
+            return "4 steps of its own"
+
+    monkeypatch.setattr(backends, "backend", lambda name: Own("own", exact=False, tint=0, sizes=()))
+
+    assert backends.renderer_name("own", exact=False) == "4 steps of its own · own 1"

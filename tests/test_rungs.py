@@ -57,6 +57,14 @@ def test_a_card_that_is_too_full_says_what_is_needed_and_what_can_be_taken() -> 
     assert [fit.rung.backend for fit in ladder if fit.fits] == ["previz"]
 
 
+def test_what_a_server_needs_of_its_card_is_not_asked_of_this_machine() -> None:
+    served = Rung("comfyui", exact=False, needs=Needs(8 * GB, GB, 5.0), served=True)
+
+    assert rungs.misfit(served, machine()) is None
+    assert rungs.misfit(served, machine(replace(RTX_3060, free_bytes=GB))) is None
+    assert rungs.misfit(replace(served, served=False), machine()) == "needs a graphics card"
+
+
 def test_host_memory_that_is_short_is_a_reason_of_its_own() -> None:
     ladder = ladder_on(machine(shrunk(H100, 6 * GB), host_free_bytes=12 * GB))
 

@@ -170,6 +170,19 @@ def test_an_out_of_memory_is_the_fault_of_who_took_the_memory(session: Session, 
         session.render(request("a quiet round"))
 
 
+def test_a_servers_out_of_memory_is_blamed_on_nobody_who_uses_this_machines_card(
+    session: Session, card: FakeCard
+) -> None:
+    session.rung = replace(session.rung, served=True)
+    session.render(request())
+    card.fill(tenant=12.0)
+
+    with pytest.raises(OutOfMemory) as failure:
+        session.render(request("a quiet round"))
+
+    assert failure.value.peak_vram_bytes == 0
+
+
 def test_a_backend_that_is_not_there_is_told_before_anything_is_rendered(card: FakeCard) -> None:
     with session_on(card) as session:
         session.rung = replace(session.rung, backend="nothing")

@@ -38,6 +38,8 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("STEPS", "6"),
         ("DEVICE", "cuda"),
         ("VRAM_LIMIT", "small"),
+        ("COMFYUI", "127.0.0.1:8188"),
+        ("COMFYUI", "http://"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_field(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

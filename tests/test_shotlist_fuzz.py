@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shot_lists import DUEL
-from undercard import direction, shotlist
+from undercard import direction, prompts, shotlist
 from undercard.errors import BadShotList
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
@@ -75,7 +75,7 @@ def test_whatever_stands_in_a_list_it_can_be_staged_or_its_faults_are_told(data:
         return
     for shot in found.shots:
         assert direction.staging_at(found, shot, shot.frames - 1).light == shot.light
-        assert direction.prompt(found, shot, shot.keyframes[-1])
+        assert prompts.prompt(found, shot, shot.keyframes[-1])
 
 
 @settings(max_examples=100, deadline=None)

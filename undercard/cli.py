@@ -1,4 +1,4 @@
-"""The command line: `undercard render`, `plan`, `provision`, `shots`, `vocabulary`, `schema`, `doctor`."""
+"""The command line: `undercard render`, `plan`, `provision`, `shots`, `sheets`, `vocabulary`, `schema`, `doctor`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import __version__, cli_plan, cli_provision
+from undercard import __version__, cli_inputs, cli_plan, cli_provision
 from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
@@ -90,13 +90,22 @@ def render(
 
 
 @app.command()
-def shots(shot_list: ShotListFile) -> None:
-    """Check a shot list and print its shots."""
+def shots(
+    shot_list: ShotListFile,
+    prompts: Annotated[bool, typer.Option("--prompts", help="Print what an image model is told instead.")] = False,
+) -> None:
+    """Check a shot list and print its shots.
+
+    With `--prompts`: what each keyframe's prompt says, as the list's `prompt_template` has it.
+    """
     from undercard import shotlist
 
     console = Console()
     with told(console):
         film = shotlist.load(find(shot_list))
+        if prompts:
+            cli_inputs.print_prompts(film, console)
+            return
         columns = ("no.", Column("shot", no_wrap=True), "frames", "camera", "light", "motion", "keyframes at")
         table = Table(*columns, title=film.title)
         for shot in film.shots:
@@ -108,7 +117,7 @@ def shots(shot_list: ShotListFile) -> None:
 
 @app.command()
 def vocabulary() -> None:
-    """Print the poses, cameras, lights, motions and transitions that a shot list may name."""
+    """Print the poses, cameras, control images, lights, motions and transitions that a shot list may name."""
     from undercard import vocabulary as words
 
     console = Console()
@@ -130,6 +139,7 @@ def schema() -> None:
     typer.echo(shotlist.schema_text(), nl=False)
 
 
+app.command()(cli_inputs.sheets)
 app.command()(cli_plan.plan)
 app.command()(cli_provision.provision)
 app.command()(cli_plan.doctor)

@@ -15,6 +15,11 @@ RESERVE_SHARE, RESERVE_BYTES = 0.05, 300_000_000
 """What a plan leaves alone of the free memory, whichever is more: for the allocator's fragments and a desktop."""
 
 
+ALLOCATOR = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
+"""Environment of a process that streams. Blocks come and go in sizes of half a gigabyte: without it, a tenth of a small
+card is lost between them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """A graphics card, as it was when it was looked at."""
@@ -151,6 +156,5 @@ def child_variables(gpu: Gpu) -> dict[str, str]:
     return {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": gpu.uuid or str(gpu.index),
-        # Blocks come and go in sizes of half a gigabyte: without it, a tenth of a small card is lost between them.
-        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        **ALLOCATOR,
     }

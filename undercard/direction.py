@@ -1,4 +1,4 @@
-"""From the shot list to the stage: what stands where at each keyframe and between, and the prompt that says it."""
+"""From the shot list to the stage: what stands where at each keyframe and between."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import lru_cache
 from undercard import wording
 from undercard.previz import cameras, poses
 from undercard.shot_fields import COLOURS
-from undercard.shot_models import CameraEntry, CastMember, Cue, Ease, Keyframe, LookEntry, Shot, ShotList
+from undercard.shot_models import CameraEntry, CastMember, Cue, Ease, LookEntry, Shot, ShotList
 from undercard.staging import Aim, Camera, Corner, Look, PlacedFighter, Staging, Vec2, between, blend
 
 START: Mapping[Corner, Vec2] = {"red": (-0.55, 0.0), "blue": (0.55, 0.0)}
@@ -85,28 +85,11 @@ def staging_at(shot_list: ShotList, shot: Shot, frame: int) -> Staging:
     return Staging(camera=_camera_at(shot, track, frame), fighters=fighters, light=moved.light)
 
 
-def prompt(shot_list: ShotList, shot: Shot, keyframe: Keyframe) -> str:
-    """Return what an image model is told of *keyframe*, from the shot list's `prompt_template`."""
-    index = shot.keyframes.index(keyframe)
-    cues = _cues(shot)[index]
-    moved = [entry.camera for entry in shot.keyframes[: index + 1] if entry.camera is not None]
-    camera = moved[-1] if moved else shot.camera
-    parts = {
-        "title": shot_list.title,
-        "style": shot_list.prompt,
-        "fighters": " ".join(wording.fighter(*_seen(shot_list.cast[name], cue)) for name, cue in cues.items()),
-        "camera": wording.camera(camera),
-        "light": wording.light(shot.light),
-        "prompt": keyframe.prompt if keyframe.prompt is not None else shot.prompt,
-    }
-    return " ".join(shot_list.prompt_template.format(**parts).split())
-
-
 @lru_cache(maxsize=256)
 def _track(shot_list: ShotList, shot: Shot) -> _Track:
     placed = [
-        _placed(shot_list.cast, cues, positions)
-        for cues, positions in zip(_cues(shot), _positions(shot_list.cast, shot), strict=True)
+        _placed(shot_list.cast, each, positions)
+        for each, positions in zip(cues(shot), _positions(shot_list.cast, shot), strict=True)
     ]
     camera_keys = [(0, shot.keyframes[0].camera or shot.camera, placed[0])]
     for keyframe, fighters in zip(shot.keyframes[1:], placed[1:], strict=True):
@@ -125,14 +108,14 @@ def _track(shot_list: ShotList, shot: Shot) -> _Track:
     return replace(track, stagings=shown)
 
 
-def _cues(shot: Shot) -> list[dict[str, Cue]]:
+def cues(shot: Shot) -> list[dict[str, Cue]]:
     """Return what every fighter does at each keyframe, with what its cues leave out taken from before."""
     complete: list[dict[str, Cue]] = []
     for keyframe in shot.keyframes:
-        cues = dict(complete[-1]) if complete else {}
+        current = dict(complete[-1]) if complete else {}
         for name, cue in keyframe.poses.items():
-            cues[name] = _following(cues.get(name, Cue(pose="guard")), cue)
-        complete.append(cues)
+            current[name] = _following(current.get(name, Cue(pose="guard")), cue)
+        complete.append(current)
     return complete
 
 
@@ -149,14 +132,14 @@ def _following(before: Cue, cue: Cue) -> Cue:
 
 
 def _positions(cast: Mapping[str, CastMember], shot: Shot) -> list[dict[str, Vec2]]:
-    return [{name: cue.position or START[cast[name].corner] for name, cue in cues.items()} for cues in _cues(shot)]
+    return [{name: cue.position or START[cast[name].corner] for name, cue in each.items()} for each in cues(shot)]
 
 
 def _placed(
-    cast: Mapping[str, CastMember], cues: Mapping[str, Cue], positions: Mapping[str, Vec2]
+    cast: Mapping[str, CastMember], doing: Mapping[str, Cue], positions: Mapping[str, Vec2]
 ) -> tuple[PlacedFighter, ...]:
     """Put the fighters on the canvas, in the cast's order whatever the order of the cues."""
-    return tuple(_fighter(name, cast, cues[name], positions) for name in cast if name in cues)
+    return tuple(_fighter(name, cast, doing[name], positions) for name in cast if name in doing)
 
 
 def _fighter(name: str, cast: Mapping[str, CastMember], cue: Cue, positions: Mapping[str, Vec2]) -> PlacedFighter:
@@ -176,10 +159,6 @@ def _fighter(name: str, cast: Mapping[str, CastMember], cue: Cue, positions: Map
         lead_aim=aim if leads else Aim(),
         rear_aim=Aim() if leads else aim,
     )
-
-
-def _seen(member: CastMember, cue: Cue) -> tuple[CastMember, Look, str]:
-    return member, look(member), cue.pose or "guard"
 
 
 def look(member: CastMember) -> Look:

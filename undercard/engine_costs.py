@@ -32,11 +32,20 @@ PIXELS_A_TOKEN_SIDE = 16
 """The VAE makes 8 pixels of a side one, and the transformer takes two by two."""
 REFERENCE_TOKENS = 4096
 """The pipeline resizes every reference to about 1024² pixels."""
-PROMPT_TOKENS, VISION_TOKENS = 150, 200
-"""Of a prompt, and of each reference as the text encoder sees it (384² pixels, 28 a token's side: 188)."""
+PROMPT_TOKENS, VISION_TOKENS = 150, 220
+"""Of a prompt, and for each reference: as the text encoder sees it (384² pixels, 28 a token's side: 188), and what the
+prompt says of it, some 30 words."""
 ACTIVATION_BYTES_A_WIDTH = 21.9
 """Peak bytes of activations for a token of one channel with fused kernels: a measured peak of 1.813 GB with no resident
 block, one decoded, two stored, leaves 0.57 GB for 8,542 tokens of 3,072 channels. diffusers' own block takes 36."""
+
+FOUR_BIT_GAIN = 2.0
+"""How many times as fast as in bf16 products are in four bits, quantising the activations included: an estimate. Tensor
+cores from Turing to Ada give four to eight times the operations; the paper measured 3.0 for a whole model
+(SVDQuant, arXiv:2411.05007, figure 1). No card with int4 in its tensor cores was at hand."""
+FOUR_BIT_BYTES_A_WIDTH = 4 * (2 + 0.53)
+"""What a token of one channel takes besides in the second product of the feed-forward, whose input is four times as
+wide: shifted by GELU's least value in bf16, and quantised with a scale for 64. By counting."""
 
 # ---- the VAE
 VAE_WEIGHT_BYTES = 254_000_000
@@ -120,11 +129,22 @@ class Storage:
     bytes_a_weight: float
     exact: bool = False
     """Decodes to the very bf16 weights of the checkpoint."""
+    in_file: bool = False
+    """Lies on disk in this form: nothing is encoded when it is read."""
+    lora: bool = False
+    """A LoRA is added to every block that was decoded, which reads and writes it once more."""
+    four_bits: bool = False
+    """Products take the weights as they lie, with activations in four bits too."""
 
     @property
     def decoded(self) -> bool:
         """Decoded block by block into a buffer of one block in bf16, rather than used as it lies."""
-        return self.bytes_a_weight != BF16_BYTES
+        return self.bytes_a_weight != BF16_BYTES and not self.four_bits
+
+    @property
+    def decoding_bytes(self) -> float:
+        """What decoding a weight reads and writes."""
+        return self.bytes_a_weight + (3 if self.lora else 1) * BF16_BYTES
 
 
 STORAGES = {
@@ -138,12 +158,15 @@ STORAGES = {
         # A half, and one bf16 magnitude for 64.
         Storage("nf4", 0.5 + 2 / 64),
         # Of ggml's blocks of 256 weights: 144, 176 and 210 bytes; of 32 weights: 34.
-        Storage("gguf-q4-k", 144 / 256),
-        Storage("gguf-q5-k", 176 / 256),
-        Storage("gguf-q6-k", 210 / 256),
-        Storage("gguf-q8-0", 34 / 32),
+        Storage("gguf-q4-k", 144 / 256, in_file=True),
+        Storage("gguf-q5-k", 176 / 256, in_file=True),
+        Storage("gguf-q6-k", 210 / 256, in_file=True),
+        Storage("gguf-q8-0", 34 / 32, in_file=True),
+        # Scales of a whole layer, or one a row.
+        Storage("fp8-file", 1.0, in_file=True),
         # Measured 7.7 GB of host memory for the blocks at rank 32.
-        Storage("svdq-int4", 0.566),
+        Storage("svdq-int4", 0.566, in_file=True),
+        Storage("svdq-int4-as-it-lies", 0.566, in_file=True, four_bits=True),
     )
 }
 
@@ -170,6 +193,11 @@ class Costs:
         return BF16_BYTES * self.model.block_weights
 
     @property
+    def resident_bytes(self) -> int:
+        """One block that stays on the card: decoded, unless it is never decoded at all."""
+        return self.stored_bytes if self.storage.four_bits else self.raw_bytes
+
+    @property
     def image_tokens(self) -> int:
         """Tokens of the picture and its references."""
         width, height = (math.ceil(side / PIXELS_A_TOKEN_SIDE) for side in self.work.size)
@@ -181,26 +209,38 @@ class Costs:
         return PROMPT_TOKENS + VISION_TOKENS * self.work.references
 
     @property
+    def tokens(self) -> int:
+        """Tokens of both streams."""
+        return self.image_tokens + self.text_tokens
+
+    @property
+    def linear_operations(self) -> float:
+        """Float operations of a step's products with weights: two a weight and token."""
+        return self.model.blocks * 2.0 * 12 * self.model.width**2 * self.tokens
+
+    @property
     def step_operations(self) -> float:
-        """Float operations of a denoising step: two a weight and token, and attention over every pair of tokens."""
-        tokens = self.image_tokens + self.text_tokens
-        linear = 2.0 * 12 * self.model.width**2 * tokens
-        return self.model.blocks * (linear + 4.0 * tokens**2 * self.model.width)
+        """Float operations of a denoising step: its products with weights, and attention over every pair of tokens."""
+        return self.linear_operations + self.model.blocks * 4.0 * self.tokens**2 * self.model.width
 
     @property
     def activation_bytes(self) -> int:
         """What a step takes beside the weights, at its peak."""
-        return int(ACTIVATION_BYTES_A_WIDTH * self.model.width * (self.image_tokens + self.text_tokens))
+        a_width = ACTIVATION_BYTES_A_WIDTH + (FOUR_BIT_BYTES_A_WIDTH if self.storage.four_bits else 0.0)
+        return int(a_width * self.model.width * self.tokens)
 
     def kept_bytes(self, resident: int) -> int:
         """Return what lies on the card through every stage: resident blocks, buffers, tables, the VAE's weights."""
-        rest = self.model.rest_bytes + self.model.table_bytes(self.steps) + VAE_WEIGHT_BYTES
-        return rest + resident * self.raw_bytes + self._buffer_bytes
+        return self._rest_bytes + resident * self.resident_bytes + self._buffer_bytes
+
+    @property
+    def _rest_bytes(self) -> int:
+        return self.model.rest_bytes + self.model.table_bytes(self.steps) + VAE_WEIGHT_BYTES
 
     @property
     def _buffer_bytes(self) -> int:
         if not self.storage.decoded:
-            return 2 * self.raw_bytes
+            return 2 * self.resident_bytes
         return 2 * self.stored_bytes + self.raw_bytes
 
     def vae_bytes(self, free_bytes: int) -> int:
@@ -220,14 +260,28 @@ class Costs:
         """Return what the allocator needs for the autoencoder to work on whole pictures, the CUDA context apart."""
         return self.kept_bytes(resident) + max(self.activation_bytes, int(self._whole_bytes / VAE_FREE_SHARE))
 
+    @property
+    def whole_alone_bytes(self) -> int:
+        """What the allocator needs for whole pictures once the blocks have left the card to the autoencoder."""
+        return self._rest_bytes + int(self._whole_bytes / VAE_FREE_SHARE) + FRAGMENT_BYTES
+
     def least_vram_bytes(self, resident: int) -> int:
         """Return the least that the allocator can do with, the CUDA context apart."""
         return self.vram_bytes(resident, 0)
 
     def vram_bytes(self, resident: int, limit: int) -> int:
-        """Return the allocator's peak when it may take *limit*; the CUDA context comes on top of it."""
+        """Return the allocator's peak when it may take *limit*; the CUDA context comes on top of it.
+
+        Where a whole picture does not fit beside the blocks, they leave the card to the autoencoder meanwhile.
+        """
         kept = self.kept_bytes(resident)
-        return kept + max(self.activation_bytes, self.vae_bytes(limit - kept))
+        if self.fits_whole(limit - kept):
+            return kept + max(self.activation_bytes, int(self._whole_bytes))
+        return max(kept + self.activation_bytes, self._rest_bytes + self.vae_bytes(limit - self._rest_bytes))
+
+    def fits_whole(self, free_bytes: int) -> bool:
+        """Say whether the autoencoder takes whole pictures in *free_bytes*."""
+        return self._whole_bytes <= VAE_FREE_SHARE * free_bytes
 
     def host_bytes(self) -> int:
         """Return the peak in host memory: every block is kept there, pinned, whether or not it stays on the card."""
@@ -238,9 +292,10 @@ class Costs:
         streamed = self.model.blocks - resident
         weights = streamed * self.model.block_weights * self.storage.decoded
         # Decoding is bound by the card's memory, whose speed goes roughly with its arithmetic.
-        decoding = weights * (self.storage.bytes_a_weight + BF16_BYTES) / DECODE_BYTES_PER_SECOND
+        decoding = weights * self.storage.decoding_bytes / DECODE_BYTES_PER_SECOND
         decoding *= card_speed.slowness(gpu)
-        computing = self.step_operations / (card_speed.EFFICIENCY * card_speed.tensor_rate(gpu)) + decoding
+        saved = (1 - 1 / FOUR_BIT_GAIN) * self.linear_operations if self.storage.four_bits else 0.0
+        computing = (self.step_operations - saved) / (card_speed.EFFICIENCY * card_speed.tensor_rate(gpu)) + decoding
         rate = min(devices.copy_rate(gpu), DISK_BYTES_PER_SECOND) if self.from_disk else devices.copy_rate(gpu)
         copying = streamed * self.stored_bytes / rate
         together = math.pow(computing**OVERLAP + copying**OVERLAP, 1 / OVERLAP)
@@ -248,7 +303,7 @@ class Costs:
 
     def seconds(self, resident: int, gpu: Gpu, limit: int) -> float:
         """Return what a keyframe takes once the engine is warm: encode, denoise and decode, in *limit* bytes."""
-        whole = self.vae_bytes(limit - self.kept_bytes(resident)) >= int(self._whole_bytes)
+        whole = self.fits_whole(limit - self._rest_bytes)
         decoding = VAE_DECODE_SECONDS_A_PIXEL * self.work.size[0] * self.work.size[1]
         vae = decoding + VAE_ENCODE_SECONDS * self.work.references
         stages = vae * (1.0 if whole else VAE_STRIP_SLOWDOWN) + ENCODER_SECONDS
@@ -256,6 +311,7 @@ class Costs:
 
     def open_seconds(self) -> float:
         """Return what comes before the first keyframe: the blocks into pinned memory, the encoder past the card."""
-        blocks = self.model.blocks * self.model.block_weights * BF16_BYTES
-        share = blocks / (QWEN_IMAGE_EDIT.blocks * QWEN_IMAGE_EDIT.block_weights * BF16_BYTES)
+        weights = self.model.blocks * self.model.block_weights
+        blocks = weights * (self.storage.bytes_a_weight if self.storage.in_file else BF16_BYTES)
+        share = weights / (QWEN_IMAGE_EDIT.blocks * QWEN_IMAGE_EDIT.block_weights)
         return START_SECONDS + (blocks + share * ENCODER_BYTES) / READ_BYTES_PER_SECOND

@@ -2,8 +2,9 @@
 
 UndercardError
 ├── BadInput                what the user gave cannot be used
-│   ├── BadFile             a file that a person wrote, with every problem found in it
+│   ├── Faulty              a file, with every problem found in it
 │   │   ├── BadShotList     a shot list
+│   │   ├── BadWorkflow     a workflow for ComfyUI
 │   │   └── BadCatalogue    the catalogue of models
 │   ├── UnknownModel        the catalogue has nothing of that name
 │   ├── UnknownShots        a selection names shots that the list lacks
@@ -46,10 +47,10 @@ class BadInput(UndercardError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a file that a person wrote."""
+    """One thing wrong with a file."""
 
     where: str
-    """Where it stands: `shots › jab › keyframes[1] › at`."""
+    """Where it stands: `shots › jab › keyframes[1] › at`, or `node 3 (KSampler) › seed`."""
     what: str
     """What is wrong, with the value."""
     remedy: str
@@ -58,15 +59,15 @@ class Problem:
     """Line of the file, from 1."""
 
 
-class BadFile(BadInput):
-    """A file that a person wrote, with every problem found in it."""
+class Faulty(BadInput):
+    """A file with every problem found in it."""
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
         self.file = file
         self.problems = tuple(problems)
         super().__init__("\n".join(self._lines()))
 
-    def __reduce__(self) -> tuple[type[BadFile], tuple[str, tuple[Problem, ...]]]:
+    def __reduce__(self) -> tuple[type[Faulty], tuple[str, tuple[Problem, ...]]]:
         # The default would call the class with the message alone.
         return type(self), (self.file, self.problems)
 
@@ -79,12 +80,16 @@ class BadFile(BadInput):
         return lines
 
 
-class BadShotList(BadFile):
-    """A shot list with every problem found in it."""
+class BadShotList(Faulty):
+    """A shot list that cannot be filmed."""
 
 
-class BadCatalogue(BadFile):
-    """The catalogue of models, with every problem found in it."""
+class BadWorkflow(Faulty):
+    """A workflow for ComfyUI that cannot be rendered with."""
+
+
+class BadCatalogue(Faulty):
+    """A catalogue of models that cannot be read."""
 
 
 class UnknownModel(BadInput):

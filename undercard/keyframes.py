@@ -1,84 +1,22 @@
-"""From a request to stored pictures: the control images of a keyframe, and its takes."""
+"""From a request to a stored picture: the takes of a keyframe, and what they answer."""
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from undercard import backends, store
+from undercard import backends, pictures
 from undercard.backends import Renderer, Rung
-from undercard.backends.previz import BACKEND as PREVIZ
+from undercard.conditioning import conditioned, control_request, draw_control, follows_itself, lacking
 from undercard.errors import BackendError
 from undercard.ladder import outcome_of
 from undercard.manifest import KeyframeRecord
 from undercard.planning import PlannedKeyframe
-from undercard.requests import Attempt, Control, Outcome, RenderRequest, Take
+from undercard.requests import Attempt, Control, Outcome, RenderRequest, Sheet, Take
 from undercard.store import StoredFile
-
-
-def control_request(request: RenderRequest) -> RenderRequest:
-    """Return the request that the previz answers with the control image of *request*."""
-    return RenderRequest(
-        prompt="",
-        negative_prompt="",
-        seed=request.seed,
-        size=request.size,
-        staging=request.staging,
-        renderer=f"{PREVIZ.name} {PREVIZ.revision}",
-    )
-
-
-def draw_control(request: RenderRequest) -> Control:
-    """Draw the previz frame of *request* and its maps, and store them.
-
-    Raises:
-        StoreError: they cannot be stored.
-    """
-    # The renderer brings its compiler with it, which a run that finds everything cached does not need.
-    from undercard.previz import maps
-    from undercard.previz.render import draw
-
-    start = time.monotonic()
-    frame = draw(request.staging, request.size, request.seed)
-    return Control(
-        key=request.key,
-        frame=_stored(Image.fromarray(frame.image)),
-        depth=_stored(maps.depth_image(frame)),
-        normals=_stored(maps.normals_image(frame)),
-        skeleton=_stored(maps.skeleton_image(frame)),
-        keypoints=store.put_bytes(maps.keypoints_json(frame), ".json"),
-        seconds=_since(start),
-    )
-
-
-def follows_itself(request: RenderRequest) -> bool:
-    """Say whether the control image of *request* is the very picture that it asks for, as with the previz."""
-    return control_request(request) == request
-
-
-def conditioned(request: RenderRequest, control: Control, likenesses: Sequence[Path] = ()) -> RenderRequest:
-    """Return *request* with the pictures that a model follows: the control image, then whom it shows.
-
-    Raises:
-        StoreError: a likeness cannot be stored.
-    """
-    pictures = tuple(_likeness(path, path.stat().st_mtime_ns).sha256 for path in likenesses)
-    return replace(request, control=control.frame.sha256, references=(control.frame.sha256, *pictures))
-
-
-# The same two fighters are in nearly every keyframe.
-@lru_cache(maxsize=64)
-def _likeness(path: Path, modified_ns: int) -> StoredFile:
-    with Image.open(path) as picture:
-        return _stored(picture.convert("RGB"))
 
 
 def answers(take: Take, keyframe: PlannedKeyframe) -> bool:
@@ -88,9 +26,9 @@ def answers(take: Take, keyframe: PlannedKeyframe) -> bool:
     request = keyframe.request_on(take.backend, take.number, exact=take.exact)
     if follows_itself(request):
         return take.key == request.key
-    if take.control.key != control_request(keyframe.request(1)).key:
+    if take.control.key != control_request(keyframe.request(1)).key or lacking(keyframe.likenesses, take.sheets):
         return False
-    return take.key == conditioned(request, take.control, keyframe.likenesses).key
+    return take.key == conditioned(request, take.control, keyframe.control, keyframe.likenesses, take.sheets).key
 
 
 def accepted_take(record: KeyframeRecord | None, keyframe: PlannedKeyframe, *, exact: bool) -> Take | None:
@@ -107,6 +45,7 @@ def render_take(
     renderer: Renderer,
     control: Control | None,
     attempts: list[Attempt],
+    sheets: Sequence[Sheet] = (),
 ) -> Take:
     """Render take *number* of *request* and store its picture.
 
@@ -117,6 +56,7 @@ def render_take(
         renderer: an open backend.
         control: the control image; None for a request that follows itself, whose picture is drawn with its maps.
         attempts: what was tried for this take before; what comes of this try is added.
+        sheets: those that are among the request's references.
 
     Raises:
         BackendError: the backend failed, or gave a picture of another size.
@@ -130,18 +70,27 @@ def render_take(
     else:
         assert control is not None
         image = _attempted(request, rung, renderer, attempts)
-        picture = _stored(image, _label(request, rung, attempts))
+        picture = pictures.stored(image, _label(request, rung, attempts))
     return Take(
         key=request.key,
         number=number,
         backend=rung.backend,
         picture=picture,
         control=control,
+        sheets=() if follows_itself(request) else tuple(sheets),
         seconds=attempts[-1].seconds,
         rung=rung.label,
         exact=rung.exact,
         attempts=tuple(attempts),
     )
+
+
+def retold(take: Take, attempts: Sequence[Attempt]) -> Take:
+    """Return *take*, which was made for another keyframe or in another run, as the end of the road of *attempts*.
+
+    Two keyframes that ask for the same picture share it, and each came to it by its own road.
+    """
+    return take.model_copy(update={"attempts": (*attempts, *take.attempts[-1:])}) if attempts else take
 
 
 def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts: list[Attempt]) -> Image.Image:
@@ -216,19 +165,8 @@ def _label(request: RenderRequest, rung: Rung, attempts: Sequence[Attempt]) -> s
 
 def _relabelled(frame: StoredFile, request: RenderRequest, rung: Rung, attempts: Sequence[Attempt]) -> StoredFile:
     with Image.open(frame.absolute) as picture:
-        return _stored(picture, _label(request, rung, attempts))
+        return pictures.stored(picture, _label(request, rung, attempts))
 
 
 def _since(start: float) -> float:
     return round(time.monotonic() - start, 3)
-
-
-def _stored(image: Image.Image, label: str = "") -> StoredFile:
-    """Store *image* as a PNG, with *label* as its text chunk `undercard` unless that is empty."""
-    text = PngInfo()
-    if label:
-        text.add_text("undercard", label)
-    buffer = io.BytesIO()
-    # Level 1 takes a third of the default level's time for an eighth more bytes on these pictures.
-    image.save(buffer, format="PNG", compress_level=1, pnginfo=text)
-    return store.put_bytes(buffer.getvalue(), ".png")

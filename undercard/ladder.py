@@ -127,9 +127,9 @@ def next_step(
 ) -> Step:
     """Return what to do for one keyframe.
 
-    An out-of-memory leads to a rung that needs strictly less VRAM, host memory's end to one that needs strictly less
-    of that, a fault to the same rung in a new process, once. No attempt is repeated unchanged, and an error that is
-    not about the rung ends the matter.
+    An out-of-memory leads to a rung that needs strictly less VRAM of the same place, or to one in another place; host
+    memory's end to one that needs strictly less of that; a fault to the same rung in a new process, once. No attempt is
+    repeated unchanged, and an error that is not about the rung ends the matter.
 
     Args:
         ways: the rungs, as the device is now.
@@ -167,12 +167,17 @@ def _may_help(rung: Rung, failed: Sequence[Tried]) -> bool:
     """Say whether *rung* differs from every failure in what that failure was about."""
     same = 0
     for attempt in failed:
-        if attempt.outcome == "out of memory" and rung.needs.vram_bytes >= attempt.rung.needs.vram_bytes:
+        if attempt.outcome == "out of memory" and not _needs_less(rung, attempt.rung):
             return False
         if attempt.outcome == "host memory" and rung.needs.host_bytes >= attempt.rung.needs.host_bytes:
             return False
         same += attempt.rung.label == rung.label
     return same < SAME_RUNG_LIMIT
+
+
+def _needs_less(rung: Rung, failed: Rung) -> bool:
+    """Say whether *rung* may fit where *failed* did not; the memory of a server is another than that of this device."""
+    return rung.served != failed.served or rung.needs.vram_bytes < failed.needs.vram_bytes
 
 
 def keeps(current: Rung, best: Rung, keyframes: int) -> bool:

@@ -120,6 +120,8 @@ class Lane:
         """Return what the child holds on *card* and of the host, in bytes."""
         if not isinstance(self.renderer, Session) or self.renderer.child is None or self.rung is None:
             return 0, 0
+        if self.rung.served:
+            return 0, self.rung.needs.host_bytes
         seen = sum(tenant.used_bytes for tenant in devices.tenants(card) if tenant.ours)
         # Where the driver does not say who holds what, the child has what it was promised.
         return seen or self.rung.needs.vram_bytes + CONTEXT_BYTES, self.rung.needs.host_bytes

@@ -100,8 +100,9 @@ def look_at_film(plan: Plan) -> FilmOutlook:
     left = sum(row.keyframes - row.done for row in rows)
     opening = needs.open_seconds if left else 0.0
     rendering = left * needs.seconds if needs.vram_bytes else 0.0
-    # Keyframes are handed out to as many cards as there are, taken for equal; each opens the model for itself.
-    cards = max(1, min(left, len(plan.device.gpus)))
+    # Keyframes are handed out to as many cards as there are, taken for equal; each opens the model for itself. A server
+    # has the card that it has.
+    cards = 1 if rung and rung.served else max(1, min(left, len(plan.device.gpus)))
     return FilmOutlook(
         shots=rows,
         rung=rung,

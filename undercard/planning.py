@@ -7,22 +7,20 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import backends, choosing, direction, timecode
+from undercard import backends, choosing, controls, direction, film_work, prompts, timecode
 from undercard.backends import Work
 from undercard.choosing import AUTO
 from undercard.devices import Device
 from undercard.errors import BadInput
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.transition import transition_kind
-from undercard.requests import RenderRequest, Size
+from undercard.likeness import SHEET_SIZE, Likeness
+from undercard.requests import SEED_LIMIT, RenderRequest, Size
 from undercard.shotlist import Shot, ShotList, from_shot, select
 from undercard.staging import Staging
 
 # Far enough apart that the takes of a shot never meet the seeds of its neighbours, which count up by one.
 SEED_STRIDE = 1_000_003
-SEED_LIMIT = 2**31
-LIKENESSES = 2
-"""Pictures of fighters beside the control image: Qwen-Image-Edit takes one to three images in all."""
 # x264 veryfast on one core of a small server, with the pipe that feeds it.
 ENCODE_SECONDS_PER_MEGAPIXEL = 0.04
 
@@ -41,8 +39,10 @@ class PlannedKeyframe:
     negative_prompt: str
     renderer: str
     size: Size
-    likenesses: tuple[Path, ...] = ()
-    """Pictures of the fighters in it, whose likeness a model keeps."""
+    control: str = controls.DEFAULT
+    """The kind of control image that a model draws it from."""
+    likenesses: tuple[Likeness, ...] = ()
+    """The fighters in it whose likeness a model keeps, in the order of their pictures."""
 
     @property
     def label(self) -> str:
@@ -99,6 +99,8 @@ class Plan:
     in_child: bool
     """The backend is opened in a process of its own, one for each card."""
     device: Device
+    work: Work
+    """What the costliest keyframe asks of a backend."""
 
     @property
     def whole(self) -> bool:
@@ -114,11 +116,12 @@ class Plan:
                 index=index,
                 frame=frame,
                 staging=staging,
-                prompt=direction.prompt(self.shot_list, shot, keyframe) if self.prompted else "",
+                prompt=prompts.prompt(self.shot_list, shot, keyframe, self.size) if self.prompted else "",
                 negative_prompt=shot.negative_prompt if self.prompted else "",
                 renderer=self.renderer,
                 size=self.size,
-                likenesses=_likenesses(self.shot_list, staging) if self.prompted else (),
+                control=prompts.control_of(shot, keyframe),
+                likenesses=film_work.likenesses(self.shot_list, staging, self.size) if self.prompted else (),
             )
             for index, ((frame, staging), keyframe) in enumerate(zip(staged, shot.keyframes, strict=True), start=1)
         )
@@ -135,11 +138,6 @@ class Plan:
         )
 
     @property
-    def work(self) -> Work:
-        """What one keyframe asks of a backend."""
-        return _work(self.shot_list, self.size)
-
-    @property
     def draw_seconds(self) -> float:
         """Estimate of what one picture takes on this machine."""
         return _seconds(self.backends, self.work, self.device, self.exact, self.wanted)
@@ -150,6 +148,13 @@ class Plan:
         previz = backends.fastest("previz", self.work, self.device).needs.seconds
         # The maps and their PNGs take about half of a picture again.
         return 1.5 * previz
+
+    @property
+    def sheet_seconds(self) -> float:
+        """Estimate of what one character sheet takes."""
+        # Twice as large, for the sake of its edges (previz/studio.py).
+        drawn = (2 * SHEET_SIZE[0], 2 * SHEET_SIZE[1])
+        return backends.fastest("previz", Work(drawn), self.device).needs.seconds
 
     @property
     def take_seconds(self) -> float:
@@ -221,7 +226,8 @@ def plan(
         BackendUnavailable: it cannot run here, or is not exact where that was asked for.
     """
     pixels = size or shot_list.size
-    choice = choosing.choose(backend, _work(shot_list, pixels), device, exact=exact)
+    at_most = film_work.at_most(shot_list, pixels)
+    choice = choosing.choose(backend, at_most, device, exact=exact)
     chosen = backends.backend(choice.names[0])
     selected: Sequence[Shot] = shot_list.shots
     if shots is not None:
@@ -243,6 +249,7 @@ def plan(
         animates=chosen.animates,
         in_child=chosen.in_child,
         device=device,
+        work=film_work.costliest(shot_list, selected, pixels) if chosen.prompted else at_most,
     )
 
 
@@ -265,17 +272,6 @@ def _seconds(names: tuple[str, ...], work: Work, device: Device, exact: bool, wa
     found = choosing.ways(names, work, device, exact=exact, wanted=wanted)
     rungs = (*found.now, *found.later) or (backends.fastest(names[0], work, device),)
     return rungs[0].needs.seconds
-
-
-def _work(shot_list: ShotList, size: Size) -> Work:
-    """Return what the costliest keyframe of *shot_list* asks of a backend: its control image, and every likeness."""
-    with_likeness = sum(member.reference is not None for member in shot_list.cast.values())
-    return Work(size, references=1 + min(with_likeness, LIKENESSES))
-
-
-def _likenesses(shot_list: ShotList, staging: Staging) -> tuple[Path, ...]:
-    found = (shot_list.cast[fighter.name].reference for fighter in staging.fighters)
-    return tuple(reference for reference in found if reference is not None)[:LIKENESSES]
 
 
 def parse_size(text: str) -> Size:

@@ -87,7 +87,7 @@ class Stage:
     """Where a renderer is in a picture."""
 
     name: str
-    """`open`, `encode`, `denoise` or `decode`."""
+    """`open`, `encode`, `denoise` or `decode`; `wait` where a server does other work first."""
     step: int = 0
     """From 1; 0 where the stage has no steps."""
     steps: int = 0

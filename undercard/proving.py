@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from undercard import backends, measured, rungs, settings
 from undercard.backends import Backend, Renderer, Rung, Work
 from undercard.choosing import AUTO, choose
+from undercard.conditioning import conditioned, control_request, draw_control
 from undercard.devices import Device
 from undercard.errors import BackendError, BackendUnavailable
-from undercard.keyframes import conditioned, control_request, draw_control
 from undercard.previz import cameras, poses
 from undercard.requests import RenderRequest
 from undercard.session import Session, alone_on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from undercard import backends, catalogue_file, rungs, weights
+from undercard import backends, catalogue_file, rungs, weight_settings, weights
 from undercard.catalogue import Catalogue, Edition, KitSpec
 from undercard.devices import Device
 from undercard.errors import UnknownModel
@@ -68,7 +68,7 @@ def picks_for(backend: str | None, model: str | None, device: Device) -> tuple[P
 
 def _best(catalogue: Catalogue, possible: Sequence[KitSpec], backend: str, model: str | None, device: Device) -> Filled:
     """Return the first kit that is all there, else the first that suits, with what the settings name in its place."""
-    own = weights.named(backend)
+    own = weight_settings.named(backend)
     capability = device.gpu.capability if device.gpu else None
     wish = replace(own.wish, capability=capability, model=model)
     fitting = [kit for kit in possible if own.edition in {None, catalogue.edition(kit)}]

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from undercard import gate
 from undercard.backends import Rung
 from undercard.choosing import PREVIZ
-from undercard.keyframes import accepted_take, conditioned, control_request, follows_itself
+from undercard.conditioning import conditioned, control_request, follows_itself, lacking
+from undercard.keyframes import accepted_take
 from undercard.ladder import Tried, kind
+from undercard.likeness import Likeness
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import PlannedKeyframe
-from undercard.requests import Attempt, Control, RenderRequest, Take
+from undercard.requests import Attempt, Control, RenderRequest, Sheet, Take
 
 
 @dataclass(slots=True)
@@ -25,6 +27,8 @@ class Pursuit:
     exact: bool = False
     """Only a take of exact pixels ends it."""
     control: Control | None = None
+    sheets: tuple[Sheet, ...] = ()
+    """Of the fighters in it, where the user has no picture of them."""
     judged: list[Judged] = field(default_factory=list)
     tried: list[Tried] = field(default_factory=list)
     """What its takes were tried on in this run."""
@@ -58,7 +62,18 @@ class Pursuit:
         request = self.keyframe.request_on(rung.backend, self.next_take, exact=rung.exact)
         if follows_itself(request) or self.control is None:
             return request
-        return conditioned(request, self.control, self.keyframe.likenesses)
+        keyframe = self.keyframe
+        return conditioned(request, self.control, keyframe.control, keyframe.likenesses, self.sheets)
+
+    @property
+    def lacks_control(self) -> bool:
+        """Its control image is still to be drawn, before a model can render it."""
+        return self.control is None and not follows_itself(self.keyframe.request(1))
+
+    @property
+    def lacks_sheets(self) -> tuple[Likeness, ...]:
+        """Whose character sheets are still to be drawn."""
+        return tuple(lacking(self.keyframe.likenesses, self.sheets))
 
     def takes_to(self, rung: Rung) -> bool:
         """Say whether *rung* gives what is looked for."""
@@ -100,6 +115,7 @@ def begin(
             # A later take of the previz has a control image of its own seed.
             same = accepted.control.key == control_request(keyframe.request(1)).key
             pursuit.control = accepted.control if same else None
+            pursuit.sheets = accepted.sheets
         pursuits.append(pursuit)
     return pursuits
 

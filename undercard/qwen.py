@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,23 +35,17 @@ class QwenBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
-        steps, model = weights.steps(self.name), _architecture(self.name)
+        steps, model = weights.steps(self.name), told_architecture(self.name)
         rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=steps, model=model)
         if not self.exact or weights.lora(self.name) is not None:
             # What lies on disk is the bf16 model, without a LoRA.
             return rungs
-        return (*rungs, *rung_from_disk(self.name, work, device, steps=steps, model=model))
+        plain = STORAGES["bf16-plain"]
+        return (*rungs, *rung_from_disk(plain, self.name, work, device, steps=steps, model=model))
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        if not device.gpus and settings.load().device != "cpu":
-            return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
-        if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-            return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
-        reason = weights.missing(self.name)
-        if reason is None and weights.of(self.name) is None:
-            return "the catalogue has no kit for it; name it in one of data/models.toml"
-        return reason
+        return cannot_compute(device) or missing_packages(NEEDED) or missing_weights(self.name)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -68,10 +63,36 @@ class QwenBackend:
         from undercard.engine import renderer
         from undercard.engine.opening import Model
 
-        place = torch.device(f"cuda:{device.gpus[0].index}" if device.gpus else "cpu")
-        return renderer.opened(
-            Model(found.folder, self.codec, found.steps, place, found.lora, found.lora_strength), rung
-        )
+        place = torch.device(place_of(device))
+        model = Model(found.folder, self.codec, found.steps, place, found.lora, found.lora_strength)
+        return renderer.opened(model, rung)
+
+
+def cannot_compute(device: Device) -> str | None:
+    """Say that there is no card, where the processor was not asked for."""
+    if not device.gpus and settings.load().device != "cpu":
+        return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
+    return None
+
+
+def missing_packages(needed: Sequence[str]) -> str | None:
+    """Say which of the packages *needed* are not installed."""
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
+    return None
+
+
+def missing_weights(backend: str) -> str | None:
+    """Say which weights *backend* lacks, and the one command that would change that."""
+    reason = weights.missing(backend)
+    if reason is None and weights.of(backend) is None:
+        return "the catalogue has no kit for it; name it in one of data/models.toml"
+    return reason
+
+
+def place_of(device: Device) -> str:
+    """Return where to compute, as torch calls it."""
+    return f"cuda:{device.gpus[0].index}" if device.gpus else "cpu"
 
 
 def config_of(folder: Path) -> dict[str, object]:
@@ -83,6 +104,7 @@ def config_of(folder: Path) -> dict[str, object]:
     return config if isinstance(config, dict) else {}
 
 
-def _architecture(backend: str) -> Architecture:
+def told_architecture(backend: str) -> Architecture:
+    """Return the measures of the model that *backend* takes, the published ones where there is none."""
     folder = weights.folder(backend)
     return QWEN_IMAGE_EDIT if folder is None else architecture(config_of(folder))

@@ -22,15 +22,15 @@ DESCRIPTIONS = frozenset({".json", ".txt", ".jinja"})
 def recipe(backend: str = weights.ENGINE) -> str:
     """Return what *backend* renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
 
-    A copy of the same files elsewhere has the same name.
+    A copy of the same files elsewhere has the same name. Where the transformer is in a file of its own, that file
+    counts instead of the folder's weights.
     """
     folder = weights.folder(backend)
     if folder is None:
         return ""
     strength = f" at {weights.strength(backend):g}" if weights.strength(backend) != 1.0 else ""
-    return (
-        f"{weights.steps(backend)} steps {_digest(folder, weights.lora(backend), weights.quantised(backend))}{strength}"
-    )
+    digest = _digest(folder, weights.lora(backend), weights.quantised(backend))
+    return f"{weights.steps(backend)} steps {digest}{strength}"
 
 
 # A process renders with one model, and asks for each keyframe.
@@ -38,12 +38,13 @@ def recipe(backend: str = weights.ENGINE) -> str:
 def _digest(model: Path, lora: Path | None, transformer: Path | None = None) -> str:
     seen = hashlib.sha256(f"{REVISION}\n".encode())
     for path in sorted(model.rglob("*")) if model.is_dir() else [model]:
-        if path.is_file() and path.suffix in WEIGHTS | DESCRIPTIONS:
+        replaced = transformer is not None and path.suffix in WEIGHTS and path.parent == model / "transformer"
+        if path.is_file() and path.suffix in WEIGHTS | DESCRIPTIONS and not replaced:
             seen.update(f"{path.relative_to(model)} {path.stat().st_size}\n".encode())
             _read(path, seen)
-    for kind, file in (("lora", lora), ("transformer", transformer)):
+    for name, file in (("lora", lora), ("transformer", transformer)):
         if file is not None and file.is_file():
-            seen.update(f"{kind} {file.stat().st_size}\n".encode())
+            seen.update(f"{name} {file.stat().st_size}\n".encode())
             _read(file, seen)
     return seen.hexdigest()[:32]
 

@@ -15,6 +15,9 @@ from undercard.store import StoredFile
 
 Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""
+SEED_LIMIT = 2**31
+"""Seeds of takes are below it, and those of the pictures that takes are drawn from are not: a model that begins with
+the noise of its own reference tends to give that back."""
 
 
 class Control(BaseModel):
@@ -36,6 +39,21 @@ class Control(BaseModel):
     """JSON: COCO's 17 joints a fighter, in pixels, with what hides them."""
     seconds: float
     """How long drawing and storing them took."""
+
+
+class Sheet(BaseModel):
+    """A fighter's character sheet, which a model knows him by where the user has no picture of him."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    """The key of the request whose picture it is."""
+    fighter: str
+    """His id in the cast."""
+    picture: StoredFile
+    """RGB PNG."""
+    seconds: float
+    """How long drawing and storing it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +149,8 @@ class Take(BaseModel):
     picture: StoredFile
     control: Control
     """What it was drawn from, or to be measured against."""
+    sheets: tuple[Sheet, ...] = ()
+    """Of the fighters that it was drawn after, where the user has no picture of them."""
     seconds: float
     """How long its picture took to render, whenever that was."""
     rung: str = ""

@@ -72,7 +72,7 @@ def misfit(rung: Rung, device: Device, *, exact: bool = False) -> str | None:
     if exact and not rung.exact:
         return "its pixels are not those of the bf16 model, which `exact` asks for"
     needs = rung.needs
-    if needs.vram_bytes:
+    if needs.vram_bytes and not rung.served:
         if device.gpu is None:
             return "needs a graphics card"
         available = devices.allocatable_bytes(device.gpu)

@@ -143,7 +143,7 @@ class Session:
         The child is gone by now, so what is not free is somebody else's.
         """
         now = self._card()
-        if now is None:
+        if now is None or self.rung.served:
             return
         needed = self.rung.needs.vram_bytes + CONTEXT_BYTES
         if now.free_bytes < needed <= now.total_bytes:
@@ -162,7 +162,7 @@ class Session:
 
     def _held_bytes(self) -> int:
         """Return what the card has less than when this session was planned, while the child still holds its part."""
-        planned, now = self.device.gpu, self._card()
+        planned, now = self.device.gpu, None if self.rung.served else self._card()
         return max(0, planned.free_bytes - now.free_bytes) if planned and now else 0
 
 

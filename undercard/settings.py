@@ -6,7 +6,7 @@ import os
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from pydantic import ByteSize, Field
+from pydantic import ByteSize, Field, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -54,6 +54,23 @@ class Settings(BaseSettings):
         default=None, description="ComfyUI's folder `models`: used in place, and what ComfyUI needs goes there."
     )
     catalogue: Path | None = Field(default=None, description="Catalogue of models in place of the project's own.")
+    comfyui: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:8188"), description="Address of a running ComfyUI, for the backend `comfyui`."
+    )
+    comfyui_workflow: Path | None = Field(
+        default=None, description="A workflow of your own for ComfyUI, in its API format, with placeholders."
+    )
+    comfyui_unet: str = Field(
+        default="", description="File of the transformer as ComfyUI lists it; by default the best that it has."
+    )
+    comfyui_clip: str = Field(default="", description="The same for the text encoder.")
+    comfyui_vae: str = Field(default="", description="The same for the autoencoder.")
+    comfyui_lora: str = Field(default="", description="The same for the Lightning LoRA; `none` for none.")
+    comfyui_wait_seconds: float = Field(
+        default=120.0,
+        ge=0,
+        description="How long to wait for a ComfyUI that answers no more, such as one that restarts.",
+    )
     # 4 and 8 are the schedules that Lightning was distilled for.
     steps: int = Field(default=4, ge=4, le=8, multiple_of=4, description="Denoising steps of a keyframe: 4 or 8.")
     attempt_limit: int = Field(

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from undercard import timecode
+from undercard import controls, timecode
 from undercard.film.motion import MOTIONS
 from undercard.film.transition import TRANSITIONS
 from undercard.previz import cameras, lights, poses
@@ -228,6 +228,7 @@ PoseName = Annotated[str, OneOf("pose", lambda: {name: poses.pose_card(name) for
 CameraName = Annotated[str, OneOf("camera", lambda: {name: cameras.about(name) for name in cameras.names()})]
 LightName = Annotated[str, OneOf("light", lambda: {name: lights.about(name) for name in lights.names()})]
 MotionName = Annotated[str, OneOf("motion", lambda: _abouts(MOTIONS))]
+ControlName = Annotated[str, OneOf("control image", controls.abouts)]
 TransitionName = Annotated[str, OneOf("transition", lambda: _abouts(TRANSITIONS))]
 Colour = Annotated[
     str,

@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchema
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema
 
+from undercard import controls
 from undercard.shot_fields import (
     CameraName,
     Colour,
+    ControlName,
     Degrees,
     FrameRate,
     Frames,
@@ -36,8 +38,8 @@ from undercard.staging import Corner, Stance
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 Ease = Literal["linear", "smooth", "snap", "settle"]
-DEFAULT_TEMPLATE = "{style} {fighters} {camera} {light} {prompt}"
-TEMPLATE_FIELDS = ("title", "style", "fighters", "camera", "light", "prompt")
+DEFAULT_TEMPLATE = "{style} {control} {likeness} {fighters} {camera} {light} {prompt}"
+TEMPLATE_FIELDS = ("title", "style", "control", "likeness", "fighters", "camera", "light", "prompt")
 """What a prompt template may name; `undercard.direction` fills them in."""
 
 
@@ -100,7 +102,7 @@ class CastMember(Entry):
     stance: Stance = "orthodox"
     look: LookEntry = LookEntry()
     reference: Picture | None = None
-    """A picture of him, beside the shot list; image models keep his likeness."""
+    """A picture of him, beside the shot list; image models keep his likeness. A sheet is drawn where there is none."""
 
 
 class CameraEntry(Entry):
@@ -163,6 +165,8 @@ class Keyframe(Entry):
     """Where the camera has moved to; it moves from the keyframe before that names one."""
     prompt: Text | None = None
     """Replaces the shot's prompt at this keyframe."""
+    control: ControlName | None = None
+    """Replaces the shot's control image at this keyframe."""
 
 
 class TransitionEntry(Entry):
@@ -197,6 +201,8 @@ class Shot(Entry):
     prompt: Text = ""
     """What an image model should know of this shot beyond who, where and how."""
     negative_prompt: Text = ""
+    control: ControlName = controls.DEFAULT
+    """What an image model draws its keyframes from."""
     seed: Seed = 1
     motion: MotionName = "pose"
     """How its keyframes become its frames."""
@@ -230,7 +236,13 @@ class ShotList(Entry):
     """Style of the whole film."""
     negative_prompt: Text = ""
     prompt_template: Annotated[Text, AfterValidator(_template)] = DEFAULT_TEMPLATE
-    """Prompt of a keyframe; {title}, {style}, {fighters}, {camera}, {light} and {prompt} are filled in."""
+    """Prompt of a keyframe; {title}, {style}, {control} (what the first picture is), {likeness} (who is in the
+    others), {fighters}, {camera}, {light} and {prompt} are filled in."""
+    control: ControlName = controls.DEFAULT
+    """Control image of every shot that names none."""
+    sheets: bool = True
+    """Draw a character sheet of each fighter who has no reference. Each is a picture more that a model reads, which
+    takes it time; without, the prompt alone says who they are."""
     light: LightName = "stage"
     """Light of every shot that names none."""
     seed: Seed = 1

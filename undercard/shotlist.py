@@ -19,7 +19,7 @@ from undercard.store import write_atomically
 
 __all__ = ["Shot", "ShotList", "from_shot", "json_schema", "load", "schema_text", "select", "write_schema"]
 
-INHERITED = ("light", "seed", "negative_prompt")
+INHERITED = ("light", "seed", "negative_prompt", "control")
 """What a shot takes from the film unless it has its own."""
 
 

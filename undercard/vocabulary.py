@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from undercard import controls
 from undercard.film.motion import MOTIONS
 from undercard.film.transition import TRANSITIONS
 from undercard.previz import cameras, lights, poses
@@ -12,6 +13,7 @@ def everything() -> dict[str, dict[str, str]]:
     return {
         "poses": {name: poses.pose_card(name) for name in poses.names()},
         "cameras": {name: cameras.about(name) for name in cameras.names()},
+        "controls": controls.abouts(),
         "lights": {name: lights.about(name) for name in lights.names()},
         "motions": {name: motion.about for name, motion in MOTIONS.items()},
         "transitions": {name: kind.about for name, kind in TRANSITIONS.items()},

@@ -6,33 +6,23 @@ brings the number of steps that it is made for. Whoever computes elsewhere asks 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from undercard import catalogue_file, settings
-from undercard.catalogue import COMFYUI, Edition, Layout
+from undercard.catalogue import COMFYUI
 from undercard.errors import BadCheckpoint
 from undercard.models import kits, presence
-from undercard.models.folders import PARTS, edition_of
-from undercard.models.headers import read_header
-from undercard.models.kits import Filled, Pick, Wish
-from undercard.models.layouts import recognise
+from undercard.models.kits import Filled, Pick
 from undercard.settings import Settings
+from undercard.weight_settings import SETTINGS, Own, is_fused, named, named_paths, own_lora, own_transformer
+from undercard.weight_settings import setting as setting
 
 ENGINE = "bf16"
 """The backend that is meant where none is named: all of the engine's take the same folder and LoRA."""
-NO_LORA = "none"
-"""In place of a LoRA's path in the settings: what the catalogue finds is not taken either."""
-QUANTISED = ("gguf", "fp8-lightning", "nunchaku", "nunchaku-official")
-"""Backends with a file of their own for the transformer; whatever else a model needs, they take from its folder."""
-SETTINGS = {"gguf": "gguf", "fp8-lightning": "fp8_lightning", "nunchaku": "nunchaku", "nunchaku-official": "nunchaku"}
-"""Which setting names the file of a quantised backend."""
-LAYOUTS = {
-    "gguf": {Layout.GGUF},
-    "fp8_lightning": {Layout.FP8_LIGHTX2V, Layout.FP8_COMFYUI, Layout.FP8_PLAIN},
-    "nunchaku": {Layout.SVDQ_INT4, Layout.SVDQ_FP4},
-}
+QUANTISED = ("gguf", "fp8-lightning", "nunchaku")
+"""Backends of the engine with a file of their own for the transformer; for the rest, they take a model's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +65,12 @@ def folder(backend: str = ENGINE) -> Path | None:
 
 
 def lora(backend: str = ENGINE) -> Path | None:
-    """Return the file of the LoRA that is fused into bf16 weights, or None where there is none."""
+    """Return the file of the LoRA that *backend* adds to its weights, or None where it adds none."""
     found = of(backend)
-    return found.lora if found else _own_lora(settings.load())
+    if found:
+        return found.lora
+    chosen = settings.load()
+    return None if is_fused(own_transformer(backend, chosen)) else own_lora(chosen)
 
 
 def strength(backend: str = ENGINE) -> float:
@@ -87,13 +80,13 @@ def strength(backend: str = ENGINE) -> float:
 
 
 def quantised(backend: str) -> Path | None:
-    """Return the file of the transformer that the quantised *backend* renders with, or None where there is none."""
+    """Return the file of the transformer that *backend* renders with, or None where there is none."""
     found = of(backend)
-    return found.transformer if found else _own_transformer(backend, settings.load())
+    return found.transformer if found else own_transformer(backend, settings.load())
 
 
 def steps(backend: str = ENGINE) -> int:
-    """Return the denoising steps of a keyframe: those of the LoRA, or the settings'."""
+    """Return the denoising steps of a keyframe: those that its Lightning is made for, or the settings'."""
     found = of(backend)
     return found.steps if found else settings.load().steps
 
@@ -106,7 +99,8 @@ def forget() -> None:
 
 def _found(backend: str) -> Weights | str | None:
     chosen = settings.load()
-    places = (chosen.models_lock, chosen.catalogue_file, chosen.model_store_root, *chosen.folders_to_look_in)
+    fetched = (chosen.models_lock, chosen.catalogue_file, chosen.model_store_root, *chosen.folders_to_look_in)
+    places = (*fetched, *named_paths(backend, chosen))
     return _resolved(backend, chosen, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in places))
 
 
@@ -124,93 +118,31 @@ def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weigh
         return str(exc)
     fitting = [kit for kit in possible if own.edition in {None, catalogue.edition(kit)}]
     filled = [found for kit in fitting if (found := kits.fill(catalogue, kit, backend, own.wish))]
-    complete = (weights for found in filled if (weights := _completed(found, own, chosen)))
-    return next(complete, None) or _lack(backend, filled, own)
+    complete = (weights for found in filled if (weights := _completed(found, own)))
+    if (first := next(complete, None)) is not None:
+        return first
+    if own.folder is not None and (own.transformer is not None or backend not in SETTINGS):
+        # Of an edition, or in steps, that the catalogue has nothing for.
+        return Weights(own.folder, own.transformer, own.lora, 1.0, own.told_steps)
+    return _lack(backend, filled, own)
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
-    """What the settings name."""
-
-    folder: Path | None
-    transformer: Path | None
-    lora: Path | None
-    without_lora: bool
-    steps: int | None
-    """None where the LoRA is to say."""
-    edition: Edition | None
-    """Of what they name; None where it does not say."""
-
-    @property
-    def wish(self) -> Wish:
-        """What a kit is filled by."""
-        return Wish(steps=self.steps, base=self.folder, transformer=self.transformer, lora=self.lora)
-
-
-def named(backend: str) -> Own:
-    """Return what the settings name for *backend*, once it is known to belong together.
-
-    Raises:
-        BadCheckpoint: something of it is not there, or not what its setting is for.
-    """
-    chosen, edition = settings.load(), None
-    transformer = _own_transformer(backend, chosen)
-    if chosen.model is not None:
-        if lacking := [part for part in PARTS if not (chosen.model / part).is_dir()]:
-            raise BadCheckpoint(
-                f"{chosen.model} has no folder {', '.join(lacking)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
-            )
-        edition = edition_of(chosen.model)
-    if transformer is not None:
-        of_file = _edition_of_file(transformer, SETTINGS[backend])
-        if of_file and edition and of_file != edition:
-            raise BadCheckpoint(
-                f"{transformer} is of Edit-{of_file}, and UNDERCARD_MODEL of {edition}; name one edition"
-            )
-        edition = edition or of_file
-    found = _own_lora(chosen)
-    if found is not None and not found.is_file():
-        raise BadCheckpoint(f"{found} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out")
-    without = chosen.lora is not None and found is None
-    wished = chosen.steps if "steps" in chosen.model_fields_set and found is None and not without else None
-    return Own(chosen.model, transformer, found, without, wished, edition)
-
-
-def _own_lora(chosen: Settings) -> Path | None:
-    return None if chosen.lora is None or str(chosen.lora) == NO_LORA else chosen.lora
-
-
-def _own_transformer(backend: str, chosen: Settings) -> Path | None:
-    found: Path | None = getattr(chosen, SETTINGS[backend]) if backend in SETTINGS else None
-    return found
-
-
-def _edition_of_file(path: Path, setting: str) -> Edition | None:
-    """Return the edition that the file at *path* says that it is of, once it has the layout that *setting* is for."""
-    if not path.is_file():
-        raise BadCheckpoint(f"{path} is no file; set UNDERCARD_{setting.upper()} to one, or leave it out")
-    contents = recognise(read_header(path))
-    if contents.layout not in LAYOUTS[setting]:
-        expected = " or ".join(sorted(LAYOUTS[setting]))
-        raise BadCheckpoint(f"{path} holds {contents.layout}; set UNDERCARD_{setting.upper()} to {expected}")
-    return contents.edition
-
-
-def _completed(found: Filled, own: Own, chosen: Settings) -> Weights | None:
+def _completed(found: Filled, own: Own) -> Weights | None:
     """Return what is rendered with if all of *found* that the settings do not name is there."""
     base, transformer = own.folder or _path(found.base), own.transformer or _path(found.transformer)
     if base is None or (found.kit.transformer and transformer is None):
         return None
-    count = chosen.steps
-    if found.transformer is not None and own.transformer is None:
-        count = found.transformer.model.steps or count
-    if found.lora is None or own.without_lora or own.lora:
-        return Weights(base, transformer, None if found.lora is None else own.lora, 1.0, count)
-    if found.lora.path is not None:
-        model = found.lora.model
-        return Weights(base, transformer, found.lora.path, model.strength or 1.0, model.steps or count)
+    plain = Weights(base, transformer, None, 1.0, own.told_steps)
+    if own.lora and (found.lora or own.transformer):
+        return replace(plain, lora=own.lora)
+    if found.lora is None:
+        fused = None if own.transformer or found.transformer is None else found.transformer.model.steps
+        return replace(plain, steps=fused or plain.steps)
+    model, path = found.lora.model, found.lora.path
+    if path is not None and not own.without_lora:
+        return Weights(base, transformer, path, model.strength or 1.0, model.steps or plain.steps)
     # What the user names may have Lightning in it already.
-    return Weights(base, transformer, None, 1.0, count) if own.folder or own.transformer else None
+    return plain if own.without_lora or own.folder or own.transformer else None
 
 
 def _path(pick: Pick | None) -> Path | None:
@@ -219,13 +151,13 @@ def _path(pick: Pick | None) -> Path | None:
 
 def _lack(backend: str, filled: list[Filled], own: Own) -> str:
     """Say what is missing of the first kit that would do."""
-    setting = f"UNDERCARD_{SETTINGS.get(backend, 'model').upper()}"
     if not filled:
         edition, count = f"Edit-{own.edition}" if own.edition else "", f"{own.steps} steps" if own.steps else ""
         asked = " in ".join(part for part in (edition, count) if part)
         return f"the catalogue has nothing for it of {asked}; set UNDERCARD_MODEL or UNDERCARD_STEPS otherwise"
-    named = {id(filled[0].transformer): own.transformer, id(filled[0].base): own.folder}
-    lacking = [pick for pick in filled[0].lacking if named.get(id(pick)) is None]
+    first = filled[0]
+    lacking = [pick for pick in first.lacking if pick is not first.lora or not own.without_lora]
     wrong = [reason for pick in lacking for reason in pick.look.wrong]
     what = wrong[0] if wrong else f"there is no {', no '.join(pick.model.title for pick in lacking)}"
-    return f"{what}; {remedy(backend)}, or set {setting}"
+    large = setting(backend) if first.transformer in lacking else "UNDERCARD_MODEL"
+    return f"{what}; {remedy(backend)}, or set {large}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeAlias
@@ -69,6 +70,10 @@ def read(path: Path) -> Source:
     try:
         data = reader.document(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as exc:
+        # libyaml looks ahead, and gives up at a thousand levels before it tells of the seventeenth. Python's own parser
+        # is slower, and comes to what we refuse first.
+        with suppress(yaml.YAMLError):
+            _Reader(path.name).document(yaml.parse(text, Loader=yaml.SafeLoader))
         raise BadShotList(path.name, [*reader.problems, _syntax_problem(exc)]) from exc
     return Source(path.name, data, reader.lines, tuple(reader.problems))
 

@@ -1,8 +1,10 @@
-"""A tiny Qwen-Image-Edit, so that its backends run where there is no card."""
+"""A tiny Qwen-Image-Edit, whole and with its transformer in a quantised file: its backends run without a card."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,61 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.engine import tiny
 
     return tiny.build(tmp_path_factory.mktemp("qwen-image-edit"))
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A model whose transformer is in a file of its own."""
+
+    folder: Path
+    """Everything else: the text encoder, the autoencoder, the processor, the transformer's config."""
+    file: Path
+
+
+Quantise = Callable[[str], Quantised]
+KINDS = {"gguf": "q4_k_m", "fp8-lightning": "lightx2v", "nunchaku": "svdq"}
+"""Of tests/engine/stored_files.py, by the backend that reads it."""
+
+
+def quantised(whole: Path, folder: Path, kind: str) -> Quantised:
+    """Write into *folder* what the model *whole* has beside its transformer, and a transformer of that *kind*."""
+    from tests.engine import stored_files
+
+    for part in ("text_encoder", "vae", "processor"):
+        shutil.copytree(whole / part, folder / "model" / part)
+    made = folder / "model" / "transformer"
+    made.mkdir()
+    file = stored_files.build(made, kind)
+    if file.parent == made:
+        file = file.rename(folder / file.name)
+    return Quantised(folder / "model", file)
+
+
+@pytest.fixture(scope="session")
+def quantised_models(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Quantise:
+    """Return what gives the model with the file of a backend; each is written once a session."""
+    made: dict[str, Quantised] = {}
+
+    def model(backend: str) -> Quantised:
+        if backend not in made:
+            made[backend] = quantised(tiny_model, tmp_path_factory.mktemp(backend), KINDS[backend])
+        return made[backend]
+
+    return model
+
+
+@pytest.fixture
+def use_file_of(qwen_on_the_processor: Path, quantised_models: Quantise, monkeypatch: pytest.MonkeyPatch) -> Quantise:
+    """Return what lets a backend compute on the processor with a file of its own."""
+    from undercard import weights
+
+    def use(backend: str) -> Quantised:
+        model = quantised_models(backend)
+        monkeypatch.setenv("UNDERCARD_MODEL", str(model.folder))
+        monkeypatch.setenv(weights.setting(backend), str(model.file))
+        return model
+
+    return use
 
 
 @pytest.fixture

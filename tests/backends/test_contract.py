@@ -10,13 +10,15 @@ import pytest
 from PIL import Image
 
 from tests.previz.stagings import staged
-from undercard import backends, store
+from undercard import backends, store, weights
 from undercard.backends import Backend, Rung, Work
 from undercard.devices import Device, Gpu, this_device
 from undercard.errors import UnknownBackend
 from undercard.requests import RenderRequest
 
 SIZE = (64, 36)
+NEEDED = {"comfyui": "comfyui", "qwen-image-edit": "qwen_on_the_processor"}
+"""The fixture that lets a backend run here, or all of a family."""
 
 
 def _request(seed: int = 1) -> RenderRequest:
@@ -40,8 +42,10 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 @pytest.fixture
 def runnable(backend: Backend, request: pytest.FixtureRequest) -> Backend:
-    if backend.family == "qwen-image-edit":
-        request.getfixturevalue("qwen_on_the_processor")
+    if fixture := NEEDED.get(backend.name, NEEDED.get(backend.family)):
+        request.getfixturevalue(fixture)
+    if backend.name in weights.QUANTISED:
+        request.getfixturevalue("use_file_of")(backend.name)
     reason = backend.unavailable(this_device())
     if reason is not None:
         pytest.skip(reason)

@@ -1,21 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 
+from tests.backends.keyframes import request_of, told_of_pictures
 from tests.engine import lora_files
 from tests.engine.wholes import Case, render_whole, whole_pipeline
-from tests.previz.stagings import staged
-from undercard import backends, store
+from undercard import backends
 from undercard.backends import Rendered, Work
 from undercard.devices import Device, Gpu
 from undercard.engine import embeddings, pipeline, renderer
@@ -23,29 +19,10 @@ from undercard.engine.embeddings import Embeddings, Wording
 from undercard.engine.opening import Model
 from undercard.errors import BackendError, OutOfMemory
 from undercard.requests import RenderRequest
-from undercard.store import StoredFile
 
 DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
 CARD = Gpu(0, "a card", 10 * 2**30, 10 * 2**30, (8, 6), copy_bytes_per_second=24e9)
 pytestmark = pytest.mark.usefixtures("qwen_on_the_processor")
-
-
-def _stored(picture: Image.Image) -> StoredFile:
-    content = io.BytesIO()
-    picture.save(content, "PNG")
-    return store.put_bytes(content.getvalue(), ".png")
-
-
-def _request(case: Case, pictures: Sequence[Image.Image]) -> RenderRequest:
-    return RenderRequest(
-        prompt=case.prompt,
-        negative_prompt="",
-        seed=case.seed,
-        size=case.size,
-        staging=staged(),
-        renderer="",
-        references=tuple(_stored(picture).sha256 for picture in pictures),
-    )
 
 
 def _render(name: str, request: RenderRequest) -> Rendered:
@@ -55,20 +32,6 @@ def _render(name: str, request: RenderRequest) -> Rendered:
         return opened.render(request)
 
 
-def told_of_pictures(folder: Path) -> Any:
-    """Return diffusers' pipeline with an encoder that is told which tokens are pictures."""
-    whole = whole_pipeline(folder)
-    encoder = whole.text_encoder
-    forward = encoder.forward
-
-    def told(input_ids: torch.Tensor, **others: object) -> object:
-        pictures = (input_ids == encoder.config.image_token_id).int()
-        return forward(input_ids=input_ids, mm_token_type_ids=pictures, **others)
-
-    encoder.forward = told
-    return whole
-
-
 @pytest.mark.parametrize("references", [1, 2, 3])
 def test_bf16_gives_the_pixels_of_diffusers_that_is_told_which_tokens_are_pictures(
     qwen_on_the_processor: Path, references: int
@@ -76,14 +39,14 @@ def test_bf16_gives_the_pixels_of_diffusers_that_is_told_which_tokens_are_pictur
     case = Case(references=references)
     whole = told_of_pictures(qwen_on_the_processor)
 
-    rendered = _render("bf16", _request(case, case.pictures))
+    rendered = _render("bf16", request_of(case))
 
     assert np.array_equal(np.asarray(rendered.image), np.asarray(render_whole(whole, case)))
 
 
 def test_without_that_it_gives_the_pixels_of_diffusers_as_it_ships(qwen_on_the_processor: Path) -> None:
     case = Case(references=2)
-    request = _request(case, case.pictures)
+    request = request_of(case)
     model = Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"), picture_positions=False)
 
     with renderer.opened(model, backends.fastest("bf16", Work(case.size), DEVICE)) as engine:
@@ -99,10 +62,10 @@ def test_a_lora_gives_the_pixels_of_diffusers_with_it_fused(
     case = Case()
     whole = told_of_pictures(qwen_on_the_processor)
     save_file(lora_files.tensors(whole.transformer), tmp_path / "lora.safetensors")
-    plain = np.asarray(_render("bf16", _request(case, case.pictures)).image)
+    plain = np.asarray(_render("bf16", request_of(case)).image)
     monkeypatch.setenv("UNDERCARD_LORA", str(tmp_path / "lora.safetensors"))
 
-    rendered = np.asarray(_render("bf16", _request(case, case.pictures)).image)
+    rendered = np.asarray(_render("bf16", request_of(case)).image)
 
     whole.load_lora_weights(tmp_path / "lora.safetensors")
     whole.fuse_lora()
@@ -114,15 +77,13 @@ def test_a_lora_gives_the_pixels_of_diffusers_with_it_fused(
 def test_another_storage_format_gives_a_picture_close_to_the_exact_one(name: str) -> None:
     case = Case()
 
-    picture, exact = (
-        np.asarray(_render(each, _request(case, case.pictures)).image, dtype=float) for each in (name, "bf16")
-    )
+    picture, exact = (np.asarray(_render(each, request_of(case)).image, dtype=float) for each in (name, "bf16"))
 
     assert 0 < np.abs(picture - exact).mean() < 12
 
 
 def test_blocks_read_from_disk_at_each_step_give_the_same_pixels(qwen_on_the_processor: Path) -> None:
-    request = _request(Case(), Case().pictures)
+    request = request_of(Case())
     model = Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"))
     rung = dataclasses.replace(backends.fastest("bf16", Work(request.size), DEVICE), from_disk=True)
 
@@ -134,7 +95,7 @@ def test_blocks_read_from_disk_at_each_step_give_the_same_pixels(qwen_on_the_pro
 
 def test_a_prompt_is_encoded_once_for_all_requests_of_a_film(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case()
-    requests = [_request(Case(seed=seed), case.pictures) for seed in (1, 2)]
+    requests = [request_of(Case(seed=seed)) for seed in (1, 2)]
     encoded: list[str] = []
     save = embeddings.save
 
@@ -157,7 +118,7 @@ def test_latents_outlive_an_out_of_memory_of_the_decoder_and_give_the_same_pictu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case = Case()
-    request = _request(case, case.pictures)
+    request = request_of(case)
     expected = _render("bf16", request).image.tobytes()
 
     def run_out(*_: object, **__: object) -> None:
@@ -176,9 +137,33 @@ def test_latents_outlive_an_out_of_memory_of_the_decoder_and_give_the_same_pictu
     assert pipeline.load_latents(request.key) is None
 
 
+def test_what_stands_in_for_an_exact_rung_decodes_the_latents_that_it_left(
+    qwen_on_the_processor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case()
+    backend = backends.backend("bf16")
+    exact = dataclasses.replace(request_of(case), renderer=backends.renderer_name("bf16", exact=True))
+    stand_in = dataclasses.replace(exact, renderer=backends.renderer_name("bf16", exact=False))
+    rung = backends.fastest("bf16", Work(case.size), DEVICE)
+
+    def run_out(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 5.80 GiB.")
+
+    with monkeypatch.context() as broken, backend.open(DEVICE, rung) as opened:
+        broken.setattr("undercard.engine.vae.decode", run_out)
+        with pytest.raises(OutOfMemory):
+            opened.render(exact)
+    monkeypatch.setattr(pipeline, "denoise", run_out)
+    with backend.open(DEVICE, dataclasses.replace(rung, exact=False)) as opened:
+        resumed = opened.render(stand_in)
+
+    assert resumed.notes == ("decoded latents that an earlier attempt had kept",)
+    assert resumed.image.size == case.size
+
+
 def test_a_request_without_a_reference_says_what_to_give() -> None:
     with pytest.raises(BackendError, match="give it a reference"):
-        _render("bf16", _request(Case(), []))
+        _render("bf16", request_of(Case(), []))
 
 
 def test_without_weights_the_reason_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +194,7 @@ def test_a_smaller_card_keeps_fewer_blocks(monkeypatch: pytest.MonkeyPatch, tmp_
 
     rungs = backends.backend("bf16").rungs(Work((1024, 1024)), device)
 
-    assert all(rung.exact for rung in rungs)
+    assert [rung.label for rung in rungs if not rung.exact] == ["bf16 · 0 of 60 blocks resident, in strips"]
     (from_disk,) = (rung for rung in rungs if rung.from_disk)
     assert from_disk == rungs[-1]
     assert from_disk.needs.host_bytes < 8e9 < min(rung.needs.host_bytes for rung in rungs[:-1])

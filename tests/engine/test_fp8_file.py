@@ -75,10 +75,38 @@ def test_only_parameters_are_named(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_file_without_any_scales_is_a_plain_cast(tmp_path: Path) -> None:
-    values, bias = WEIGHT.to(torch.float8_e4m3fn), BIAS.to(torch.float8_e4m3fn)
+    plain = (WEIGHT / 1000).bfloat16()
+    values, bias = plain.to(torch.float8_e4m3fn), BIAS.to(torch.float8_e4m3fn)
     file = open_fp8(_file(tmp_path, {NAME: values, f"{LAYER}.bias": bias}, {}))
     assert torch.equal(_read(file, f"{LAYER}.bias"), bias.bfloat16())
-    assert relative_error(_read(file, NAME), WEIGHT) < 0.03
+    assert relative_error(_read(file, NAME), plain) < 0.03
+
+
+def test_a_scaled_file_whose_scales_were_lost_is_no_plain_cast(tmp_path: Path) -> None:
+    tensors, metadata = _layout("lightx2v")
+    del tensors[f"{LAYER}.weight_scale"]
+    with pytest.raises(BadCheckpoint, match=r"to_q\.weight' has no scale, and values that only make sense with one"):
+        open_fp8(_file(tmp_path, tensors, metadata))
+
+
+@pytest.mark.parametrize(
+    ("kind", "proof"),
+    [("comfyui before", "scaled_fp8"), ("comfyui now", f"{LAYER}.comfy_quant"), ("comfyui in metadata", "")],
+)
+def test_one_number_for_a_layer_means_nothing_without_what_proves_the_layout(
+    tmp_path: Path, kind: str, proof: str
+) -> None:
+    tensors, _ = _layout(kind)
+    tensors.pop(proof, None)
+    with pytest.raises(BadCheckpoint, match=r"is one number, and nothing in the file says which tool wrote it"):
+        open_fp8(_file(tmp_path, tensors, {}))
+
+
+def test_a_scale_that_fits_no_row_is_named(tmp_path: Path) -> None:
+    tensors, metadata = _layout("lightx2v")
+    tensors[f"{LAYER}.weight_scale"] = torch.ones(4, 16)
+    with pytest.raises(BadCheckpoint, match=r"weight_scale' is \(4, 16\), which fits no layer of 64 rows"):
+        open_fp8(_file(tmp_path, tensors, metadata))
 
 
 def test_the_marker_of_edit_2511_is_no_parameter(tmp_path: Path) -> None:
@@ -109,11 +137,11 @@ def test_another_declared_format_is_named(tmp_path: Path) -> None:
         open_fp8(_file(tmp_path, tensors, metadata))
 
 
-@pytest.mark.parametrize("dtype", [torch.float8_e5m2, torch.int8])
-def test_another_dtype_with_a_scale_is_named(tmp_path: Path, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("dtype", "name"), [(torch.float8_e5m2, "F8_E5M2"), (torch.int8, "I8")])
+def test_another_dtype_with_a_scale_is_named(tmp_path: Path, dtype: torch.dtype, name: str) -> None:
     tensors, metadata = _layout("lightx2v")
     tensors[NAME] = tensors[NAME].float().to(dtype)
-    with pytest.raises(BadCheckpoint, match=rf"to_q\.weight' is stored as {dtype}"):
+    with pytest.raises(BadCheckpoint, match=rf"to_q\.weight' is stored as {name}"):
         open_fp8(_file(tmp_path, tensors, metadata))
 
 

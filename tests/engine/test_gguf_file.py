@@ -49,7 +49,9 @@ def _marker(name: str) -> Add:
     return lambda writer: writer.add_tensor(name, np.zeros(1, np.float32))
 
 
-@pytest.mark.parametrize("kind", ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"])
+@pytest.mark.parametrize(
+    "kind", ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]
+)
 def test_a_tensor_is_described_and_read_as_it_was_written(tmp_path: Path, kind: str) -> None:
     file = open_gguf(_write(tmp_path / "a.gguf", _weight("img_in.weight", kind), _bias("img_in.bias")))
     assert file.parameters == {
@@ -57,7 +59,7 @@ def test_a_tensor_is_described_and_read_as_it_was_written(tmp_path: Path, kind: 
         "img_in.bias": Parameter("gguf-f32", (8,)),
     }
     weight, bias = _read(file, "img_in.weight", "img_in.bias")
-    assert relative_error(weight, WEIGHT) < 0.09
+    assert relative_error(weight, WEIGHT) < {"Q2_K": 0.34, "Q3_K": 0.19}.get(kind, 0.09)
     assert torch.equal(bias, BIAS)
 
 
@@ -87,6 +89,16 @@ def test_the_marker_of_edit_2511_is_no_tensor_but_a_property(tmp_path: Path, pre
     assert not open_gguf(_write(tmp_path / "b.gguf", _bias("img_in.bias"))).zero_cond_t
 
 
+@pytest.mark.parametrize(
+    ("title", "found"), [("Qwen Image Edit 2511", True), ("Qwen Image Edit 2509", False), ("Qwen Image Edit", None)]
+)
+def test_the_release_is_told_by_the_name_in_the_metadata(tmp_path: Path, title: str, found: bool | None) -> None:
+    path = _write(
+        tmp_path / "a.gguf", _bias("img_in.bias"), lambda writer: writer.add_string("general.basename", title)
+    )
+    assert open_gguf(path).zero_cond_t is found
+
+
 def test_another_architecture_is_named(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.gguf", _bias("img_in.bias"), architecture="flux")
     with pytest.raises(BadCheckpoint, match=r"a\.gguf holds the architecture 'flux'; only 'qwen_image'"):
@@ -94,12 +106,12 @@ def test_another_architecture_is_named(tmp_path: Path) -> None:
 
 
 def test_a_type_without_a_format_is_named_with_its_tensor(tmp_path: Path) -> None:
-    blocks = np.zeros((8, 2 * 84), np.uint8)
+    blocks = np.zeros((8, 2 * 136), np.uint8)
     path = _write(
         tmp_path / "a.gguf",
-        lambda writer: writer.add_tensor("img_in.weight", blocks, raw_dtype=GGMLQuantizationType.Q2_K),
+        lambda writer: writer.add_tensor("img_in.weight", blocks, raw_dtype=GGMLQuantizationType.IQ4_XS),
     )
-    with pytest.raises(BadCheckpoint, match=r"'img_in\.weight' is stored as Q2_K; only gguf-bf16, .* are decoded"):
+    with pytest.raises(BadCheckpoint, match=r"'img_in\.weight' is stored as IQ4_XS; only F32, .* are decoded"):
         open_gguf(path)
 
 
@@ -121,7 +133,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
     whole = _write(tmp_path / "a.gguf", _bias("img_in.bias"), _weight("img_in.weight", "Q8_0")).read_bytes()
     path = tmp_path / "short.gguf"
     path.write_bytes(whole[:cut] if cut >= 0 else whole[: len(whole) // 2])
-    with pytest.raises(BadCheckpoint, match=r"short\.gguf is no whole GGUF file"):
+    with pytest.raises(BadCheckpoint, match=r"short\.gguf is (no whole GGUF file|cut short)"):
         open_gguf(path)
 
 
@@ -141,5 +153,5 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.gguf"
     path.write_bytes(b'{"this": "is json"}' * 100)
-    with pytest.raises(BadCheckpoint, match=r"a\.gguf is no whole GGUF file \(GGUF magic invalid\)"):
+    with pytest.raises(BadCheckpoint, match=r"a\.gguf is no whole GGUF file \(it does not begin with GGUF\)"):
         open_gguf(path)

@@ -60,6 +60,16 @@ def test_what_is_closed_twice_is_unregistered_once(path: Path, runtime: Runtime)
         assert not runtime.registered
 
 
+def test_what_nobody_closed_is_unregistered_with_the_last_who_holds_it(path: Path, runtime: Runtime) -> None:
+    kept = load(_reader(path), codec_named("bf16"), CARD)
+    view = kept[0].tensor
+
+    del kept
+
+    assert not runtime.registered
+    assert view.numel()
+
+
 def test_a_file_that_ends_early_leaves_no_buffer_behind(path: Path, runtime: Runtime) -> None:
     reader = _reader(path)
     with path.open("r+b") as file:

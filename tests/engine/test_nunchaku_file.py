@@ -16,13 +16,14 @@ from tests.engine.formats.weights import decoded, relative_error
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.formats import _nunchaku, format_named
 from undercard.engine.formats._nunchaku import Layer
-from undercard.engine.formats.svdq import dequantized
+from undercard.engine.formats.svdq import SvdqInt4, dequantized
 from undercard.engine.nunchaku_file import NunchakuFile, open_nunchaku
 from undercard.errors import BadCheckpoint
 
 DATA = Path(__file__).parent / "data" / "nunchaku"
 FILE = DATA / "svdq-int4_r16-tiny-qwen-image-edit.safetensors"
 STEPS = {"t1000": 1.0, "t750": 0.75, "t500": 0.5}
+FACTORS = ("proj_down", "proj_up")
 
 
 @pytest.fixture(scope="module")
@@ -164,17 +165,43 @@ def test_edit_2511_is_told_by_the_config(tmp_path: Path, marked: bool) -> None:
     assert open_nunchaku(open_checkpoint(path)).zero_cond_t is marked
 
 
-def test_a_rank_without_a_format_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rank", [0, 8, 40])
+def test_a_rank_that_no_packer_gives_is_named(tmp_path: Path, rank: int) -> None:
     path = tmp_path / "a.safetensors"
-    save_file({"a": torch.zeros(1)}, path, _facts(rank=48))
-    with pytest.raises(BadCheckpoint, match=r"a\.safetensors has rank 48; only 16, 32, 64, 128 are decoded"):
+    save_file({"a": torch.zeros(1)}, path, _facts(rank))
+    with pytest.raises(BadCheckpoint, match=rf"a\.safetensors has rank {rank}; nunchaku's ranks are multiples of 16"):
         open_nunchaku(open_checkpoint(path))
 
 
-def test_another_quantisation_is_named(tmp_path: Path) -> None:
+def test_a_layer_of_another_rank_than_the_metadata_say_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file(load_file(FILE), path, _facts(rank=32))
+    with pytest.raises(BadCheckpoint, match=r"proj_\w+ is \(\d+, 16\), of rank 16, and the metadata say 32"):
+        open_nunchaku(open_checkpoint(path))
+
+
+def test_a_rank_between_two_formats_is_filled_up_and_decodes_to_the_same_bits() -> None:
+    tensors = _tensors("transformer_blocks.0.img_mlp.net.0.proj")
+    generator = torch.Generator().manual_seed(4)
+    factors = {name: (torch.randn(len(tensors[name]), 48, generator=generator) / 50).bfloat16() for name in FACTORS}
+    layer = _nunchaku.linear(tensors | factors)
+    assert layer.rank == 64
+    alone = {name: layer.parts[name] for name in ("codes", "scale", "unsmooth")}
+    alone |= {"down": layer.parts["down"][:48].contiguous(), "up": layer.parts["up"][:, :48].contiguous()}
+    assert torch.equal(_weight(layer), decoded(SvdqInt4(48), alone, (512, 128)))
+
+
+def test_fp4_is_refused_by_name_with_what_to_fetch(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_file({"a": torch.zeros(1)}, path, _facts(dtype="fp4_e2m1_all", group=16))
-    with pytest.raises(BadCheckpoint, match=r"svdquant's fp4_e2m1_all in groups of 16; only svdquant's int4"):
+    with pytest.raises(BadCheckpoint, match=r"holds fp4_e2m1_all \(NVFP4\).*Blackwell.*fetch the int4 file"):
+        open_nunchaku(open_checkpoint(path))
+
+
+def test_another_group_size_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file({"a": torch.zeros(1)}, path, _facts(group=32))
+    with pytest.raises(BadCheckpoint, match=r"svdquant's int4 in groups of 32; only svdquant's int4 in groups of 64"):
         open_nunchaku(open_checkpoint(path))
 
 

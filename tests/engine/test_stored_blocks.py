@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,15 @@ def test_a_file_of_2511_is_refused_beside_the_config_of_2509(q4_k_m: tuple[Path,
 
     with pytest.raises(BadCheckpoint, match=r"a\.gguf is of Edit-2511, and the config lacks zero_cond_t"):
         stored_blocks.block_reader(transformer.skeleton(folder), open_stored(path))
+
+
+def test_a_file_of_an_earlier_release_is_refused_beside_the_config_of_2511(tmp_path: Path) -> None:
+    path = stored_files.build(tmp_path, "svdq")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"zero_cond_t": True}))
+
+    with pytest.raises(BadCheckpoint, match=r"is of an earlier Edit than 2511, and the config has zero_cond_t"):
+        stored_blocks.block_reader(transformer.skeleton(tmp_path), open_stored(path))
 
 
 def test_a_file_with_more_blocks_than_the_config_is_refused(q4_k_m: tuple[Path, Path]) -> None:

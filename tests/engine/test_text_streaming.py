@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,3 +59,45 @@ def test_another_models_encoder_is_refused_by_what_it_lacks(checkpoint_2509: Pat
         text_streaming.opened(tmp_path, CPU, lambda: 0),
     ):
         pass
+
+
+def test_leaving_the_encoder_lets_go_of_its_weights_even_while_somebody_holds_it(
+    checkpoint_2511: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = text.encoder_skeleton(checkpoint_2511)
+    monkeypatch.setattr(text, "encoder_skeleton", lambda folder: encoder)
+
+    with text_streaming.opened(checkpoint_2511, CPU, lambda: 0) as encode:
+        encode("a jab", [tiny.picture(1, (64, 64))])
+        assert "cpu" in {parameter.device.type for parameter in encoder.parameters()}
+
+    assert {parameter.device.type for parameter in encoder.parameters()} == {"meta"}
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_an_encoders_layers_go_without_waiting_for_the_collector(
+    checkpoint_2511: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers: list[weakref.ref[torch.nn.Module]] = []
+    skeleton = text.encoder_skeleton
+
+    def remembered(folder: Path) -> object:
+        encoder = skeleton(folder)
+        layers.extend(weakref.ref(layer) for layer in encoder.model.language_model.layers)
+        return encoder
+
+    monkeypatch.setattr(text, "encoder_skeleton", remembered)
+    with text_streaming.opened(checkpoint_2511, CPU, lambda: 0) as encode:
+        encode("a jab", [tiny.picture(1, (64, 64))])
+    del encode
+
+    assert layers
+    assert all(layer() is None for layer in layers)

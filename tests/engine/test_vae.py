@@ -232,6 +232,48 @@ def test_room_is_made_before_a_picture_is_cut_into_tiles() -> None:
     assert free == [10**6 + 10 * GB]
 
 
+def test_what_runs_out_although_it_seemed_to_fit_is_tried_again_with_more_room() -> None:
+    model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
+    asked = limit(model, 0)
+    stand_in = PictureVae(model, make_room=lambda: limits_gone(model))
+
+    whole = stand_in.decode(latents((32, 16))).sample
+
+    assert torch.equal(whole, vae.decode(model, latents((32, 16))))
+    assert stand_in.notes == ["ran out of memory: decode whole"]
+    assert len(asked) == 1
+
+
+def limits_gone(model: AutoencoderKLQwenImage) -> None:
+    model.decoder.up_blocks[-1].resnets[-1]._forward_pre_hooks.clear()
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_an_exact_picture_runs_out_of_memory_rather_than_be_cut(room: bool) -> None:
+    model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
+    made = []
+    stand_in = PictureVae(model, free_bytes=lambda: 10**6, make_room=(lambda: made.append("room")) if room else None)
+    stand_in.whole_only = True
+    asked = limit(model, 8 * 256 * 128 * 2 // 3)
+
+    with pytest.raises(OutOfMemory) as caught:
+        stand_in.decode(latents((32, 16)))
+
+    assert caught.value.stage == "decode"
+    assert len(asked) == 1
+    assert made == ["room"] * room
+
+
+def test_an_exact_picture_that_was_foreseen_not_to_fit_is_tried_whole_all_the_same() -> None:
+    model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
+    stand_in = PictureVae(model, free_bytes=lambda: 10**6)
+    stand_in.whole_only = True
+
+    picture = stand_in.decode(latents((32, 16))).sample
+
+    assert torch.equal(picture, vae.decode(model, latents((32, 16))))
+
+
 def test_the_free_memory_is_asked_before_each_picture() -> None:
     model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
     left = iter([10 * GB, 10**6])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from undercard import backends
 
@@ -13,8 +14,8 @@ title: Three small shots
 fps: 24
 size: 128x72
 cast:
-  red: {name: Red, corner: red}
-  blue: {name: Blue, corner: blue}
+  red: {name: Red, corner: red, reference: red.png}
+  blue: {name: Blue, corner: blue, reference: blue.png}
 shots:
   - id: guard
     camera: wide
@@ -44,9 +45,11 @@ shots:
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    """Write a shot list of three shots, 26 frames in all."""
+    """Write a shot list of three shots, 26 frames in all, with pictures of the fighters, so that no sheet is drawn."""
     path = tmp_path / "film.yaml"
     path.write_text(FILM)
+    for fighter in ("red", "blue"):
+        Image.new("RGB", (8, 8), fighter).save(tmp_path / f"{fighter}.png")
     return path
 
 

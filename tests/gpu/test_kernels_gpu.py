@@ -91,14 +91,18 @@ def test_a_fused_block_has_the_bits_of_diffusers_own(zero_cond_t: bool) -> None:
         boundary = side**2 if zero_cond_t else 2 * side**2
         modulation = fused.rows(tables[0], boundary), fused.rows(tables[1], words)
         rotations = torch.view_as_real(turns[0]).contiguous(), torch.view_as_real(turns[1]).contiguous()
-        given = fused.parameters(layout, buffer), picture[0], text[0], rotations, modulation, torch.cuda.Stream()
-        answer, answer_text = fused.forward(*given)
+        streams = fused.entering(picture[0], modulation[0]), fused.entering(text[0], modulation[1])
+        given = fused.parameters(layout, buffer), *streams, rotations, modulation, torch.cuda.Stream()
+        answer, answer_text = fused.forward(*given, following=modulation)
         last, _ = fused.forward(*given, asked=side**2)
+        again = fused.entering(expected[0], modulation[0]), fused.entering(expected_text[0], modulation[1])
         torch.cuda.synchronize()
 
-    assert torch.equal(answer, expected[0])
-    assert torch.equal(answer_text, expected_text[0])
-    assert torch.equal(last, expected[0, : side**2])
+    assert torch.equal(answer.x, expected[0])
+    assert torch.equal(answer_text.x, expected_text[0])
+    assert torch.equal(answer.normed, again[0].normed)
+    assert torch.equal(answer_text.normed, again[1].normed)
+    assert torch.equal(last.x, expected[0, : side**2])
 
 
 @pytest.mark.parametrize("count", [1 << 20, 3072 * 12288])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -40,7 +41,8 @@ time.sleep(600)
 def greedy_backends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(FOLDER)])
     monkeypatch.setattr(backends, "names", lambda: ("greedy", "previz"))
-    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent.parent))
+    paths = [str(FOLDER.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
 
 
 @contextmanager

@@ -1,8 +1,11 @@
 """An exact backend that goes wrong for real, in its own process: what it needs against what a card has left.
 
 The file `card.json` of the store is the card: `{"total": 24.0, "tenant": 0.0}` in GB. A rung that needs more than the
-tenant leaves is out of memory. A shot's prompt plants further faults, in the form `fault: KIND [over N] [once]`, where
-N is GB that the rung needs, of VRAM or, for `kill`, of host memory; none happens once the store has a file `well`:
+tenant leaves is out of memory. With `"caps"` the card is smaller than it looks: the first of them is its size until a
+take is made, the next one until the second is, and the last one from then on.
+
+A shot's prompt plants further faults, in the form `fault: KIND [over N] [once]`, where N is GB that the rung needs, of
+VRAM or, for `kill`, of host memory; none happens once the store has a file `well`:
 
     denoise, decode   out of memory in that stage, whoever else uses the card
     kill              ended with signal 9, as by the kernel when host memory runs out
@@ -21,7 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from PIL import Image, ImageChops
 
@@ -40,11 +43,19 @@ class Card(TypedDict):
 
     total: float
     tenant: float
+    caps: NotRequired[list[float]]
 
 
 def card() -> Card:
-    path = settings.load().store_root / "card.json"
-    return cast("Card", json.loads(path.read_text())) if path.is_file() else Card(total=24.0, tenant=0.0)
+    root = settings.load().store_root
+    path = root / "card.json"
+    if not path.is_file():
+        return Card(total=24.0, tenant=0.0)
+    found = cast("Card", json.loads(path.read_text()))
+    if caps := found.get("caps"):
+        made = len(list((root / "results").glob("take-*")))
+        return Card(total=caps[min(made, len(caps) - 1)], tenant=found["tenant"])
+    return found
 
 
 def note(event: str) -> None:

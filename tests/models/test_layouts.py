@@ -15,8 +15,7 @@ from safetensors.torch import load_file, save_file
 from tests.engine import lora_files, stored_files, tiny
 from undercard.catalogue import Layout, ModelSpec
 from undercard.errors import BadCheckpoint
-from undercard.models.headers import read_header
-from undercard.models.layouts import prove, recognise
+from undercard.models.layouts import prove, read_header, recognise
 
 LAYOUTS = {
     "q4_k_m": Layout.GGUF,

@@ -122,45 +122,59 @@ def test_an_older_folder_of_the_users_brings_no_lora_of_another_edition(
     published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     put(published, "lightning-4steps")
-    monkeypatch.setenv("UNDERCARD_MODEL", str(write(published, tiny_models.BASE_2509, tmp_path / "mine")))
+    base = write(published, tiny_models.BASE_2509, tmp_path / "mine")
+    monkeypatch.setenv("UNDERCARD_MODEL", str(base))
 
-    assert weights.missing("bf16") == (
-        "the catalogue has nothing for it of Edit-2509; set UNDERCARD_MODEL or UNDERCARD_STEPS otherwise"
-    )
-
-
-@pytest.mark.parametrize(
-    ("setting", "backend", "name", "path", "words"),
-    [
-        ("GGUF", "gguf", tiny_models.FP8, FP8, "holds fp8-lightx2v; set UNDERCARD_GGUF to gguf"),
-        ("FP8_LIGHTNING", "fp8-lightning", tiny_models.GGUF, GGUF, "holds gguf; set UNDERCARD_FP8_LIGHTNING to fp8-"),
-        ("NUNCHAKU", "nunchaku", tiny_models.LORA, LORA, "holds lora; set UNDERCARD_NUNCHAKU to svdq-fp4 or svdq-int4"),
-        ("GGUF", "gguf", tiny_models.BASE, "README.md", "is no safetensors file"),
-    ],
-)
-def test_a_file_of_another_kind_is_refused_before_it_is_loaded(
-    setting: str,
-    backend: str,
-    name: str,
-    path: str,
-    words: str,
-    published: Published,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    put(published, "base-2511", "lightning-4steps")
-    monkeypatch.setenv(f"UNDERCARD_{setting}", str(write(published, name, tmp_path / "mine", path) / path))
-
-    assert words in str(weights.missing(backend))
+    assert weights.of("bf16") == weights.Weights(base, None, None, lora_strength=1.0, steps=4)
 
 
-def test_a_file_of_one_edition_in_a_folder_of_the_other_is_refused(
+def test_a_file_of_the_users_takes_the_base_and_the_lora_that_were_fetched(
     published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("UNDERCARD_MODEL", str(write(published, tiny_models.BASE_2509, tmp_path / "older")))
-    monkeypatch.setenv("UNDERCARD_GGUF", str(write(published, tiny_models.GGUF, tmp_path, GGUF) / GGUF))
+    base, lora = put(published, "base-2511", "lightning-4steps")
+    mine = write(published, tiny_models.GGUF, tmp_path / "mine", GGUF) / GGUF
+    monkeypatch.setenv("UNDERCARD_GGUF", str(mine))
 
-    assert "is of Edit-2511, and UNDERCARD_MODEL of 2509; name one edition" in str(weights.missing("gguf"))
+    assert weights.of("gguf") == weights.Weights(base, mine, lora, lora_strength=0.5, steps=4)
+
+
+@pytest.mark.parametrize(("setting", "steps"), [(None, 8), ("4", 4)])
+def test_a_file_that_is_called_lightning_gets_no_lora_and_the_steps_of_its_name(
+    setting: str | None, steps: int, published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    base, _ = put(published, "base-2511", "lightning-4steps")
+    mine = write(published, tiny_models.GGUF, tmp_path / "mine", GGUF) / GGUF
+    mine = mine.rename(mine.with_name("Edit-2511-Lightning-8steps-Q4_K_M.gguf"))
+    monkeypatch.setenv("UNDERCARD_GGUF", str(mine))
+    if setting is not None:
+        monkeypatch.setenv("UNDERCARD_STEPS", setting)
+
+    assert weights.of("gguf") == weights.Weights(base, mine, None, lora_strength=1.0, steps=steps)
+
+
+def test_a_lora_of_the_users_is_added_to_their_own_file_of_a_kind_that_is_published_fused(
+    published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (base,) = put(published, "base-2511")
+    mine = write(published, tiny_models.FP8, tmp_path / "mine", FP8) / FP8
+    mine = mine.rename(mine.with_name("edit_fp8_scaled.safetensors"))
+    lora = write(published, tiny_models.LORA, tmp_path / "mine", LORA) / LORA
+    monkeypatch.setenv("UNDERCARD_FP8_LIGHTNING", str(mine))
+    monkeypatch.setenv("UNDERCARD_LORA", str(lora))
+
+    assert weights.of("fp8-lightning") == weights.Weights(base, mine, lora, lora_strength=1.0, steps=4)
+
+
+def test_a_file_that_the_settings_name_is_looked_at_anew_when_it_changes(
+    published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(published, "base-2511", "lightning-4steps")
+    monkeypatch.setenv("UNDERCARD_GGUF", str(tmp_path / GGUF))
+    assert "is no file" in str(weights.missing("gguf"))
+
+    write(published, tiny_models.GGUF, tmp_path, GGUF)
+
+    assert weights.missing("gguf") is None
 
 
 @pytest.mark.parametrize("setting", ["GGUF", "LORA"])

@@ -16,12 +16,14 @@ COMMIT = "c0ffee0000000000000000000000000000000001"
 def publish(folder: Path) -> dict[str, Repository]:
     """Build the models in *folder*, and return what a hub holds of them."""
     for name, marked in ((BASE, True), (BASE_2509, False)):
-        tiny.build(folder / name, zero_cond_t=marked)
+        tiny.build(folder / name, dim=stored_files.DIM if marked else 64, zero_cond_t=marked)
     for name in ("gguf", "fp8"):
         (folder / name).mkdir()
     gguf = stored_files.build(folder / "gguf", "q4_k_m")
     fp8 = stored_files.build(folder / "fp8", "lightx2v")
-    lora = lora_files.writer(tiny.transformer(), folder / "lora.safetensors")(lora_files.NAMINGS["lightx2v"])
+    lora = lora_files.writer(tiny.transformer(dim=stored_files.DIM), folder / "lora.safetensors")(
+        lora_files.NAMINGS["lightx2v"]
+    )
     return {
         BASE: _folder(folder / BASE),
         BASE_2509: _folder(folder / BASE_2509),
@@ -52,7 +54,7 @@ layout = "diffusers"
 edition = "2511"
 blocks = 2
 files = [
-  {{ path = "transformer/*.safetensors", part = "transformer", about_bytes = 700_000 }},
+  {{ path = "transformer/*.safetensors", part = "transformer", about_bytes = 10_100_000 }},
   {{ path = "text_encoder/*.safetensors", about_bytes = 700_000 }},
   {{ path = "vae/*.safetensors", about_bytes = 1_350_000 }},
   {{ path = "model_index.json", about_bytes = 1_000 }},

@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from PIL.Image import Image
 
@@ -60,6 +60,11 @@ class Rung:
     """Blocks of the model that stay on the device; 0 too for a backend that has none."""
     from_disk: bool = False
     """The others are read from disk at each step, for want of host memory."""
+    served: bool = False
+    """A server that runs already renders it, with memory that it manages itself: what this device has free says nothing
+    of it, and what it needs tells it only from the backend's other rungs."""
+    sparing: bool = False
+    """With as little of the card as the backend can do with, at the cost of time."""
     predicted: Needs | None = None
     """What the backend foresaw, where `needs` is that corrected by what runs measured."""
 
@@ -141,6 +146,17 @@ class Backend(Protocol):
         """
 
 
+@runtime_checkable
+class HasRecipe(Protocol):
+    """A backend that renders with something else than the settings' model; its part of the contract is optional."""
+
+    def recipe(self) -> str:
+        """Return what decides its pixels beside the request and its revision, such as `4 steps 1f0c9a…`.
+
+        It stays the same from run to run, and while what it speaks of cannot be reached.
+        """
+
+
 def names() -> tuple[str, ...]:
     """Return the name of every backend, in alphabetical order, without importing any."""
     return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)))
@@ -182,4 +198,11 @@ def renderer_name(name: str, *, exact: bool) -> str:
     """
     found = backend(name)
     own = "" if exact else f"{found.name} {found.revision}"
-    return " · ".join(part for part in (recipe(found.name) if found.in_child else "", own) if part)
+    return " · ".join(part for part in (_recipe_of(found), own) if part)
+
+
+def _recipe_of(found: Backend) -> str:
+    """Return what else decides the pixels of *found*: what it says itself, else the settings' model."""
+    if isinstance(found, HasRecipe):
+        return found.recipe()
+    return recipe() if found.in_child else ""

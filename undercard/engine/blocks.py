@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 ALIGNMENT = 16
 """Bytes; what cuBLAS asks of an operand."""
@@ -25,6 +27,34 @@ class Place:
     offset: int
     """In bytes."""
     size_bytes: int
+
+
+class Linear(Protocol):
+    """One linear layer, or several that take the same input, ready to compute."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return (…, outputs) for *x*, bfloat16 (…, inputs)."""
+
+    def into(self, x: Tensor, out: Tensor) -> None:
+        """Fill *out*, (tokens, outputs), for *x*, (tokens, inputs)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """A linear layer in bfloat16."""
+
+    weight: Tensor
+    """(outputs, inputs)."""
+    bias: Tensor
+    """(outputs,)."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the product."""
+        return functional.linear(x, self.weight, self.bias)
+
+    def into(self, x: Tensor, out: Tensor) -> None:
+        """Write the product."""
+        torch.addmm(self.bias, x, self.weight.t(), out=out)
 
 
 @dataclass(frozen=True)
@@ -62,6 +92,15 @@ class Layout:
         rows = sum(place.shape[0] for place in places)
         end = places[-1].offset + places[-1].size_bytes
         return buffer[places[0].offset : end].view(torch.bfloat16).view(rows, *places[0].shape[1:])
+
+    def linear(self, buffer: Tensor, *layers: str) -> Linear:
+        """Return layers that lie side by side in *buffer* as one, such as those of queries, keys and values.
+
+        Raises:
+            ValueError: they do not lie side by side.
+        """
+        weight, bias = (self.view(buffer, *(f"{layer}.{part}" for layer in layers)) for part in ("weight", "bias"))
+        return Dense(weight, bias)
 
     def attach(self, module: nn.Module, buffer: Tensor) -> None:
         """Make the parameters of *module* views of *buffer*."""

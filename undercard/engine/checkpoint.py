@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from undercard.errors import BadCheckpoint
-from undercard.models.headers import read_safetensors
+from undercard.headers import Described, safetensors_header
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -128,13 +128,17 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def _directory(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
-    header = read_safetensors(path)
-    entries = {}
-    for name, stored in header.tensors.items():
-        if stored.dtype not in DTYPES:
-            raise BadCheckpoint(f"{path}: {name!r} is stored as {stored.dtype}, which nothing here computes with")
-        entries[name] = Entry(path, stored.start, stored.size_bytes, DTYPES[stored.dtype], stored.shape)
-    return entries, {name: str(value) for name, value in header.metadata.items()}
+    """Read the header of one safetensors file, in torch's types."""
+    header = safetensors_header(path)
+    entries = {name: _entry(path, name, described) for name, described in header.tensors.items()}
+    return entries, {key: str(value) for key, value in header.metadata.items()}
+
+
+def _entry(path: Path, name: str, described: Described) -> Entry:
+    dtype = DTYPES.get(described.dtype)
+    if dtype is None:
+        raise BadCheckpoint(f"{path}: {name!r} is stored as {described.dtype}, which is not read here")
+    return Entry(path, described.offset, described.size_bytes, dtype, described.shape)
 
 
 def as_memory(buffer: Tensor) -> memoryview:

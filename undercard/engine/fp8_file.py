@@ -1,17 +1,7 @@
-"""A Qwen-Image transformer in a file of 8-bit floats, whichever way its scales are written.
-
-Three tools write scaled files, and a plain cast has no scales at all:
-
-    ComfyUI, before      <layer>.scale_weight, one number; a tensor `scaled_fp8` marks the file
-    ComfyUI, now         <layer>.weight_scale, one number; <layer>.comfy_quant (JSON) or metadata names the format
-    LightX2V             <layer>.weight_scale, one per row
-
-What is not one of these is refused: read without its scales, a model renders noise.
-"""
+"""A Qwen-Image transformer in a file of 8-bit floats, whichever way its scales are written (see fp8_layouts.py)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +11,10 @@ from torch import Tensor
 
 from undercard.engine.checkpoint import Checkpoint, Entry
 from undercard.engine.formats.fp8 import row_scale
-from undercard.engine.stored import ZERO_COND_T, Parameter, as_bf16, known, plain_name
-from undercard.errors import BadCheckpoint
-
-MARKER = "scaled_fp8"
-SCALES = (".scale_weight", ".weight_scale")
-BESIDES = (*SCALES, ".scale_input", ".input_scale", ".comfy_quant")
-"""Ends of names that are no parameters; scales of activations serve kernels that quantise those too."""
-DECODED = "float8_e4m3fn"
+from undercard.engine.stored import Parameter, as_bf16, known
+from undercard.file_marks import ZERO_COND_T, edit_2511
+from undercard.fp8_layouts import is_beside, scales_of
+from undercard.headers import plain_name, safetensors_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +27,7 @@ class Fp8File:
     """From diffusers' name of every parameter to the file's."""
     scales: Mapping[str, str]
     """From diffusers' name of a scaled weight to the file's name of its scale."""
-    zero_cond_t: bool
+    zero_cond_t: bool | None
     """LightX2V's files do not say."""
 
     @property
@@ -84,20 +70,17 @@ class Fp8File:
 
 
 def open_fp8(checkpoint: Checkpoint) -> Fp8File:
-    """Tell what *checkpoint* holds, by its header and the small tensors that name a layer's format.
+    """Tell what *checkpoint*, of one file, holds, by its header and the small tensors that name a layer's format.
 
     Raises:
-        BadCheckpoint: it holds no 8-bit floats, others than e4m3fn, or some without a scale beside some with one.
+        BadCheckpoint: as `fp8_layouts.scales_of`.
     """
+    header = safetensors_header(checkpoint.source)
+    scales = scales_of(header)
     stored = {plain_name(name): name for name in checkpoint.entries}
-    for layer, found in _declared(checkpoint):
-        if found != DECODED:
-            raise BadCheckpoint(f"{checkpoint.source}: {layer!r} is stored as {found}; only {DECODED} is decoded")
-    names = {name: there for name, there in stored.items() if not _is_beside(name)}
-    scales = {name: there for name in names if (there := _scale_of(name, stored)) is not None}
-    _check_dtypes(checkpoint, names, scales, promised=bool(scales) or MARKER in stored)
+    names = {name: there for name, there in stored.items() if name != ZERO_COND_T and not is_beside(name)}
     parameters = {name: _parameter(checkpoint, there) for name, there in names.items()}
-    return Fp8File(checkpoint, parameters, names, scales, ZERO_COND_T in stored)
+    return Fp8File(checkpoint, parameters, names, scales, edit_2511(header))
 
 
 def _parameter(checkpoint: Checkpoint, name: str) -> Parameter:
@@ -105,40 +88,3 @@ def _parameter(checkpoint: Checkpoint, name: str) -> Parameter:
     # A plain cast makes vectors 8-bit floats too; they are few, and bfloat16 holds them exactly.
     in_rows = entry.dtype == torch.float8_e4m3fn and len(entry.shape) > 1
     return Parameter("fp8" if in_rows else "bf16", entry.shape)
-
-
-def _is_beside(name: str) -> bool:
-    return name in {ZERO_COND_T, MARKER} or name.endswith(BESIDES)
-
-
-def _scale_of(name: str, stored: Mapping[str, str]) -> str | None:
-    layer = name.removesuffix(".weight")
-    return next((stored[layer + end] for end in SCALES if layer != name and layer + end in stored), None)
-
-
-def _declared(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
-    """Yield layers and the formats that the file says they have."""
-    try:
-        layers = json.loads(checkpoint.metadata.get("_quantization_metadata", "{}")).get("layers", {})
-        yield from ((layer, str(facts["format"])) for layer, facts in layers.items())
-        for name in checkpoint.entries:
-            if name.endswith(".comfy_quant"):
-                facts = json.loads(bytes(checkpoint.read(name).tolist()))
-                yield name.removesuffix(".comfy_quant"), str(facts["format"])
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise BadCheckpoint(f"{checkpoint.source} describes its layers in a way that cannot be read: {exc}") from exc
-
-
-def _check_dtypes(
-    checkpoint: Checkpoint, names: Mapping[str, str], scales: Mapping[str, str], *, promised: bool
-) -> None:
-    """Raise unless every weight with a scale is e4m3fn and, where scales are *promised*, every such weight has one."""
-    dtypes = {name: checkpoint[there].dtype for name, there in names.items()}
-    for name, dtype in dtypes.items():
-        eight_bits = dtype == torch.float8_e4m3fn
-        if dtype == torch.float8_e5m2 or (name in scales and not eight_bits):
-            raise BadCheckpoint(f"{checkpoint.source}: {name!r} is stored as {dtype}; only {DECODED} is decoded")
-        if eight_bits and promised and name not in scales:
-            raise BadCheckpoint(f"{checkpoint.source}: {name!r} has no scale, unlike others; use another conversion")
-    if torch.float8_e4m3fn not in dtypes.values():
-        raise BadCheckpoint(f"{checkpoint.source} holds no {DECODED}; open it as what it is")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from undercard.engine.blocks import Layout
+from undercard.engine.blocks import Layout, Linear
 from undercard.engine.kernels import launch
 
 HEAD = 128
@@ -31,12 +31,12 @@ TOGETHER = tuple(
 class Stream:
     """The parameters of one stream, picture or text, of a block."""
 
-    qkv: tuple[Tensor, Tensor]
+    qkv: Linear
     query_norm: Tensor
     key_norm: Tensor
-    out: tuple[Tensor, Tensor]
-    up: tuple[Tensor, Tensor]
-    down: tuple[Tensor, Tensor]
+    out: Linear
+    up: Linear
+    down: Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,8 @@ class Parameters:
 def parameters(layout: Layout, buffer: Tensor) -> Parameters:
     """Return the views of *buffer* that `forward` takes."""
 
-    def linear(*names: str) -> tuple[Tensor, Tensor]:
-        weight = layout.view(buffer, *(f"{name}.weight" for name in names))
-        return weight, layout.view(buffer, *(f"{name}.bias" for name in names))
+    def linear(*names: str) -> Linear:
+        return layout.linear(buffer, *names)
 
     return Parameters(
         picture=Stream(
@@ -88,6 +87,16 @@ class Rows:
     """Tokens before it take row 0, the others row 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One stream between two blocks."""
+
+    x: Tensor
+    """(tokens, dim), bfloat16."""
+    normed: Tensor
+    """The same, normed and modulated for the block to come; empty after the last."""
+
+
 def rows(table: Tensor, boundary: int) -> Rows:
     """Split a row of a `prepared` table, (6, rows, dim)."""
     shift1, scale1, gate1, shift2, scale2, gate2 = table.unbind(0)
@@ -102,57 +111,63 @@ def prepared(table: Tensor) -> Tensor:
     return split
 
 
+def entering(x: Tensor, by: Rows) -> Tokens:
+    """Return the tokens *x*, (tokens, dim), as the block that is modulated *by* them takes them."""
+    return Tokens(x, launch.norm_modulate(x, by.scale1, by.shift1, by.boundary))
+
+
 def forward(
     block: Parameters,
-    picture: Tensor,
-    text: Tensor,
+    picture: Tokens,
+    text: Tokens,
     rotations: tuple[Tensor, Tensor],
     modulation: tuple[Rows, Rows],
     beside: torch.cuda.Stream,
     *,
+    following: tuple[Rows, Rows] | None = None,
     asked: int | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tokens, Tokens]:
     """Return the two streams after the block, picture and text.
 
     Args:
         block: its parameters.
-        picture: (tokens, dim), bfloat16, the output's tokens before the references'.
-        text: (tokens, dim), bfloat16.
+        picture: the output's tokens before the references'.
+        text: the prompt's.
         rotations: of picture and text, (tokens, 64, 2), float32: cosine and sine.
         modulation: of picture and text.
         beside: where the text is computed while the picture is: its kernels are too small to fill a card.
+        following: the modulation of the next block; None after the last.
         asked: in the last block, how many of the picture's tokens are asked for: nothing else is computed.
     """
     here = torch.cuda.current_stream()
-    tokens, width = text.shape
-    joint = picture.new_empty((tokens + len(picture), 3 * width))
+    tokens, width = text.x.shape
+    joint = picture.x.new_empty((tokens + len(picture.x), 3 * width))
     beside.wait_stream(here)
     with torch.cuda.stream(beside):
-        _project(block.text, text, joint[:tokens], rotations[1], modulation[1])
-    _project(block.picture, picture, joint[tokens:], rotations[0], modulation[0])
+        _project(block.text, text.normed, joint[:tokens], rotations[1])
+    _project(block.picture, picture.normed, joint[tokens:], rotations[0])
     here.wait_stream(beside)
     if asked is not None:
         attended = _attend(joint, slice(tokens, tokens + asked))
         del joint
-        return _finish(block.picture, picture[:asked], attended, modulation[0]), text
+        return _finish(block.picture, picture.x[:asked], attended, modulation[0], None), text
     attended = _attend(joint, slice(None))
     del joint
+    after_picture, after_text = following or (None, None)
     beside.wait_stream(here)
     with torch.cuda.stream(beside):
-        text = _finish(block.text, text, attended[:tokens], modulation[1])
-    picture = _finish(block.picture, picture, attended[tokens:], modulation[0])
+        text = _finish(block.text, text.x, attended[:tokens], modulation[1], after_text)
+    picture = _finish(block.picture, picture.x, attended[tokens:], modulation[0], after_picture)
     # What this block borrowed is given back when this stream is done with it, so the other must be done before.
     here.wait_stream(beside)
     return picture, text
 
 
-def _project(stream: Stream, x: Tensor, joint: Tensor, rotation: Tensor, by: Rows) -> None:
+def _project(stream: Stream, normed: Tensor, joint: Tensor, rotation: Tensor) -> None:
     """Write queries, keys and values of a stream into its part of *joint*, (tokens, 3·dim)."""
-    weight, bias = stream.qkv
-    normed = launch.norm_modulate(x, by.scale1, by.shift1, by.boundary)
-    torch.addmm(bias, normed, weight.t(), out=joint)
-    heads = x.shape[1] // HEAD
-    launch.norm_and_rotate(joint.view(len(x), 3, heads, HEAD), rotation, stream.query_norm, stream.key_norm)
+    stream.qkv.into(normed, joint)
+    heads = normed.shape[1] // HEAD
+    launch.norm_and_rotate(joint.view(len(normed), 3, heads, HEAD), rotation, stream.query_norm, stream.key_norm)
 
 
 def _attend(joint: Tensor, asking: slice) -> Tensor:
@@ -163,13 +178,20 @@ def _attend(joint: Tensor, asking: slice) -> Tensor:
     return attended.permute(0, 2, 1, 3).flatten(2, 3)[0]
 
 
-def _finish(stream: Stream, residual: Tensor, attended: Tensor, by: Rows) -> Tensor:
+def _finish(stream: Stream, residual: Tensor, attended: Tensor, by: Rows, following: Rows | None) -> Tokens:
     """Return a stream after its output projection and its MLP."""
-    projected = functional.linear(attended, *stream.out)
+    projected = stream.out(attended)
     residual, normed = launch.gate_add_norm_modulate(residual, projected, by.gate1, by.scale2, by.shift2, by.boundary)
     del projected
-    wide = functional.linear(normed, *stream.up)
+    wide = stream.up(normed)
     # In place: the widest activation of all is held once.
     torch.ops.aten.gelu_(wide, approximate="tanh")
     del normed
-    return launch.gate_add(residual, functional.linear(wide, *stream.down), by.gate2, by.boundary)
+    last = stream.down(wide)
+    del wide
+    if following is None:
+        return Tokens(launch.gate_add(residual, last, by.gate2, by.boundary), last.new_empty(0))
+    after = launch.gate_add_norm_modulate(
+        residual, last, by.gate2, following.scale1, following.shift1, following.boundary
+    )
+    return Tokens(*after)

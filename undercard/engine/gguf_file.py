@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from undercard.engine.checkpoint import Checkpoint, Entry, opened, read_into
-from undercard.engine.formats import format_named, names
-from undercard.engine.stored import ZERO_COND_T, Parameter, known, plain_name
-from undercard.errors import BadCheckpoint
-
-if TYPE_CHECKING:
-    from gguf import GGUFReader
-    from gguf.gguf_reader import ReaderTensor
-
-ARCHITECTURE = "qwen_image"
-RESHAPED = "comfy.gguf.orig_shape."
-"""Before the names of tensors that were reshaped until their rows held whole blocks; Qwen-Image has none."""
+from undercard.engine.formats import format_named
+from undercard.engine.stored import Parameter, known
+from undercard.file_marks import ZERO_COND_T, edit_2511
+from undercard.headers import Described, plain_name
+from undercard.quantised_files import open_gguf_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +25,7 @@ class GgufFile:
     parameters: Mapping[str, Parameter]
     entries: Mapping[str, Entry]
     """Where the ggml blocks of each lie: uint8 (N, bytes of a row), the one part of its format."""
-    zero_cond_t: bool
+    zero_cond_t: bool | None
 
     @property
     def source(self) -> Path:
@@ -71,44 +64,18 @@ def open_gguf(path: Path) -> GgufFile:
     Raises:
         BadCheckpoint: it is no GGUF file, another architecture's, or holds a type that no format here decodes.
     """
-    from gguf import GGUFReader
-
-    try:
-        reader = GGUFReader(path)
-        field = reader.get_field("general.architecture")
-        architecture = field.contents() if field else None
-    except OSError as exc:
-        raise BadCheckpoint(f"{path} cannot be read: {exc.strerror or exc}; give the path of a GGUF file") from exc
-    except (ValueError, KeyError, IndexError) as exc:
-        # The reader's own errors are these, and a file cut short ends in an index beyond its end.
-        raise BadCheckpoint(f"{path} is no whole GGUF file ({exc}); fetch it again") from exc
-    _check_model(path, architecture, reader)
-    found = {plain_name(tensor.name): tensor for tensor in reader.tensors}
-    zero_cond_t = found.pop(ZERO_COND_T, None) is not None
-    parameters = {name: _parameter(path, name, tensor) for name, tensor in found.items()}
-    entries = {name: _entry(path, parameters[name], tensor) for name, tensor in found.items()}
-    return GgufFile(path, parameters, entries, zero_cond_t)
+    header = open_gguf_header(path)
+    found = {plain_name(name): place for name, place in header.tensors.items()}
+    found.pop(ZERO_COND_T, None)
+    parameters = {name: Parameter(_format(place), place.shape) for name, place in found.items()}
+    entries = {name: _entry(path, parameters[name], place) for name, place in found.items()}
+    return GgufFile(path, parameters, entries, edit_2511(header))
 
 
-def _check_model(path: Path, architecture: object, reader: GGUFReader) -> None:
-    if architecture != ARCHITECTURE:
-        raise BadCheckpoint(
-            f"{path} holds the architecture {architecture!r}; only {ARCHITECTURE!r} can be rendered with"
-        )
-    if reshaped := [key.removeprefix(RESHAPED) for key in reader.fields if key.startswith(RESHAPED)]:
-        raise BadCheckpoint(f"{path} holds {reshaped[0]!r} in another shape than the model's; use another conversion")
+def _format(place: Described) -> str:
+    return f"gguf-{place.dtype.lower().replace('_', '-')}"
 
 
-def _parameter(path: Path, name: str, tensor: ReaderTensor) -> Parameter:
-    type_name = tensor.tensor_type.name
-    storage = f"gguf-{type_name.lower().replace('_', '-')}"
-    if storage not in names():
-        decoded = ", ".join(each for each in names() if each.startswith("gguf-"))
-        raise BadCheckpoint(f"{path}: {name!r} is stored as {type_name}; only {decoded} are decoded")
-    # ggml counts dimensions from the innermost.
-    return Parameter(storage, tuple(int(size) for size in reversed(tensor.shape.tolist())))
-
-
-def _entry(path: Path, parameter: Parameter, tensor: ReaderTensor) -> Entry:
+def _entry(path: Path, parameter: Parameter, place: Described) -> Entry:
     ((shape, dtype),) = format_named(parameter.format).parts(parameter.matrix).values()
-    return Entry(path, int(tensor.data_offset), int(tensor.n_bytes), dtype, shape)
+    return Entry(path, place.offset, place.size_bytes, dtype, shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -98,7 +98,9 @@ class Lora:
                 return weight, bias
             with torch.no_grad():
                 # Not into the weight itself: it may be a view of what is read into, or a model's parameter.
-                return _difference(pair, _read(self.checkpoint, pair), strength, weight.device).add_(weight), bias
+                return _difference(pair, read_factors(self.checkpoint, pair), strength, weight.device).add_(
+                    weight
+                ), bias
 
         return pair_of
 
@@ -111,7 +113,7 @@ class Lora:
         with torch.no_grad():
             for name, pair in outside.items():
                 weight = model.get_submodule(name).weight
-                weight.add_(_difference(pair, _read(self.checkpoint, pair), strength, weight.device))
+                weight.add_(_difference(pair, read_factors(self.checkpoint, pair), strength, weight.device))
         return len(outside)
 
 
@@ -129,13 +131,19 @@ class _Ahead:
             pairs = self.lora.blocks.get(number, {})
             if number not in self.reads:
                 self.reads[number] = {
-                    layer: self.pool.submit(_read, self.lora.checkpoint, pair, pin=pin) for layer, pair in pairs.items()
+                    layer: self.pool.submit(read_factors, self.lora.checkpoint, pair, pin=pin)
+                    for layer, pair in pairs.items()
                 }
         for layer, read in self.reads.pop(block).items():
             yield layer, self.lora.blocks[block][layer], read.result()
 
 
-def _read(checkpoint: Checkpoint, pair: Pair, *, pin: bool = False) -> Factors:
+def read_factors(checkpoint: Checkpoint, pair: Pair, *, pin: bool = False) -> Factors:
+    """Return the factors of *pair*, in pinned memory if they go to a card.
+
+    Raises:
+        BadCheckpoint: the file became shorter.
+    """
     # Scaled in the file's own type, and only then rounded: the order in which diffusers does it.
     down = (checkpoint.read(pair.down) * pair.down_scale).to(torch.bfloat16)
     up = (checkpoint.read(pair.up) * pair.up_scale).to(torch.bfloat16)
@@ -154,7 +162,7 @@ def _difference(pair: Pair, factors: Factors, strength: float, device: torch.dev
     return (up @ down).mul_(pair.scale * strength)
 
 
-def open_lora(path: Path, model: QwenImageTransformer2DModel) -> Lora:
+def open_lora(path: Path, model: QwenImageTransformer2DModel, strength: float = 1.0) -> Lora:
     """Open the LoRA in the safetensors file at *path* for *model*, which may be on the meta device.
 
     To be called before the model's blocks are made to stream; the header and the alphas are read, no factor.
@@ -163,5 +171,5 @@ def open_lora(path: Path, model: QwenImageTransformer2DModel) -> Lora:
         BadCheckpoint: it is no LoRA, not one for this model, not whole, or of a kind that is not fused.
     """
     checkpoint = open_checkpoint(path)
-    pairs = pairs_of(checkpoint, model)
+    pairs = {name: replace(pair, scale=pair.scale * strength) for name, pair in pairs_of(checkpoint, model).items()}
     return Lora(checkpoint, pairs, sum(isinstance(module, nn.Linear) for module in model.modules()))

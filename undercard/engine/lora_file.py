@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from undercard.engine.checkpoint import Checkpoint
-from undercard.engine.stored import plain_name
 from undercard.errors import BadCheckpoint
+from undercard.headers import plain_name
 
 DOWN_UP = (".lora_down.weight", ".lora_up.weight")
 NAMINGS = (DOWN_UP, (".lora_A.weight", ".lora_B.weight"), (".lora_A.default.weight", ".lora_B.default.weight"))

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
-from undercard.engine import formats
 from undercard.engine.checkpoint import Checkpoint, Entry
 from undercard.engine.formats import _nunchaku
-from undercard.engine.formats.svdq import GROUP
+from undercard.engine.formats.svdq import kept_rank
 from undercard.engine.stored import Parameter, as_bf16, known
 from undercard.errors import BadCheckpoint
+from undercard.headers import safetensors_header
+from undercard.quantised_files import MODULATIONS, TILE, svdq
 
-QUANTISATION = "quantization_config"
-"""Key of the metadata that only nunchaku's files have."""
 FUSED = {
     "attn.to_qkv": ("attn.to_q", "attn.to_k", "attn.to_v"),
     "attn.add_qkv_proj": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"),
 }
 """Projections that lie in one tensor, and what diffusers calls its thirds."""
 AFTER_GELU = ("img_mlp.net.2", "txt_mlp.net.2")
-MODULATIONS = ("img_mod.1", "txt_mod.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,8 @@ class NunchakuFile:
     """From diffusers' name of a quantised parameter to the layer of the file that holds it."""
     config: Mapping[str, object]
     """Of the transformer, as diffusers' `QwenImageTransformer2DModel` takes it."""
+    rank: int
+    """Of the correction that every quantised layer has."""
 
     @property
     def source(self) -> Path:
@@ -75,15 +74,19 @@ class NunchakuFile:
         """Return a key that other weights do not share."""
         return self.checkpoint.digest()
 
-    def _layer(self, layer: str) -> dict[str, dict[str, Tensor]]:
+    def tensors(self, layer: str) -> dict[str, Tensor]:
+        """Read the tensors of one *layer* of the file, in the order of nunchaku's kernels, by their last names."""
         start = f"{layer}."
         stored = [name for name in self.checkpoint.entries if name.startswith(start)]
-        tensors = {name.removeprefix(start): self.checkpoint.read(name) for name in stored}
+        return {name.removeprefix(start): self.checkpoint.read(name) for name in stored}
+
+    def _layer(self, layer: str) -> dict[str, dict[str, Tensor]]:
+        tensors = self.tensors(layer)
         if layer.endswith(MODULATIONS):
             weight, bias = _nunchaku.modulation(tensors)
             return {f"{layer}.weight": as_bf16(weight), f"{layer}.bias": as_bf16(bias)}
         whole = _nunchaku.linear(tensors, after_gelu=layer.endswith(AFTER_GELU))
-        thirds = _thirds(layer)
+        thirds = thirds_of(layer)
         rows = len(whole.bias) // len(thirds)
         found: dict[str, dict[str, Tensor]] = {}
         for number, third in enumerate(thirds):
@@ -98,45 +101,18 @@ def open_nunchaku(checkpoint: Checkpoint) -> NunchakuFile:
     Raises:
         BadCheckpoint: it is not nunchaku's, quantised otherwise than to int4, or a layer has an odd shape.
     """
-    config, rank = _described(checkpoint)
+    described = svdq(safetensors_header(checkpoint.source))
     parameters: dict[str, Parameter] = {}
     layers: dict[str, str] = {}
     for layer in [name.removesuffix(".qweight") for name in checkpoint.entries if name.endswith(".qweight")]:
-        made = _parameters(checkpoint, layer, rank)
+        made = _parameters(checkpoint, layer, described.rank)
         parameters |= made
         layers |= dict.fromkeys(made, layer)
     owners = set(layers.values())
     for name, entry in checkpoint.entries.items():
         if name.rpartition(".")[0] not in owners:
             parameters[name] = Parameter("bf16", entry.shape)
-    return NunchakuFile(checkpoint, parameters, layers, config)
-
-
-def _described(checkpoint: Checkpoint) -> tuple[dict[str, object], int]:
-    """Return the transformer's config and the rank, once the metadata is known to describe int4."""
-    source = checkpoint.source
-    try:
-        quantised = json.loads(checkpoint.metadata[QUANTISATION])
-        config = json.loads(checkpoint.metadata["config"])
-        kind, group, rank = quantised["weight"]["dtype"], quantised["weight"]["group_size"], int(quantised["rank"])
-        method = quantised["method"]
-        parameters = {name: value for name, value in config.items() if not name.startswith("_")}
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise BadCheckpoint(
-            f"{source} is no file of nunchaku's: its metadata do not describe the quantisation"
-        ) from exc
-    if (method, kind, group) != ("svdquant", "int4", GROUP):
-        raise BadCheckpoint(
-            f"{source} holds {method}'s {kind} in groups of {group}; only svdquant's int4 in groups of {GROUP} is read"
-        )
-    if _format(rank) not in formats.names():
-        ranks = sorted(int(name.rpartition("r")[2]) for name in formats.names() if name.startswith(_format("")))
-        raise BadCheckpoint(f"{source} has rank {rank}; only {', '.join(map(str, ranks))} are decoded")
-    return parameters, rank
-
-
-def _format(rank: int | str) -> str:
-    return f"svdq-int4-r{rank}"
+    return NunchakuFile(checkpoint, parameters, layers, described.config, described.rank)
 
 
 def _parameters(checkpoint: Checkpoint, layer: str, rank: int) -> dict[str, Parameter]:
@@ -147,16 +123,20 @@ def _parameters(checkpoint: Checkpoint, layer: str, rank: int) -> dict[str, Para
     if layer.endswith(MODULATIONS):
         rows = entry.shape[0] * _nunchaku.AWQ_ROWS
         return {f"{layer}.weight": Parameter("bf16", (rows, columns)), f"{layer}.bias": Parameter("bf16", (rows,))}
-    thirds = _thirds(layer)
+    if entry.shape[0] % TILE or columns % TILE:
+        raise BadCheckpoint(
+            f"{checkpoint.source}: {layer} is {entry.shape[0]} × {columns}; nunchaku packs tiles of {TILE} × {TILE}"
+        )
+    thirds = thirds_of(layer)
     rows = entry.shape[0] // len(thirds)
     found: dict[str, Parameter] = {}
     for third in thirds:
-        found[f"{third}.weight"] = Parameter(_format(rank), (rows, columns))
+        found[f"{third}.weight"] = Parameter(f"svdq-int4-r{kept_rank(rank)}", (rows, columns))
         found[f"{third}.bias"] = Parameter("bf16", (rows,))
     return found
 
 
-def _thirds(layer: str) -> tuple[str, ...]:
+def thirds_of(layer: str) -> tuple[str, ...]:
     """Return the layers of diffusers that *layer* of the file holds, in the order of its rows."""
     for fused, names in FUSED.items():
         if layer.endswith(f".{fused}"):

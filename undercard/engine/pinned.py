@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import weakref
 
 import torch
 from torch import Tensor
@@ -27,8 +28,18 @@ class PinnedBuffer:
         self.tensor: Tensor = whole[:size_bytes]
         """uint8, (size_bytes,)."""
         self._address = whole.data_ptr()
-        self.pinned = device.type == "cuda" and self._register(rounded)
-        """False on a card too when the system refuses; copies are then slow, and right."""
+        self._unregister: weakref.finalize[[int], PinnedBuffer] | None = None
+        if device.type == "cuda" and self._register(rounded):
+            # Memory that went while it was registered would leave its address so: the next mapping there is refused,
+            # and copies to it end in the pages of the old one.
+            self._unregister = weakref.finalize(self, _unregister, self._address)
+            # When the process ends, so does what it registered.
+            self._unregister.atexit = False
+
+    @property
+    def pinned(self) -> bool:
+        """False on a card too when the system refused; copies are then slow, and right."""
+        return self._unregister is not None
 
     def _register(self, size_bytes: int) -> bool:
         # Touching first, here, is what other threads can do at the same time: memset lets go of the GIL.
@@ -37,6 +48,10 @@ class PinnedBuffer:
 
     def close(self) -> None:
         """Unregister; the memory itself goes with the last view of it."""
-        if self.pinned:
-            torch.cuda.cudart().cudaHostUnregister(self._address)
-            self.pinned = False
+        if self._unregister is not None:
+            self._unregister()
+            self._unregister = None
+
+
+def _unregister(address: int) -> None:
+    torch.cuda.cudart().cudaHostUnregister(address)

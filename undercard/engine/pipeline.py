@@ -13,6 +13,7 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from undercard import settings
+from undercard.canvas import canvas, middle
 from undercard.engine import tensor_files
 from undercard.engine.embeddings import Embeddings
 from undercard.engine.faults import stage
@@ -20,9 +21,6 @@ from undercard.engine.modulation import Tables
 from undercard.engine.schedule import timesteps
 from undercard.engine.vae import PictureVae
 from undercard.requests import Size
-
-PATCH = 16
-"""Pixels on a side of what one token stands for: the VAE's 8 by the transformer's 2."""
 
 
 class StagedPipeline(QwenImageEditPlusPipeline):  # type: ignore[misc]  # diffusers counts as Any
@@ -62,15 +60,6 @@ def assemble(
     pipeline.place = device
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def canvas(size: Size) -> Size:
-    """Return the (width, height) px that is denoised for *size*: the next multiples of 16.
-
-    diffusers takes the multiples before, and gives a smaller picture than it was asked for.
-    """
-    width, height = size
-    return -(-width // PATCH) * PATCH, -(-height // PATCH) * PATCH
 
 
 def denoise(
@@ -157,8 +146,7 @@ def decode(pipeline: StagedPipeline, latents: Tensor, size: Size) -> Image:
         )
         pixels = vae.decode(unpacked / (1.0 / std) + mean, return_dict=False)[0][:, :, 0]
         image: Image = pipeline.image_processor.postprocess(pixels, output_type="pil")[0]
-    left, top = (width - size[0]) // 2, (height - size[1]) // 2
-    return image.crop((left, top, left + size[0], top + size[1]))
+    return middle(image, size)
 
 
 def latents_path(request_key: str) -> Path:

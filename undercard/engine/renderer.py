@@ -15,13 +15,15 @@ from PIL import Image
 from undercard import progress, store
 from undercard.backends import Rendered, Rung
 from undercard.engine import embeddings, pipeline, text_streaming
+from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
-from undercard.engine.opening import Model, Ready, open_model
+from undercard.engine.opening import Model, Proved, Ready, open_model, prove
 from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
 from undercard.errors import BackendError
+from undercard.recipe import recipe
 from undercard.requests import RenderRequest
 
 
@@ -39,7 +41,11 @@ class EngineRenderer:
     vram_limit: int
     """Bytes on the device that may be taken; 0 for all that is free."""
     from_disk: bool = False
-    """Read the blocks of the bf16 checkpoint from disk at each step; a LoRA cannot be fused into them."""
+    """Read the blocks from disk at each step; a LoRA cannot be fused into those of a bf16 folder."""
+    exact: bool = False
+    """Rather run out of memory than cut a picture into strips, which rounds it otherwise."""
+    proved: Proved | None = None
+    """What the model was found to be; opening it uses that up."""
     ready: Ready | None = None
     resources: ExitStack = field(default_factory=ExitStack)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -67,7 +73,7 @@ class EngineRenderer:
             if self.model.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(self.model.device)
             notes: list[str] = []
-            latents = pipeline.load_latents(request.key)
+            latents = self._left_behind(request)
             if latents is None:
                 self._encode([request])
                 latents = self._denoise(request)
@@ -85,8 +91,16 @@ class EngineRenderer:
                 seconds=time.monotonic() - start,
                 peak_vram_bytes=self._peak(),
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                notes=(*notes, *vae.notes),
+                notes=(*notes, *ready.notes, *vae.notes),
             )
+
+    def _left_behind(self, request: RenderRequest) -> torch.Tensor | None:
+        """Return the latents of an earlier attempt: at this request, or at the exact one that this stands in for."""
+        latents = pipeline.load_latents(request.key)
+        exact_weights = self.model.file is None and codec_named(self.model.codec).exact
+        if latents is None and not self.exact and exact_weights:
+            return pipeline.load_latents(replace(request, renderer=recipe()).key)
+        return latents
 
     def free_bytes(self) -> int:
         """Return what may be taken on the device now, the allocator's own idle memory included."""
@@ -149,10 +163,12 @@ class EngineRenderer:
         """
         if self.ready is None:
             progress.tell("open")
+            proved, self.proved = self.proved or prove(self.model), None
             with stage("open"):
                 self.ready = open_model(
-                    self.model, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
+                    proved, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
                 )
+                self.ready.pipeline.vae.whole_only = self.exact
         return self.ready
 
     def _peak(self) -> int:
@@ -177,13 +193,20 @@ def _picture(digest: str) -> Image.Image:
 
 @contextmanager
 def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
-    """Open the engine as *rung* says; leaving the context frees what it holds."""
+    """Open the engine as *rung* says; leaving the context frees what it holds.
+
+    Raises:
+        BadCheckpoint: the model's files are not what they should be; nothing was loaded.
+    """
+    # Whatever is wrong with the weights is said before anything is on the card.
+    proved = prove(model)
     if model.device.type == "cuda" and model.device.index is None:
         # Some of torch takes a device without a number for the current one, and some refuses it.
         model = replace(model, device=torch.device("cuda", torch.cuda.current_device()))
     if model.device.type == "cuda" and rung.vram_limit:
         total = torch.cuda.get_device_properties(model.device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, rung.vram_limit / total), model.device)
-    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk)
+    proved = replace(proved, model=model)
+    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact, proved)
     with renderer.resources:
         yield renderer

@@ -18,12 +18,8 @@ from torch import Tensor
 from undercard.engine.checkpoint import Entry, open_checkpoint
 from undercard.engine.formats import Shape, format_named
 from undercard.errors import BadCheckpoint
-
-PREFIXES = ("model.diffusion_model.", "diffusion_model.", "transformer.")
-"""What tools put before the names that diffusers uses."""
-ZERO_COND_T = "__index_timestep_zero__"
-"""Name of an otherwise empty tensor by which ComfyUI's tools mark Edit-2511."""
-GGUF_MAGIC = b"GGUF"
+from undercard.file_marks import QUANTISATION
+from undercard.headers import is_gguf
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +54,8 @@ class StoredModel(Protocol):
         """Every parameter under diffusers' name."""
 
     @property
-    def zero_cond_t(self) -> bool:
-        """The file says that it is Edit-2511, whose reference tokens are modulated as of timestep 0."""
+    def zero_cond_t(self) -> bool | None:
+        """It is Edit-2511, whose reference tokens are modulated as of timestep 0; None where the file does not say."""
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield the parameters called *names*, in any order, with their parts in host memory.
@@ -93,22 +89,12 @@ def open_stored(path: Path) -> StoredModel:
     """
     from undercard.engine.fp8_file import open_fp8
     from undercard.engine.gguf_file import open_gguf
-    from undercard.engine.nunchaku_file import QUANTISATION, open_nunchaku
+    from undercard.engine.nunchaku_file import open_nunchaku
 
-    if path.is_file():
-        with path.open("rb") as file:
-            if file.read(len(GGUF_MAGIC)) == GGUF_MAGIC:
-                return open_gguf(path)
+    if is_gguf(path):
+        return open_gguf(path)
     checkpoint = open_checkpoint(path)
     return open_nunchaku(checkpoint) if QUANTISATION in checkpoint.metadata else open_fp8(checkpoint)
-
-
-def plain_name(name: str) -> str:
-    """Return *name* without what a tool put before it."""
-    for prefix in PREFIXES:
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return name
 
 
 def known(source: Path, parameters: Mapping[str, Parameter], names: Iterable[str]) -> list[str]:

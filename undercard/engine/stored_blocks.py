@@ -91,11 +91,12 @@ def block_reader(model: QwenImageTransformer2DModel, stored: StoredModel) -> Sto
         stored: from `open_stored`.
 
     Raises:
-        BadCheckpoint: it does not hold the blocks of *model*, or is of Edit-2511 and *model* is not.
+        BadCheckpoint: it does not hold the blocks of *model*, or is of another release.
     """
-    if stored.zero_cond_t and not model.config.zero_cond_t:
+    if stored.zero_cond_t not in {None, bool(model.config.zero_cond_t)}:
+        ours, theirs = ("Edit-2511", "lacks") if stored.zero_cond_t else ("an earlier Edit than 2511", "has")
         raise BadCheckpoint(
-            f"{stored.source} is of Edit-2511, and the config lacks zero_cond_t; take the config of 2511"
+            f"{stored.source} is of {ours}, and the config {theirs} zero_cond_t; take the config of the same release"
         )
     count, layout = len(model.transformer_blocks), block_layout(model)
     if f"{PREFIX}{count}.attn.to_q.weight" in stored.parameters:

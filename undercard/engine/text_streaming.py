@@ -64,7 +64,11 @@ def opened(
         for buffer_owner in headless.modules():
             for name, buffer in buffer_owner.named_buffers(recurse=False):
                 setattr(buffer_owner, name, buffer.to(device))
-        yield embeddings.encoding(headless, text.open_processor(folder), device)
+        try:
+            yield embeddings.encoding(headless, text.open_processor(folder), device)
+        finally:
+            # Whoever still holds it, such as the frame that is left last, holds no memory of the card with it.
+            encoder.to("meta")
 
 
 @contextmanager
@@ -88,6 +92,9 @@ def _streamed(name: str, layers: nn.ModuleList, checkpoint: Checkpoint, device: 
     try:
         yield streamer
     finally:
+        for layer in layers:
+            # It refers to the layer itself, and would keep it until the next collection of such circles.
+            del layer.forward
         streamer.close()
 
 

@@ -170,23 +170,29 @@ class StreamedTransformer(QwenImageTransformer2DModel):  # type: ignore[misc]  #
         boundary = asked if self.zero_cond_t else len(picture)
         angles = self.pos_embed(img_shapes, max_txt_seq_len=len(text), device=picture.device)
         rotations = torch.view_as_real(angles[0]), torch.view_as_real(angles[1]).contiguous()
-        step = self.tables.step
-        for number in range(self.streamer.count):
+        modulations = self._modulations(boundary, len(text))
+        streams = fused.entering(picture, modulations[0][0]), fused.entering(text, modulations[0][1])
+        del picture, text
+        for number, (by, following) in enumerate(zip(modulations, [*modulations[1:], None], strict=True)):
             with self.streamer.using(number) as buffer:
-                picture, text = fused.forward(
+                streams = fused.forward(
                     fused.parameters(self.streamer.layout, buffer),
-                    picture,
-                    text,
+                    *streams,
                     rotations,
-                    (
-                        fused.rows(self.fused_tables[0][step, number], boundary),
-                        fused.rows(self.fused_tables[1][step, number], len(text)),
-                    ),
+                    by,
                     self.beside,
-                    asked=asked if number + 1 == self.streamer.count else None,
+                    following=following,
+                    asked=asked if following is None else None,
                 )
-        output: Tensor = self.proj_out(self.norm_out(picture[None], self._embedding(timestep, picture)))
+        last = streams[0].x[None]
+        output: Tensor = self.proj_out(self.norm_out(last, self._embedding(timestep, last)))
         return output
+
+    def _modulations(self, boundary: int, words: int) -> list[tuple[fused.Rows, fused.Rows]]:
+        """Return the modulation of picture and text in each block, at the step that is selected."""
+        assert self.fused_tables is not None
+        picture, text = (table[self.tables.step] for table in self.fused_tables)
+        return [(fused.rows(one, boundary), fused.rows(other, words)) for one, other in zip(picture, text, strict=True)]
 
     def _embedding(self, timestep: Tensor, like: Tensor) -> Tensor:
         """Return what follows the blocks sees of the timestep, from products of the shapes that diffusers' have."""

@@ -9,7 +9,7 @@ at the whole picture, the attention of the middle block, works at an eighth of t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from diffusers import AutoencoderKLQwenImage
@@ -121,6 +121,8 @@ class PictureVae(nn.Module):
         """Asked before each picture; None for a device with enough."""
         self.make_room = make_room
         """Frees what can be had again, called where a picture would not fit whole."""
+        self.whole_only = False
+        """Rather run out of memory than cut a picture: its pixels are to be exact."""
         self.notes: list[str] = []
         self.config = autoencoder.config
         self.temperal_downsample = autoencoder.temperal_downsample
@@ -141,7 +143,7 @@ class PictureVae(nn.Module):
         """Return what diffusers' `encode` returns.
 
         Raises:
-            OutOfMemory: the smallest tiles take more than there is.
+            OutOfMemory: the smallest tiles take more than there is, or the whole where only that will do.
         """
         moments = self._run("encode", encode, encoder_layers(self.autoencoder), picture)
         return AutoencoderKLOutput(latent_dist=DiagonalGaussianDistribution(moments))
@@ -150,7 +152,7 @@ class PictureVae(nn.Module):
         """Return what diffusers' `decode` returns.
 
         Raises:
-            OutOfMemory: the smallest tiles take more than there is.
+            OutOfMemory: the smallest tiles take more than there is, or the whole where only that will do.
         """
         picture = self._run("decode", decode, decoder_layers(self.autoencoder), latents)
         return DecoderOutput(sample=picture) if return_dict else (picture,)
@@ -163,12 +165,17 @@ class PictureVae(nn.Module):
         x: Tensor,
     ) -> Tensor:
         length = (x.shape[-2], x.shape[-1])
+        make_room = self.make_room
         tiling: Tiling | None = WHOLE
         if self.free_bytes is not None:
             tiling = fitting(direction, layers, length, self.free_bytes())
-            if tiling.count > 1 and self.make_room is not None:
-                self.make_room()
+            if tiling.count > 1 and make_room is not None:
+                make_room()
+                make_room = None
                 tiling = fitting(direction, layers, length, self.free_bytes())
+        if self.whole_only:
+            tiling = WHOLE
+        failure: OutOfMemory | None = None
         while tiling is not None:
             answer, failure = _attempt(lambda plan: work(self.autoencoder, x, plan), tiling, direction)
             if answer is not None:
@@ -178,16 +185,26 @@ class PictureVae(nn.Module):
                 return answer
             self.notes.append(f"ran out of memory: {direction} {tiling}")
             torch.cuda.empty_cache()
-            tiling = smaller(direction, layers, length, tiling)
-        raise OutOfMemory(str(failure), stage="decode" if direction == "decode" else "denoise")
+            if make_room is not None:
+                # The same again, with the blocks' memory.
+                make_room()
+                make_room = None
+            else:
+                tiling = None if self.whole_only else smaller(direction, layers, length, tiling)
+        raise OutOfMemory(str(failure), stage=_stage(direction))
+
+
+def _stage(direction: Direction) -> faults.Stage:
+    """Return the stage of a keyframe that runs the autoencoder in *direction*: references are encoded to denoise."""
+    return "decode" if direction == "decode" else "denoise"
 
 
 Answer: TypeAlias = tuple[Tensor | None, OutOfMemory | None]
 
 
-def _attempt(work: Callable[[Tiling], Tensor], tiling: Tiling, direction: Literal["encode", "decode"]) -> Answer:
+def _attempt(work: Callable[[Tiling], Tensor], tiling: Tiling, direction: Direction) -> Answer:
     try:
-        with faults.stage("decode" if direction == "decode" else "denoise"):
+        with faults.stage(_stage(direction)):
             return work(tiling), None
     except OutOfMemory as failure:
         return None, failure

@@ -9,11 +9,12 @@ from typing import Any
 
 from undercard.catalogue import Edition, ModelSpec
 from undercard.errors import BadCheckpoint
-from undercard.models.headers import read_safetensors
+from undercard.headers import safetensors_header
 from undercard.models.layouts import QWEN_IMAGE
 
 INDEX = "model_index.json"
 TRANSFORMER = "transformer"
+CONFIG = f"{TRANSFORMER}/config.json"
 PARTS = (TRANSFORMER, "text_encoder", "vae", "processor")
 WEIGHTED = (TRANSFORMER, "text_encoder", "vae")
 """Parts with weights; the others are descriptions."""
@@ -37,7 +38,7 @@ def prove_folder(folder: Path, model: ModelSpec, *, without_transformer: bool = 
         raise BadCheckpoint(f"{folder} is not {model.title}: it is configured as Edit-{edition}")
     if lacking := [part for part in PARTS if not any((folder / part).glob("*.json"))]:
         raise BadCheckpoint(f"{folder} is not whole: it has no {', '.join(lacking)}")
-    blocks = _json(folder / TRANSFORMER / "config.json").get("num_layers")
+    blocks = _json(folder / CONFIG).get("num_layers")
     if model.blocks and blocks != model.blocks:
         raise BadCheckpoint(f"{folder} is not {model.title}: its transformer has {blocks} of {model.blocks} blocks")
     for part in WEIGHTED:
@@ -51,7 +52,7 @@ def edition_of(folder: Path) -> Edition:
     Raises:
         BadCheckpoint: it is no Qwen-Image-Edit of those that edit several pictures, or cannot be read.
     """
-    config = _json(folder / TRANSFORMER / "config.json")
+    config = _json(folder / CONFIG)
     found = config.get("_class_name")
     if (folder / INDEX).is_file() and found == MODEL:
         found = _json(folder / INDEX).get("_class_name")
@@ -81,7 +82,7 @@ def _prove_weights(folder: Path) -> None:
 def _tensors(folder: Path, names: list[str]) -> Iterator[tuple[str, str]]:
     """Yield each tensor of the files called *names*, with the file that has it."""
     for name in names:
-        yield from ((tensor, name) for tensor in read_safetensors(folder / name).tensors)
+        yield from ((tensor, name) for tensor in safetensors_header(folder / name).tensors)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from undercard.catalogue import Edition, Layout, ModelSpec
 from undercard.errors import BadCheckpoint
-from undercard.models.headers import Header, Stored, read_header
+from undercard.file_marks import ARCHITECTURE, QUANTISATION, edit_2511
+from undercard.fp8_layouts import BEFORE, NOW
+from undercard.gguf_header import gguf_header
+from undercard.headers import Described, Header, is_gguf, plain_name, safetensors_header
 
-PREFIXES = ("model.diffusion_model.", "diffusion_model.", "transformer.")
-"""What tools put before the names that diffusers uses."""
-ZERO_COND_T = "__index_timestep_zero__"
-"""Name of an otherwise empty tensor by which ComfyUI's tools mark Edit-2511; not all of them do."""
 BLOCK = re.compile(r"transformer_blocks\.(\d+)\.")
 LINEAR = re.compile(
     r"(lora_unet_)?(transformer_blocks[._]\d+[._](attn[._](to|add)_|(img|txt)_(mlp|mod)[._])"
@@ -28,11 +27,8 @@ QWEN_IMAGE = ("transformer_blocks.0.img_mod.1.", "transformer_blocks.0.txt_mod.1
 """Beginnings of names that, together, only Qwen-Image has."""
 FACTORS = ((".lora_down.weight", ".lora_up.weight"), (".lora_A.weight", ".lora_B.weight"),
            (".lora_A.default.weight", ".lora_B.default.weight"))  # fmt: skip
-SCALES = (".weight_scale", ".scale_weight")
-ARCHITECTURE = "qwen_image"
 TEXT_ENCODER = "model.layers.0.self_attn.q_proj.weight"
 VAE = "decoder.middle.0.residual.0.gamma"
-SVDQUANT = "quantization_config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,18 @@ def prove(path: Path, model: ModelSpec) -> Contents:
     return contents
 
 
+def read_header(path: Path) -> Header:
+    """Read the header of the file at *path*, whichever of the two formats it has.
+
+    Raises:
+        BadCheckpoint: there is no such file, it is neither, or it is cut short.
+    """
+    try:
+        return gguf_header(path) if is_gguf(path) else safetensors_header(path)
+    except OSError as exc:
+        raise BadCheckpoint(f"{path} cannot be read: {exc.strerror or exc}; give the path of a file") from exc
+
+
 def recognise(header: Header) -> Contents:
     """Return what the file with that *header* holds.
 
@@ -70,27 +78,19 @@ def recognise(header: Header) -> Contents:
         BadCheckpoint: it holds nothing of Qwen-Image-Edit.
     """
     names = {plain_name(name): stored for name, stored in header.tensors.items()}
-    if header.format == "gguf":
+    if is_gguf(header.path):
         return _gguf(header, names)
-    if SVDQUANT in header.metadata:
+    if QUANTISATION in header.metadata:
         return _svdquant(header, names)
     if any(name.endswith(ending) for name in names for ending in sum(FACTORS, ())):
         return _lora(header, names)
     if all(any(name.startswith(begin) for name in names) for begin in QWEN_IMAGE):
-        return Contents(_floats(header, names), _marked(names), _blocks(names))
+        return Contents(_floats(header, names), _edition(header), _blocks(names))
     if VAE in names:
         return Contents(Layout.VAE)
     if TEXT_ENCODER in names:
         return Contents(Layout.TEXT_ENCODER)
     raise BadCheckpoint(f"{header.path} holds another model: its tensors are called {_some(names)}")
-
-
-def plain_name(name: str) -> str:
-    """Return *name* without what a tool put before it."""
-    for prefix in PREFIXES:
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return name
 
 
 def _differences(found: Contents, model: ModelSpec) -> Iterable[str]:
@@ -115,7 +115,7 @@ def main_type(quantisation: str) -> str:
     return re.sub(r"_[SML]$", "", quantisation)
 
 
-def _gguf(header: Header, names: Mapping[str, Stored]) -> Contents:
+def _gguf(header: Header, names: Mapping[str, Described]) -> Contents:
     architecture = header.metadata.get("general.architecture")
     if architecture != ARCHITECTURE:
         raise BadCheckpoint(f"{header.path} holds another model: its architecture is {architecture!r}")
@@ -123,12 +123,12 @@ def _gguf(header: Header, names: Mapping[str, Stored]) -> Contents:
     for stored in names.values():
         weights[stored.dtype] += prod(stored.shape)
     ((most, _),) = weights.most_common(1) or (("", 0),)
-    return Contents(Layout.GGUF, _marked(names), _blocks(names), quantisation=most)
+    return Contents(Layout.GGUF, _edition(header), _blocks(names), quantisation=most)
 
 
-def _svdquant(header: Header, names: Mapping[str, Stored]) -> Contents:
+def _svdquant(header: Header, names: Mapping[str, Described]) -> Contents:
     try:
-        described = json.loads(str(header.metadata[SVDQUANT]))
+        described = json.loads(str(header.metadata[QUANTISATION]))
         config = json.loads(str(header.metadata.get("config", "{}")))
         kind, rank, method = str(described["weight"]["dtype"]), int(described["rank"]), described["method"]
         zero_cond_t = config.get("zero_cond_t")
@@ -142,7 +142,7 @@ def _svdquant(header: Header, names: Mapping[str, Stored]) -> Contents:
     return Contents(layouts[kind], edition, _blocks(names), rank=rank)
 
 
-def _lora(header: Header, names: Mapping[str, Stored]) -> Contents:
+def _lora(header: Header, names: Mapping[str, Described]) -> Contents:
     ranks: dict[str, int] = {}
     for down, up in FACTORS:
         for name, stored in names.items():
@@ -156,12 +156,12 @@ def _lora(header: Header, names: Mapping[str, Stored]) -> Contents:
     return Contents(Layout.LORA, rank=max(ranks.values(), default=0), pairs=len(ranks))
 
 
-def _floats(header: Header, names: Mapping[str, Stored]) -> Layout:
+def _floats(header: Header, names: Mapping[str, Described]) -> Layout:
     """Return the layout of a transformer of floats: 8-bit ones with scales a row, a layer or none, or bfloat16."""
     eight = [name for name, stored in names.items() if stored.dtype.startswith("F8_") and len(stored.shape) > 1]
     if not eight:
         return Layout.BF16
-    scales = [names[name.removesuffix(".weight") + end] for name in eight for end in SCALES
+    scales = [names[name.removesuffix(".weight") + end] for name in eight for end in (BEFORE, NOW)
               if name.removesuffix(".weight") + end in names]  # fmt: skip
     if not scales:
         return Layout.FP8_PLAIN
@@ -170,8 +170,10 @@ def _floats(header: Header, names: Mapping[str, Stored]) -> Layout:
     return Layout.FP8_COMFYUI if all(prod(scale.shape) == 1 for scale in scales) else Layout.FP8_LIGHTX2V
 
 
-def _marked(names: Mapping[str, Stored]) -> Edition | None:
-    return "2511" if ZERO_COND_T in names else None
+def _edition(header: Header) -> Edition | None:
+    """Return what the file says of itself, by ComfyUI's marker or the name in GGUF metadata; most say nothing."""
+    newer = edit_2511(header)
+    return None if newer is None else "2511" if newer else "2509"
 
 
 def _blocks(names: Iterable[str]) -> int:

@@ -19,7 +19,10 @@ def expose(shot: Shot, light: Floats, depth: Floats, focus: float, lens_mm: floa
     glow = _glow(shot, light)
     grade = shot.light
     numbers = np.array(
-        [grade.exposure, grade.contrast, grade.saturation, grade.vignette, 0.55 * grade.bloom, *grade.tint, 0.014],
+        [
+            *(grade.exposure, grade.contrast, grade.saturation, grade.vignette, 0.55 * grade.bloom),
+            *(*grade.tint, grade.grain),
+        ],
         np.float32,
     )
     image = np.empty((height, width, 3), np.uint8)

@@ -63,6 +63,7 @@ class Light:
     tint: Vec3 = (1.0, 1.0, 1.0)
     vignette: float = 0.30
     bloom: float = 1.0
+    grain: float = 0.014
 
 
 def _truss(colour: Vec3, other: Vec3, strength: float) -> tuple[Beam, ...]:

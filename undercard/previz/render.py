@@ -9,7 +9,8 @@ from undercard.previz import exposure, illumination, lights, passes
 from undercard.previz.bands import bands
 from undercard.previz.figure import Figure, figure
 from undercard.previz.frame import Frame, Keypoints
-from undercard.previz.mesh import Floats
+from undercard.previz.lights import Light
+from undercard.previz.mesh import Floats, Mesh
 from undercard.previz.picture import Sampling, Shot
 from undercard.previz.ring import ring
 from undercard.previz.scene import Scene
@@ -30,7 +31,7 @@ _JOINT_DEPTH = np.array(
 
 
 def draw(staging: Staging, size: tuple[int, int], seed: int, quality: Quality = FINAL) -> Frame:
-    """Draw *staging* at *size* (width, height) px.
+    """Draw *staging* at *size* (width, height) px, in the ring.
 
     The same arguments give the same bytes on the same machine, however many threads it has; *seed* decides the grain
     and which cameras flash in the crowd, never the action. Several threads may draw at once.
@@ -38,13 +39,23 @@ def draw(staging: Staging, size: tuple[int, int], seed: int, quality: Quality = 
     Raises:
         BadInput: the light is unknown or the size has no pixels.
     """
+    return draw_within(ring(), lights.light(staging.light), staging, size, seed, quality)
+
+
+def draw_within(
+    surroundings: Mesh, light: Light, staging: Staging, size: tuple[int, int], seed: int, quality: Quality = FINAL
+) -> Frame:
+    """Draw the fighters of *staging* within *surroundings* and under *light*, in place of the ring and its own light.
+
+    Raises:
+        BadInput: the size has no pixels.
+    """
     width, height = size
     if width < 8 or height < 8:
         raise BadInput(f"cannot draw {width}×{height} px; the smallest picture is 8×8")
-    light = lights.light(staging.light)
     illumination.build_surroundings()
     figures = _figures(staging.fighters)
-    scene = Scene([(ring(), 0), *((mesh, 1 + index) for index, one in enumerate(figures) for mesh in one.meshes)])
+    scene = Scene([(surroundings, 0), *((mesh, 1 + index) for index, one in enumerate(figures) for mesh in one.meshes)])
     view = look_through(staging.camera, size)
     with bands() as pool:
         shot = Shot(view, scene, light, _middle(staging.fighters), quality, seed, pool)

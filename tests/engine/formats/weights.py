@@ -32,14 +32,16 @@ def parts_of(weight: Tensor, name: str) -> dict[str, Tensor]:
 def any_blocks(shape: Shape, each: Ggml) -> dict[str, Tensor]:
     """Return blocks of random bytes, with scales of either sign that are finite and small.
 
-    Encoders leave some codes and scales unused: the least code of Q4_0, scales of Q6_K below zero.
+    Encoders leave some codes and scales unused: the least code of Q4_0, scales of Q3_K and Q6_K below zero.
     """
     blocks = math.prod(shape) // each.block_weights
     generator = torch.Generator().manual_seed(7)
     raw = torch.randint(0, 256, (blocks, each.block_bytes), dtype=torch.uint8, generator=generator)
     halves = torch.rand(blocks, 2, generator=generator).sub_(0.5).div_(25).half().view(torch.uint8)
-    if each.type_name == "Q6_K":
+    if each.type_name in {"Q3_K", "Q6_K"}:
         raw[:, -2:] = halves[:, :2]
+    elif each.type_name == "Q2_K":
+        raw[:, -4:] = halves
     elif each.type_name.endswith(("_1", "_K")):
         raw[:, :4] = halves
     else:

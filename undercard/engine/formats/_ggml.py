@@ -52,6 +52,27 @@ def q5_1(blocks: Tensor) -> Tensor:
     return _half(blocks, 0) * codes.float() + _half(blocks, 2)
 
 
+def q2_k(blocks: Tensor) -> Tensor:
+    """16 bytes of 4-bit scales and minima, 64 of codes, d, m; a byte holds two bits of four weights 32 apart."""
+    packed = blocks[:, :16].short()
+    scales = _half(blocks, 80) * (packed & 15).float()
+    minima = _half(blocks, 82) * (packed >> 4).float()
+    codes = _pairs(blocks[:, 16:80]).view(-1, 16, 16).float()
+    return (scales[:, :, None] * codes - minima[:, :, None]).flatten(1)
+
+
+def q3_k(blocks: Tensor) -> Tensor:
+    """32 bytes of third bits, 64 of codes as in Q2_K, 12 of sixteen 6-bit scales that are 32 too great, d."""
+    shifts = torch.arange(8, dtype=torch.int16, device=blocks.device)
+    third = blocks[:, None, :32].short() >> shifts[:, None] & 1
+    codes = _pairs(blocks[:, 32:96]).view(-1, 16, 16) + third.reshape(-1, 16, 16) * 4 - 4
+    packed = blocks[:, 96:108].short()
+    low = torch.cat((packed[:, :8] & 15, packed[:, :8] >> 4), dim=1)
+    high = (packed[:, None, 8:] >> shifts[:8:2, None] & 3).flatten(1)
+    scales = _half(blocks, 108) * ((low | high << 4) - 32).float()
+    return (scales[:, :, None] * codes.float()).flatten(1)
+
+
 def q4_k(blocks: Tensor) -> Tensor:
     """D, m, 12 bytes of eight 6-bit scales and minima, then four times 32 bytes: sub-block 2i low, 2i + 1 high."""
     return _with_minima(blocks, _nibbles(blocks[:, 16:].reshape(-1, 4, 32)).view(-1, 8, 32))
@@ -68,9 +89,7 @@ def q5_k(blocks: Tensor) -> Tensor:
 def q6_k(blocks: Tensor) -> Tensor:
     """Per 128 weights 64 bytes of low nibbles, then per 128 weights 32 of high bit pairs, 16 signed scales, d."""
     low = _nibbles(blocks[:, :128].reshape(-1, 2, 64)).view(-1, 2, 4, 32)
-    shifts = torch.arange(0, 8, 2, dtype=torch.int16, device=blocks.device)
-    high = blocks[:, 128:192].reshape(-1, 2, 1, 32).short() >> shifts[:, None] & 3
-    codes = (low | high << 4) - 32
+    codes = (low | _pairs(blocks[:, 128:192]).view(-1, 2, 4, 32) << 4) - 32
     scales = _half(blocks, 208) * blocks[:, 192:208].view(torch.int8).float()
     return (codes.reshape(-1, 16, 16).float() * scales[:, :, None]).flatten(1)
 
@@ -83,6 +102,12 @@ def _half(blocks: Tensor, offset: int) -> Tensor:
 def _nibbles(codes: Tensor) -> Tensor:
     """Return the low nibbles of the last axis, then its high ones, int16 (blocks, …)."""
     return torch.cat((codes & 15, codes >> 4), dim=-1).short().flatten(1)
+
+
+def _pairs(codes: Tensor) -> Tensor:
+    """Return two-bit codes, int16 (blocks, 256), of uint8 (blocks, 64): four of each byte, 32 weights apart."""
+    shifts = torch.arange(0, 8, 2, dtype=torch.int16, device=codes.device)
+    return (codes.reshape(-1, 2, 1, 32).short() >> shifts[:, None] & 3).flatten(1)
 
 
 def _bits(packed: Tensor) -> Tensor:

@@ -155,6 +155,50 @@ def _q45_k(raw, halves, out, groups, five: tl.constexpr, height: tl.constexpr):
 
 
 @triton.jit
+def _q2_k(raw, halves, out, groups, height: tl.constexpr):
+    # A row of the tile is half a block: 128 weights, four for each of 32 bytes of codes.
+    first = tl.program_id(0).to(tl.int64) * (height // 2)
+    group = tl.arange(0, height)[:, None]
+    block, side = group // 2, group % 2
+    inside = first * 2 + group < groups
+    byte = tl.arange(0, 32)[None, :]
+    start = raw + first * 84 + block * 84
+    packed = tl.load(start + 16 + side * 32 + byte, mask=inside, other=0).to(tl.int32)
+    d = tl.load(halves + first * 42 + block * 42 + 40, mask=inside, other=0.0).to(tl.float32)
+    m = tl.load(halves + first * 42 + block * 42 + 41, mask=inside, other=0.0).to(tl.float32)
+    scales = start + side * 8 + byte // 16
+    at = out + first * 256 + group * 128 + byte
+    for part in tl.static_range(4):
+        both = tl.load(scales + 2 * part, mask=inside, other=0).to(tl.int32)
+        code = ((packed >> (2 * part)) & 3).to(tl.float32)
+        value = (d * (both & 15).to(tl.float32)) * code - m * (both >> 4).to(tl.float32)
+        tl.store(at + 32 * part, value.to(tl.bfloat16), mask=inside)
+
+
+@triton.jit
+def _q3_k(raw, halves, out, groups, height: tl.constexpr):
+    # As Q2_K, with a third bit of every code and 6-bit scales: their low nibbles in eight bytes, their tops in four.
+    first = tl.program_id(0).to(tl.int64) * (height // 2)
+    group = tl.arange(0, height)[:, None]
+    block, side = group // 2, group % 2
+    inside = first * 2 + group < groups
+    byte = tl.arange(0, 32)[None, :]
+    start = raw + first * 110 + block * 110
+    third = tl.load(start + byte, mask=inside, other=0).to(tl.int32) >> (4 * side)
+    packed = tl.load(start + 32 + side * 32 + byte, mask=inside, other=0).to(tl.int32)
+    d = tl.load(halves + first * 55 + block * 55 + 54, mask=inside, other=0.0).to(tl.float32)
+    at = out + first * 256 + group * 128 + byte
+    for part in tl.static_range(4):
+        index = 2 * part + byte // 16
+        low = tl.load(start + 96 + index, mask=inside, other=0).to(tl.int32) >> (4 * side)
+        top = tl.load(start + 104 + index % 4, mask=inside, other=0).to(tl.int32) >> (4 * side + 2 * (part // 2))
+        scale = ((low & 15) | ((top & 3) << 4)) - 32
+        code = ((packed >> (2 * part)) & 3) + 4 * ((third >> part) & 1) - 4
+        value = (d * scale.to(tl.float32)) * code.to(tl.float32)
+        tl.store(at + 32 * part, value.to(tl.bfloat16), mask=inside)
+
+
+@triton.jit
 def _q6_k(raw, halves, out, groups, height: tl.constexpr):
     # A row of the tile is half a block: 128 weights, four for each of 32 bytes of high bits.
     first = tl.program_id(0).to(tl.int64) * (height // 2)
@@ -208,8 +252,8 @@ def ggml(type_name: str, blocks: Tensor, out: Tensor) -> None:
         kernel, group, height = _legacy, 32, 128
     elif type_name in {"Q4_K", "Q5_K"}:
         kernel, group, height, given = _q45_k, 64, 64, (blocks, halves, out, weights // 64, type_name == "Q5_K")
-    elif type_name == "Q6_K":
-        kernel, group, height, given = _q6_k, 128, 32, (blocks, halves, out, weights // 128)
+    elif type_name in _HALVES:
+        kernel, group, height, given = _HALVES[type_name], 128, 32, (blocks, halves, out, weights // 128)
     else:
         raise BadInput(f"no kernel decodes ggml's {type_name}")
     _launch(kernel, (triton.cdiv(weights // group, height),), *given, height, num_warps=4)
@@ -228,3 +272,5 @@ _LEGACY = {
     "Q5_0": (22, True, False),
     "Q5_1": (24, True, True),
 }
+# Types whose kernels take half a block at a time.
+_HALVES = {"Q2_K": _q2_k, "Q3_K": _q3_k, "Q6_K": _q6_k}

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from undercard.engine.formats.svdq import GROUP, dequantized
+from undercard.engine.formats.svdq import GROUP, dequantized, kept_rank
 from undercard.errors import BadCheckpoint
 
 GELU_SHIFT = 0.171875
@@ -26,7 +27,10 @@ MODULATIONS = 6
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A linear layer: parts of `svdq-int4-r<rank>`, and the bias (N) that goes with them."""
+    """A linear layer: parts of `svdq-int4-r<rank>`, and the bias (N) that goes with them.
+
+    The rank may exceed the file's: see `svdq.RANKS`.
+    """
 
     rank: int
     parts: dict[str, Tensor]
@@ -50,6 +54,32 @@ def linear(tensors: Mapping[str, Tensor], *, after_gelu: bool = False) -> Layer:
     Raises:
         BadCheckpoint: a tensor is missing, or its shape is not that of such a layer.
     """
+    found = natural(tensors)
+    rank = found["down"].shape[0]
+    spare = kept_rank(rank) - rank
+    parts = {
+        "codes": found["codes"],
+        "scale": found["scale"],
+        "unsmooth": found["smooth"].float().reciprocal(),
+        "down": pad(found["down"], (0, 0, 0, spare)),
+        "up": pad(found["up"], (0, spare)),
+    }
+    bias = found["bias"]
+    if after_gelu:
+        shifted = (dequantized(parts["codes"], parts["scale"]) * parts["unsmooth"]).sum(dim=1, dtype=torch.float64)
+        bias = (bias.double() + GELU_SHIFT * shifted).to(bias.dtype)
+    return Layer(rank + spare, parts, bias)
+
+
+def natural(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of an SVDQuant layer in natural order, and nothing else changed.
+
+    codes uint8 (N, K/2) with the even column in the low nibble, scale (N, K/64), smooth (K), down (R, K), up (N, R) and
+    bias (N).
+
+    Raises:
+        BadCheckpoint: a tensor is missing, or its shape is not that of such a layer.
+    """
     _demand(tensors, "qweight", "wscales", "bias", "smooth_factor", "proj_down", "proj_up")
     packed = tensors["qweight"]
     if packed.dtype != torch.int8 or packed.ndim != 2:
@@ -58,19 +88,14 @@ def linear(tensors: Mapping[str, Tensor], *, after_gelu: bool = False) -> Layer:
     if rows % 128 or columns % 128:
         raise BadCheckpoint(f"svdq: a layer of {rows} × {columns} is not packed in tiles of 128 × 128")
     rank = tensors["proj_down"].shape[-1]
-    smooth = _natural_scales(tensors["smooth_factor"], columns, 1).view(-1)
-    parts = {
+    return {
         "codes": _natural_codes(packed),
         "scale": _natural_scales(tensors["wscales"], rows, columns // GROUP),
-        "unsmooth": smooth.float().reciprocal(),
+        "smooth": _natural_scales(tensors["smooth_factor"], columns, 1).view(-1),
         "down": _natural_low_rank(tensors["proj_down"], columns, rank, transposed=True),
         "up": _natural_low_rank(tensors["proj_up"], rows, rank, transposed=False),
+        "bias": _natural_scales(tensors["bias"], rows, 1).view(-1),
     }
-    bias = _natural_scales(tensors["bias"], rows, 1).view(-1)
-    if after_gelu:
-        shifted = (dequantized(parts["codes"], parts["scale"]) * parts["unsmooth"]).sum(dim=1, dtype=torch.float64)
-        bias = (bias.double() + GELU_SHIFT * shifted).to(bias.dtype)
-    return Layer(rank, parts, bias)
 
 
 def modulation(tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

@@ -85,6 +85,8 @@ FORMATS = (
     Ggml("Q4_1", 32, 20, ggml.q4_1),
     Ggml("Q5_0", 32, 22, ggml.q5_0),
     Ggml("Q5_1", 32, 24, ggml.q5_1),
+    Ggml("Q2_K", 256, 84, ggml.q2_k),
+    Ggml("Q3_K", 256, 110, ggml.q3_k),
     Ggml("Q4_K", 256, 144, ggml.q4_k),
     Ggml("Q5_K", 256, 176, ggml.q5_k),
     Ggml("Q6_K", 256, 210, ggml.q6_k),

@@ -19,9 +19,11 @@ from torch import Tensor
 from undercard.engine.formats import Part, Shape
 from undercard.engine.formats._checks import check_columns, check_parts, checked_weight, row_slices
 from undercard.engine.formats._device import kernels_for
-from undercard.errors import BadInput
+from undercard.errors import BadCheckpoint, BadInput
 
 GROUP = 64
+RANKS = (16, 32, 64, 128, 256)
+"""Of which there is a format each; a rank between two is filled up with zeros, which change no weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +87,16 @@ def dequantized(codes: Tensor, scale: Tensor) -> Tensor:
     return grouped.flatten(1)
 
 
-FORMATS = tuple(SvdqInt4(rank) for rank in (16, 32, 64, 128))
+def kept_rank(rank: int) -> int:
+    """Return the rank of the format that holds a correction of *rank*.
+
+    Raises:
+        BadCheckpoint: none does.
+    """
+    for each in RANKS:
+        if rank <= each:
+            return each
+    raise BadCheckpoint(f"svdq: rank {rank} is more than the {RANKS[-1]} that are decoded; fetch a file of less")
+
+
+FORMATS = tuple(SvdqInt4(rank) for rank in RANKS)

@@ -14,7 +14,7 @@ from torch import Tensor
 PACK_BLOCK = 1024
 UNPACK_BLOCK = 2048
 PATCH_BLOCK = 1024
-HEADS_AT_ONCE = 4
+HEADS_AT_ONCE = 8
 NORM_WARPS = 4
 """As many threads as PyTorch's layer norm has: the order of summing follows from it."""
 

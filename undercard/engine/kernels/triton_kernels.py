@@ -112,17 +112,11 @@ def gate_add_norm_modulate_kernel(residual, x, gate, total, scale1, shift, out, 
 
 
 @triton.jit
-def _mean_of_squares(pointer, rows, inside):
+def _mean_of_squares(even, odd, count: tl.constexpr):
     # PyTorch's order over 128 contiguous floats: 32 lanes of four neighbours each, then the lanes join by halves.
-    lanes = tl.arange(0, 32)
-    base = pointer + rows[:, None] * 128 + lanes[None, :] * 4
-    mask = inside[:, None]
-    a = tl.load(base, mask=mask, other=0.0).to(tl.float32)
-    b = tl.load(base + 1, mask=mask, other=0.0).to(tl.float32)
-    c = tl.load(base + 2, mask=mask, other=0.0).to(tl.float32)
-    d = tl.load(base + 3, mask=mask, other=0.0).to(tl.float32)
+    a, c = tl.split(tl.reshape(even, (count, 32, 2)))
+    b, d = tl.split(tl.reshape(odd, (count, 32, 2)))
     total = ((a * a + b * b) + c * c) + d * d
-    count: tl.constexpr = total.shape[0]
     x, y = tl.split(tl.permute(tl.reshape(total, (count, 2, 16)), (0, 2, 1)))
     x, y = tl.split(tl.permute(tl.reshape(x + y, (count, 2, 8)), (0, 2, 1)))
     x, y = tl.split(tl.permute(tl.reshape(x + y, (count, 2, 4)), (0, 2, 1)))
@@ -132,35 +126,34 @@ def _mean_of_squares(pointer, rows, inside):
 
 
 @triton.jit
+def _normed(x, scale, weight):
+    return ((x * scale).to(tl.bfloat16).to(tl.float32) * weight).to(tl.bfloat16).to(tl.float32)
+
+
+@triton.jit
 def rotate_kernel(joint, rotation, query_weight, key_weight, eps, heads: tl.constexpr, group: tl.constexpr):
-    # In place: RMS norm and rotation of the queries and keys of joint (tokens, 3, heads, 128).
+    # In place: RMS norm and rotation of the queries and keys of joint (tokens, 3, heads, 128). The two columns of a
+    # pair are rotated into each other.
     token = tl.program_id(0).to(tl.int64)
     part = tl.program_id(1)
-    columns = tl.arange(0, 128)
-    partners = columns ^ 1
-    odd = ((columns % 2) == 1)[None, :]
-    cosine = tl.load(rotation + token * 128 + columns // 2 * 2)[None, :]
-    sine = tl.load(rotation + token * 128 + columns // 2 * 2 + 1)[None, :]
-    source = joint + (token * 3 + part) * heads * 128
+    columns, pairs = tl.arange(0, 128), tl.arange(0, 64)
+    cosine = tl.load(rotation + token * 128 + 2 * pairs)[None, :]
+    sine = tl.load(rotation + token * 128 + 2 * pairs + 1)[None, :]
     weights = query_weight if part == 0 else key_weight
-    weight = tl.load(weights + columns)[None, :].to(tl.float32)
-    partner_weight = tl.load(weights + partners)[None, :].to(tl.float32)
+    even_weight = tl.load(weights + 2 * pairs)[None, :].to(tl.float32)
+    odd_weight = tl.load(weights + 2 * pairs + 1)[None, :].to(tl.float32)
+    source = joint + (token * 3 + part) * heads * 128
     for start in range(0, heads, group):
         rows = start + tl.arange(0, group)
-        inside = rows < heads
-        mask = inside[:, None]
-        scale = tl.rsqrt(_mean_of_squares(source, rows, inside) + eps)[:, None]
-        x = tl.load(source + rows[:, None] * 128 + columns[None, :], mask=mask, other=0.0).to(tl.float32)
-        p = tl.load(source + rows[:, None] * 128 + partners[None, :], mask=mask, other=0.0).to(tl.float32)
-        x = ((x * scale).to(tl.bfloat16).to(tl.float32) * weight).to(tl.bfloat16).to(tl.float32)
-        p = ((p * scale).to(tl.bfloat16).to(tl.float32) * partner_weight).to(tl.bfloat16).to(tl.float32)
-        # Even columns hold a and give a·cos - b·sin; odd ones hold b and give a·sin + b·cos.
-        real = tl.fma(x, cosine, -(p * sine))
-        imaginary = tl.fma(p, sine, x * cosine)
-        rotated = tl.where(odd, imaginary, real).to(tl.bfloat16)
-        # Every thread has read what the others are about to overwrite.
-        tl.debug_barrier()
-        tl.store(source + rows[:, None] * 128 + columns[None, :], rotated, mask=mask)
+        at = source + rows[:, None] * 128 + columns[None, :]
+        mask = (rows < heads)[:, None]
+        x = tl.load(at, mask=mask, other=0.0).to(tl.float32)
+        even, odd = tl.split(tl.reshape(x, (group, 64, 2)))
+        scale = tl.rsqrt(_mean_of_squares(even, odd, group) + eps)[:, None]
+        a, b = _normed(even, scale, even_weight), _normed(odd, scale, odd_weight)
+        real = tl.fma(a, cosine, -(b * sine)).to(tl.bfloat16)
+        imaginary = tl.fma(a, sine, b * cosine).to(tl.bfloat16)
+        tl.store(at, tl.reshape(tl.join(real, imaginary), (group, 128)), mask=mask)
 
 
 @triton.jit(do_not_specialize=["half"])

@@ -1,0 +1,30 @@
+"""What the keyframes of a film ask of a model: how many pictures each is drawn from, and of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from undercard import direction
+from undercard.backends import Work
+from undercard.likeness import LIKENESSES, Likeness, kept, likeness
+from undercard.previz.sight import sighted
+from undercard.requests import Size
+from undercard.shot_models import Shot, ShotList
+from undercard.staging import Staging
+
+
+def likenesses(shot_list: ShotList, staging: Staging, size: Size) -> tuple[Likeness, ...]:
+    """Return whom a model is to know in *staging* at *size*, in the order of their pictures after the first."""
+    return tuple(likeness(seen.name, shot_list.cast[seen.name]) for seen in kept(shot_list, sighted(staging, size)))
+
+
+def costliest(shot_list: ShotList, shots: Sequence[Shot], size: Size) -> Work:
+    """Return what the costliest keyframe of *shots* asks: its control image, and whom the camera sees."""
+    stagings = (staging for shot in shots for _, staging in direction.stagings(shot_list, shot))
+    return Work(size, references=1 + max(len(kept(shot_list, sighted(staging, size))) for staging in stagings))
+
+
+def at_most(shot_list: ShotList, size: Size) -> Work:
+    """Return what no keyframe of *shot_list* asks more than, without staging any: everybody in a shot is seen."""
+    fighters = (len({name for keyframe in shot.keyframes for name in keyframe.poses}) for shot in shot_list.shots)
+    return Work(size, references=1 + min(max(fighters), LIKENESSES))

@@ -1,0 +1,145 @@
+"""What the backends with a file of quantised weights have in common: the engine with that file, behind the contract.
+
+The transformer comes from the file; the text encoder, the autoencoder, the processor and the transformer's config from
+the model's folder.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from undercard import weights
+from undercard.backends import Renderer, Rung, Work
+from undercard.devices import Device
+from undercard.engine_costs import STORAGES, Storage
+from undercard.engine_rungs import fastest_first, rung_from_disk, rungs_for
+from undercard.errors import BackendUnavailable, BadCheckpoint
+from undercard.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
+from undercard.qwen import (
+    NEEDED,
+    cannot_compute,
+    config_of,
+    missing_packages,
+    missing_weights,
+    place_of,
+    told_architecture,
+)
+from undercard.recipe import recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the engine computes with the file on a device."""
+
+    storage: Storage
+    note: str = ""
+    """What sets it apart from other devices' ways, for the rung's detail."""
+    four_bits: bool = False
+    """With activations in four bits too, by comfy-kitchen's kernels."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantisedBackend:
+    """The engine with its blocks as they lie in a file."""
+
+    name: str
+    kind: Kind
+    """Of the file."""
+    usual: str
+    """The storage that is planned with where there is no file to ask."""
+    revision: int = 1
+    exact: bool = field(default=False, init=False)
+    family: str = field(default="qwen-image-edit", init=False)
+    prompted: bool = field(default=True, init=False)
+    animates: bool = field(default=False, init=False)
+    in_child: bool = field(default=True, init=False)
+
+    @property
+    def reads_from_disk(self) -> bool:
+        """Blocks can be read at each step: they need no work beside reading."""
+        return True
+
+    def recipe(self) -> str:
+        """Return what decides its pixels: the file in place of the weights in the model's folder."""
+        return recipe(self.name)
+
+    def way(self, device: Device) -> Way:
+        """Return how the engine computes with the file on *device*."""
+        return Way(self.storage(STORAGES[self.usual]))
+
+    def storage(self, usual: Storage) -> Storage:
+        """Return *usual* with the bytes that a weight takes in the file, if it is there, and a LoRA's beside it."""
+        found = self._contents()
+        if isinstance(found, str):
+            return usual
+        lora = weights.lora(self.name)
+        beside = low_rank_bytes(lora) / (found.model.blocks * found.model.block_weights) if lora else 0.0
+        return replace(usual, bytes_a_weight=found.bytes_a_weight + beside, lora=lora is not None)
+
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        """Return the engine with as many blocks on the card as fit, with fewer, and with none; also from disk."""
+        steps, model, way = weights.steps(self.name), told_architecture(self.name), self.way(device)
+        rungs = rungs_for(way.storage, self.name, work, device, steps=steps, model=model)
+        if self.reads_from_disk:
+            from_disk = rung_from_disk(way.storage, self.name, work, device, steps=steps, model=model)
+            rungs = fastest_first((*rungs, *from_disk))
+        noted = [replace(rung, detail=f"{way.note}, {rung.detail}") for rung in rungs] if way.note else rungs
+        return tuple(noted)
+
+    def unavailable(self, device: Device) -> str | None:
+        """Say what is missing or does not fit: a card, the packages, a part of the model, or the file."""
+        return (
+            cannot_compute(device)
+            or missing_packages(NEEDED)
+            or missing_weights(self.name)
+            or self._wrong_file(weights.folder(self.name))
+        )
+
+    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+        """Open the engine as *rung* says.
+
+        Raises:
+            BackendUnavailable: it cannot run here.
+            BadCheckpoint: a file is not what its header promises; nothing was loaded.
+        """
+        reason = self.unavailable(device)
+        found = weights.of(self.name)
+        if reason is not None or found is None:
+            raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
+        # Only a backend that opens needs torch.
+        import torch
+
+        from undercard.engine import renderer
+        from undercard.engine.opening import Model
+
+        model = Model(
+            folder=found.folder,
+            codec="bf16",
+            steps=found.steps,
+            device=torch.device(place_of(device)),
+            lora=found.lora,
+            lora_strength=found.lora_strength,
+            file=found.transformer,
+            four_bits=self.way(device).four_bits,
+        )
+        return renderer.opened(model, rung)
+
+    def _wrong_file(self, folder: Path | None) -> str | None:
+        found = self._contents()
+        if isinstance(found, str) or folder is None:
+            return str(found)
+        if found.kind != self.kind:
+            return f"{found.path} is a file of {found.kind}, not {self.kind}; set {weights.setting(self.name)} to one"
+        return mismatch(found, config_of(folder))
+
+    def _contents(self) -> Contents | str:
+        """Return what the file holds, or why that cannot be told."""
+        file = weights.quantised(self.name)
+        if file is None or not file.is_file():
+            return f"there is no file of {self.kind}; {weights.remedy(self.name)}"
+        try:
+            return contents(file)
+        except BadCheckpoint as exc:
+            return str(exc)
