@@ -7,13 +7,18 @@ SIZE ?= 512x288
 # CI and developers get the pinned builds; users of the package get the ranges of pyproject.toml.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
+# Its torchvision, built for CUDA, keeps transformers from importing beside a torch without, so it is only seen by the
+# process that tests it.
+DIFFSYNTH := $(VENV)/diffsynth
+
 .PHONY: film test lint clean
 
 film: $(VENV)/.base
 	$(BIN)/undercard render $(LIST) --size $(SIZE)
 
-test: $(VENV)/.test lint
-	$(BIN)/pytest
+test: $(VENV)/.test $(VENV)/.diffsynth lint
+	$(BIN)/pytest -n 2 --dist loadfile
+	PYTHONPATH="$$(echo $(DIFFSYNTH)/lib/python*/site-packages)" $(BIN)/pytest tests/backends -k diffsynth
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check
@@ -34,6 +39,10 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "Installing undercard and its tests into $(VENV), a few minutes …"
 	$(PIP_INSTALL) '.[test]'
 	@touch $@ $(VENV)/.base
+
+$(VENV)/.diffsynth: constraints.txt | $(VENV)/.test
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --prefix $(DIFFSYNTH) diffsynth torchvision
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

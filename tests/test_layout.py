@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("undercard", "tasks", "flows")
-# The engine and the files of backends are imported when a backend opens.
-ON_DEMAND = ("undercard.engine", "undercard.backends.")
+# The engines and the files of backends are imported when a backend opens.
+ON_DEMAND = ("undercard.engine", "undercard.borrowed.", "undercard.backends.")
 HEAVY = ("torch", "diffusers", "transformers")
 
 
@@ -44,6 +44,13 @@ def test_importing_everything_neither_reaches_the_network_nor_loads_torch() -> N
     ending = f"print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
 
     assert run_after_imports(modules, ("socket.connect", "socket.getaddrinfo"), ending).strip() == ""
+
+
+def test_planning_with_every_backend_loads_no_torch() -> None:
+    planning = "from undercard import rungs; rungs.everything()"
+    ending = f"{planning}; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+
+    assert run_after_imports([], (), ending).strip() == ""
 
 
 def test_importing_the_library_starts_no_process_and_makes_no_folder() -> None:

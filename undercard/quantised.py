@@ -15,15 +15,13 @@ from undercard.backends import Renderer, Rung, Work
 from undercard.devices import Device
 from undercard.engine_costs import STORAGES, Storage
 from undercard.engine_rungs import fastest_first, rung_from_disk, rungs_for
-from undercard.errors import BackendUnavailable, BadCheckpoint
+from undercard.errors import BadCheckpoint
 from undercard.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
 from undercard.qwen import (
-    NEEDED,
-    cannot_compute,
     config_of,
-    missing_packages,
-    missing_weights,
+    missing,
     place_of,
+    require,
     told_architecture,
 )
 from undercard.recipe import recipe
@@ -90,12 +88,7 @@ class QuantisedBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing or does not fit: a card, the packages, a part of the model, or the file."""
-        return (
-            cannot_compute(device)
-            or missing_packages(NEEDED)
-            or missing_weights(self.name)
-            or self._wrong_file(weights.folder(self.name))
-        )
+        return missing(self.name, device) or self._wrong_file(weights.folder(self.name))
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -104,10 +97,7 @@ class QuantisedBackend:
             BackendUnavailable: it cannot run here.
             BadCheckpoint: a file is not what its header promises; nothing was loaded.
         """
-        reason = self.unavailable(device)
-        found = weights.of(self.name)
-        if reason is not None or found is None:
-            raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
+        found = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
         import torch
 

@@ -15,6 +15,7 @@ from undercard.devices import Device
 from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
+from undercard.weights import Weights
 
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 
@@ -45,7 +46,7 @@ class QwenBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        return cannot_compute(device) or missing_packages(NEEDED) or missing_weights(self.name)
+        return missing(self.name, device)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -53,10 +54,7 @@ class QwenBackend:
         Raises:
             BackendUnavailable: it cannot run here.
         """
-        reason = self.unavailable(device)
-        found = weights.of(self.name)
-        if reason is not None or found is None:
-            raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
+        found = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
         import torch
 
@@ -68,6 +66,30 @@ class QwenBackend:
         return renderer.opened(model, rung)
 
 
+def missing(backend: str, device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> str | None:
+    """Say what keeps *backend* from running on *device*: a card, a package, or the weights; None when it can.
+
+    Args:
+        backend: its name, by which its weights are found.
+        device: the machine.
+        needed: packages, by the names that they are imported by.
+        extra: of undercard, that installs them.
+    """
+    return cannot_compute(device) or missing_packages(needed, extra) or missing_weights(backend)
+
+
+def require(backend: str, reason: str | None) -> Weights:
+    """Return what *backend* renders with, when *reason* is None.
+
+    Raises:
+        BackendUnavailable: it cannot run here, for that reason.
+    """
+    found = weights.of(backend)
+    if reason is not None or found is None:
+        raise BackendUnavailable(f"backend {backend!r} cannot run here: {reason}")
+    return found
+
+
 def cannot_compute(device: Device) -> str | None:
     """Say that there is no card, where the processor was not asked for."""
     if not device.gpus and settings.load().device != "cpu":
@@ -75,10 +97,10 @@ def cannot_compute(device: Device) -> str | None:
     return None
 
 
-def missing_packages(needed: Sequence[str]) -> str | None:
-    """Say which of the packages *needed* are not installed."""
-    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
-        return f"{', '.join(missing)} is not installed; run pip install 'undercard[gpu]'"
+def missing_packages(needed: Sequence[str], extra: str = "gpu") -> str | None:
+    """Say which of the packages *needed* are not installed, and which *extra* of undercard brings them."""
+    if absent := [name for name in needed if importlib.util.find_spec(name) is None]:
+        return f"{', '.join(absent)} is not installed; run pip install 'undercard[{extra}]'"
     return None
 
 

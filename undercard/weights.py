@@ -159,5 +159,7 @@ def _lack(backend: str, filled: list[Filled], own: Own) -> str:
     lacking = [pick for pick in first.lacking if pick is not first.lora or not own.without_lora]
     wrong = [reason for pick in lacking for reason in pick.look.wrong]
     what = wrong[0] if wrong else f"there is no {', no '.join(pick.model.title for pick in lacking)}"
-    large = setting(backend) if first.transformer in lacking else "UNDERCARD_MODEL"
-    return f"{what}; {remedy(backend)}, or set {large}"
+    variables = ["UNDERCARD_MODEL"] if first.base in lacking else []
+    if first.transformer in lacking:
+        variables.append(setting(backend))
+    return f"{what}; {remedy(backend)}, or set {' and '.join(variables) or 'UNDERCARD_LORA'}"

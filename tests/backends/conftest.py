@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from undercard.borrowed import operators
+
+# Whatever imports transformers here would import a torchvision that stands beside it.
+operators.declare_missing()
 
 
 @pytest.fixture(scope="session")
@@ -86,5 +93,15 @@ def qwen_on_the_processor(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(edit_plus, "CONDITION_IMAGE_SIZE", 56 * 56)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield tiny_model
+    with _known_to_diffsynth(tiny_model):
+        yield tiny_model
     torch.set_num_threads(threads)
+
+
+def _known_to_diffsynth(folder: Path) -> AbstractContextManager[None]:
+    """Let DiffSynth, where it is installed, take the model in *folder* for one of its own."""
+    if importlib.util.find_spec("diffsynth") is None:
+        return nullcontext()
+    from tests.engine import tiny_studio
+
+    return tiny_studio.known(folder)

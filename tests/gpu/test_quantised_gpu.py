@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from undercard.weights import QUANTISED
 pytestmark = pytest.mark.gpu
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
+needs_kitchen = pytest.mark.skipif(find_spec("comfy_kitchen") is None, reason="comfy-kitchen is not installed")
 WIDTH = 512
 """What the fused kernels ask for."""
 SHAPES = (512, 64), (40, tiny.TEXT_WIDTH)
@@ -71,6 +73,7 @@ def test_a_card_answers_as_the_processor_does(name: str, with_lora: bool, checkp
     assert relative_error(there, here) < 0.02
 
 
+@needs_kitchen
 def test_a_card_computes_in_four_bits_nearly_as_the_processor_does(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +85,7 @@ def test_a_card_computes_in_four_bits_nearly_as_the_processor_does(
     assert relative_error(there, here) < 0.05
 
 
+@needs_kitchen
 @pytest.mark.parametrize("shape", [(384, 256), (9216, 3072), (3072, 12288)])
 def test_a_layer_of_comfy_kitchens_kernels_answers_as_its_eager_one(
     shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
@@ -104,6 +108,7 @@ def test_a_layer_of_comfy_kitchens_kernels_answers_as_its_eager_one(
     assert relative_error(there, here) < 0.06
 
 
+@needs_kitchen
 def test_a_layer_of_another_stream_does_not_disturb_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels keep their workspace; one for each stream, or two streams of a block would share codes."""
     from benchmarks.svdq_packing import svdq_layer
@@ -126,6 +131,7 @@ def test_a_layer_of_another_stream_does_not_disturb_this_one(monkeypatch: pytest
         assert torch.equal(theirs, alone[1])
 
 
+@needs_kitchen
 def test_the_kernels_are_trusted_only_where_they_are_not_slower_than_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(four_bit_kernels, "SLOWEST", 0.0)
 

@@ -34,11 +34,22 @@ def test_nothing_there_is_told_with_the_one_command(published: Published) -> Non
     assert weights.of("gguf") is None
     assert weights.missing("gguf") == (
         "there is no Tiny Lightning, 4 steps, no Tiny-Edit-2511, no Tiny GGUF Q4_K_M; "
-        "run undercard provision --backend gguf, or set UNDERCARD_GGUF"
+        "run undercard provision --backend gguf, or set UNDERCARD_MODEL and UNDERCARD_GGUF"
     )
     assert weights.missing("bf16") == (
         "there is no Tiny Lightning, 4 steps, no Tiny-Edit-2511; "
         "run undercard provision --backend bf16, or set UNDERCARD_MODEL"
+    )
+
+
+def test_where_only_one_thing_is_missing_only_its_setting_is_named(published: Published) -> None:
+    put(published, "base-2511")
+
+    assert weights.missing("bf16") == (
+        "there is no Tiny Lightning, 4 steps; run undercard provision --backend bf16, or set UNDERCARD_LORA"
+    )
+    assert str(weights.missing("fp8-lightning")).endswith(
+        "run undercard provision --backend fp8-lightning, or set UNDERCARD_FP8_LIGHTNING"
     )
 
 

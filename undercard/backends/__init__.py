@@ -205,4 +205,4 @@ def _recipe_of(found: Backend) -> str:
     """Return what else decides the pixels of *found*: what it says itself, else the settings' model."""
     if isinstance(found, HasRecipe):
         return found.recipe()
-    return recipe() if found.in_child else ""
+    return recipe(found.name) if found.in_child else ""

@@ -116,6 +116,28 @@ class Lora:
                 weight.add_(_difference(pair, read_factors(self.checkpoint, pair), strength, weight.device))
         return len(outside)
 
+    def fuse(self, model: nn.Module, device: torch.device, strength: float = 1.0) -> int:
+        """Fuse into all layers of a *model* whose weights lie in host memory; return how many were changed.
+
+        Each product is computed on *device*, so that the weights become what `amend` makes of them there.
+        """
+        for name in self.pairs:
+            self.fuse_layer(name, model.get_parameter(f"{name}.weight"), device, strength)
+        return len(self.pairs)
+
+    def fuse_layer(self, name: str, weight: Tensor, device: torch.device, strength: float = 1.0) -> None:
+        """Fuse into the *weight* of the layer that diffusers calls *name*, as `fuse` does; not every layer has a pair.
+
+        Args:
+            name: without `.weight`.
+            weight: bf16 (outputs, inputs), in host memory; changed in place.
+            device: where to compute.
+            strength: as in `amend`.
+        """
+        if (pair := self.pairs.get(name)) is not None:
+            with torch.no_grad():
+                weight.add_(_difference(pair, read_factors(self.checkpoint, pair), strength, device).to(weight.device))
+
 
 class _Ahead:
     """Reads the factors of the blocks that come next."""

@@ -10,11 +10,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import torch
-from PIL import Image
 
-from undercard import progress, store
+from undercard import progress
 from undercard.backends import Rendered, Rung
-from undercard.engine import embeddings, pipeline, text_streaming
+from undercard.engine import card, embeddings, pictures, pipeline, text_streaming
 from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
@@ -22,7 +21,6 @@ from undercard.engine.opening import Model, Proved, Ready, open_model, prove
 from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
-from undercard.errors import BackendError
 from undercard.recipe import recipe
 from undercard.requests import RenderRequest
 
@@ -70,8 +68,7 @@ class EngineRenderer:
         """
         with self.lock:
             start = time.monotonic()
-            if self.model.device.type == "cuda":
-                torch.cuda.reset_peak_memory_stats(self.model.device)
+            card.forget_peak(self.model.device)
             notes: list[str] = []
             latents = self._left_behind(request)
             if latents is None:
@@ -89,7 +86,7 @@ class EngineRenderer:
             return Rendered(
                 image=picture,
                 seconds=time.monotonic() - start,
-                peak_vram_bytes=self._peak(),
+                peak_vram_bytes=card.peak_bytes(self.model.device),
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 notes=(*notes, *ready.notes, *vae.notes),
             )
@@ -114,7 +111,7 @@ class EngineRenderer:
     def _encode(self, requests: Sequence[RenderRequest]) -> None:
         wordings = [_wording(request) for request in requests]
         progress.tell("encode")
-        embeddings.encode_missing(wordings, self.model.encoder_digest(), _picture, self._text_encoder)
+        embeddings.encode_missing(wordings, self.model.encoder_digest(), pictures.stored, self._text_encoder)
 
     @contextmanager
     def _text_encoder(self) -> Iterator[embeddings.Encode]:
@@ -144,7 +141,7 @@ class EngineRenderer:
         assert prompt is not None
         work = Denoising(
             prompt=prompt,
-            references=[_picture(digest) for digest in request.references],
+            references=pictures.references(request),
             seed=request.seed,
             size=request.size,
             steps=self.model.steps,
@@ -171,24 +168,14 @@ class EngineRenderer:
                 self.ready.pipeline.vae.whole_only = self.exact
         return self.ready
 
-    def _peak(self) -> int:
-        device = self.model.device
-        return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-
     def _clear(self) -> None:
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
 def _wording(request: RenderRequest) -> Wording:
-    if not request.references:
-        raise BackendError("Qwen-Image-Edit edits a picture, and the request names none; give it a reference")
+    pictures.require_reference(request)
     return Wording(request.prompt, request.references)
-
-
-def _picture(digest: str) -> Image.Image:
-    with Image.open(store.find(digest, ".png")) as picture:
-        return picture.convert("RGB")
 
 
 @contextmanager
@@ -200,12 +187,8 @@ def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
     """
     # Whatever is wrong with the weights is said before anything is on the card.
     proved = prove(model)
-    if model.device.type == "cuda" and model.device.index is None:
-        # Some of torch takes a device without a number for the current one, and some refuses it.
-        model = replace(model, device=torch.device("cuda", torch.cuda.current_device()))
-    if model.device.type == "cuda" and rung.vram_limit:
-        total = torch.cuda.get_device_properties(model.device).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, rung.vram_limit / total), model.device)
+    model = replace(model, device=card.numbered(model.device))
+    card.limit(model.device, rung.vram_limit)
     proved = replace(proved, model=model)
     renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact, proved)
     with renderer.resources:

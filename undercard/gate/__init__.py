@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -18,7 +19,8 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict
 
 from undercard.errors import UnreadableImage
-from undercard.requests import Size
+from undercard.requests import Control, Size
+from undercard.staging import Staging
 from undercard.store import StoredFile
 
 REVISION = 1
@@ -26,6 +28,31 @@ REVISION = 1
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """RGB, shape (height, width, 3)."""
+
+
+Region: TypeAlias = tuple[int, int, int, int]
+"""x and y of the upper left corner, width and height, in pixels."""
+
+
+class Fault(StrEnum):
+    """What is wrong with a picture, as far as a better one is made otherwise."""
+
+    NUMERICAL = "numerical failure"
+    SOFT = "soft"
+    NOISY = "noisy"
+    BURNT = "burnt"
+    BANDED = "banded"
+    TILED = "tiled"
+    WRONG_FRAME = "wrong frame"
+    WRONG_LIGHT = "wrong light"
+    WRONG_COUNT = "wrong count"
+    WRONG_POSE = "wrong pose"
+    EXTRA_LIMB = "extra limb"
+    SWAPPED = "swapped fighters"
+    DRIFTED = "drifted fighter"
+    NOT_EDITED = "not edited"
+    REPEATED = "repeated"
+    JUMP = "jump"
 
 
 class Finding(BaseModel):
@@ -39,6 +66,10 @@ class Finding(BaseModel):
     passed: bool
     cause: str
     """Why it was rejected, in words a director understands, with the figures; empty when it passed."""
+    fault: Fault | None = None
+    """What kind of cause that is; None when it passed."""
+    region: Region | None = None
+    """Where in the picture; None for all of it."""
 
 
 class Verdict(BaseModel):
@@ -54,6 +85,11 @@ class Verdict(BaseModel):
         return all(finding.passed for finding in self.findings)
 
     @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong, each fault once, in the order of the checks."""
+        return tuple(dict.fromkeys(finding.fault for finding in self.findings if finding.fault is not None))
+
+    @property
     def causes(self) -> tuple[str, ...]:
         """Why it was rejected, one line a failed check."""
         return tuple(finding.cause for finding in self.findings if not finding.passed)
@@ -67,6 +103,20 @@ class Evidence:
     expected_size: Size
     neighbours: Sequence[Pixels] = ()
     """The keyframes of the same shot that the picture must differ from."""
+    before: Pixels | None = None
+    """The keyframe before it in the same shot, however that is staged."""
+    takes: Sequence[Pixels] = ()
+    """Earlier takes of the same keyframe."""
+    control: Pixels | None = None
+    """The previz frame that it was drawn from; None for the previz itself."""
+    references: Sequence[Pixels] = ()
+    """Pictures of the fighters that it was given, in the order of the staging."""
+    staging: Staging | None = None
+    """Who stands where in which colours, under which light."""
+    keypoints: Mapping[str, object] | None = None
+    """Where the joints should be: the JSON of `previz.maps.keypoints_json`."""
+    backend: str = ""
+    """What drew it; thresholds may differ by backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +128,16 @@ class Exhibit:
     picture: StoredFile
     neighbour: StoredFile | None
     """The keyframe before it in the same shot, when that is staged otherwise and they must differ."""
+    before: StoredFile | None = None
+    """The keyframe before it in the same shot, however that is staged."""
+    takes: tuple[StoredFile, ...] = ()
+    """Earlier takes of the same keyframe."""
+    control: Control | None = None
+    """What it was drawn from, or to be measured against."""
+    references: tuple[StoredFile, ...] = ()
+    """Pictures of the fighters that it was given, in the order of the staging."""
+    staging: Staging | None = None
+    backend: str = ""
 
 
 class Check(Protocol):
@@ -93,8 +153,9 @@ class Check(Protocol):
 
 def checks() -> tuple[Check, ...]:
     """Import and return every check, cheapest first."""
-    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    found: list[Check] = [module.CHECK for module in modules]
+    # What begins with an underscore helps several checks and is none.
+    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    found: list[Check] = [importlib.import_module(f"{__name__}.{name}").CHECK for name in names]
     return tuple(sorted(found, key=lambda check: (check.cost, check.name)))
 
 
@@ -111,7 +172,14 @@ def judge_exhibit(exhibit: Exhibit, expected_size: Size) -> Verdict:
     """
     neighbour = exhibit.neighbour
     neighbours = [] if neighbour is None else [_read(neighbour.absolute)]
-    return judge(Evidence(_read(exhibit.picture.absolute), expected_size, neighbours))
+    evidence = Evidence(
+        pixels=_read(exhibit.picture.absolute),
+        expected_size=expected_size,
+        neighbours=neighbours,
+        staging=exhibit.staging,
+        backend=exhibit.backend,
+    )
+    return judge(evidence)
 
 
 def _read(path: Path) -> Pixels:

@@ -116,6 +116,9 @@ def _suiting(catalogue: Catalogue, names: Sequence[str], wish: Wish, *, fused: b
     if wish.model in names:
         names = [name for name in names if name == wish.model]
     models = [catalogue.named(name) for name in names]
+    if wish.capability is None:
+        # Not knowing the card, what any card takes is the better guess.
+        models.sort(key=lambda model: model.least_capability is not None)
     return [
         model
         for model in models

@@ -1,0 +1,69 @@
+"""diffusers' sequential offload in bf16: today's pain, kept as the baseline.
+
+Exact, and the slowest way on a card: 41 GB of weights pass through ordinary host memory at each step.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from undercard import devices, qwen, weights
+from undercard.backends import Needs, Renderer, Rung, Work
+from undercard.borrowed.costs import Costs, copy_rate, open_seconds
+from undercard.devices import Device
+from undercard.engine_costs import ENCODER_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class CpuOffloadBackend:
+    """diffusers' pipeline behind the contract of every backend."""
+
+    name: str = "cpu-offload"
+    family: str = "qwen-image-edit"
+    revision: int = 1
+    exact: bool = True
+    prompted: bool = True
+    animates: bool = False
+    in_child: bool = True
+
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        """Return its one way: a layer at a time, or all of it on the processor."""
+        costs = Costs(work, weights.steps(self.name), qwen.told_architecture(self.name))
+        weight_bytes = costs.transformer_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
+        gpu = device.gpu
+        if gpu is None:
+            return (costs.on_the_processor(self.name, device, weight_bytes, exact=True),)
+        copied_bytes = costs.steps * costs.transformer_bytes + ENCODER_BYTES
+        seconds = costs.steps * costs.computing_seconds(gpu) + costs.stage_seconds(gpu)
+        needs = Needs(
+            vram_bytes=max(costs.activation_bytes, costs.picture_bytes),
+            host_bytes=HOST_BYTES + weight_bytes,
+            seconds=seconds + copied_bytes / copy_rate(gpu),
+            open_seconds=open_seconds(weight_bytes),
+        )
+        limit = max(devices.allocatable_bytes(gpu), needs.vram_bytes)
+        return (Rung(self.name, exact=True, needs=needs, detail="layer by layer", vram_limit=limit),)
+
+    def unavailable(self, device: Device) -> str | None:
+        """Say what is missing: a card, the packages, or the weights."""
+        return qwen.missing(self.name, device)
+
+    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+        """Open the pipeline.
+
+        Raises:
+            BackendUnavailable: it cannot run here.
+            OutOfMemory: in the stage `open`.
+            BadCheckpoint: the LoRA is another model's.
+        """
+        found = qwen.require(self.name, self.unavailable(device))
+        # Only a backend that opens needs torch.
+        from undercard.borrowed import renderer
+        from undercard.borrowed.offloaded import Offloaded
+
+        model = Offloaded(found.folder, found.steps, found.lora, found.lora_strength)
+        return renderer.opened(model.load, qwen.place_of(device), rung)
+
+
+BACKEND = CpuOffloadBackend()

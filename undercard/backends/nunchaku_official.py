@@ -1,0 +1,126 @@
+"""nunchaku's own package, where it really is installed and goes with what else is.
+
+It computes in int4 on Ampere and Ada, in fp4 on Blackwell. The backend `nunchaku` runs the same files on more cards,
+with the diffusers that the others use. What this one takes is partly measured (on an H100, which emulates int4), and
+its seconds are an estimate.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from undercard import devices, qwen, weights
+from undercard.backends import Needs, Renderer, Rung, Work
+from undercard.borrowed import nunchaku_package
+from undercard.borrowed.costs import Costs, copy_rate, open_seconds
+from undercard.devices import Device, Gpu
+from undercard.engine_costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.weights import Weights
+
+BYTES_A_WEIGHT = 0.86
+"""Of a block, for a weight of those outside its modulation, which is in it: measured 5.1 GB with 20 blocks on the card
+and 1.4 with one, 0.195 GB a block."""
+BUFFERS = 2
+"""Blocks that others pass through (`CPUOffloadManager`)."""
+SPEED = 2.0
+"""Of its int4 products over bf16's; an estimate, until somebody times it on a card with int4 in its tensor cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class NunchakuOfficialBackend:
+    """nunchaku's transformer in diffusers' pipeline, behind the contract of every backend."""
+
+    name: str = "nunchaku-official"
+    family: str = "qwen-image-edit"
+    revision: int = 1
+    exact: bool = False
+    prompted: bool = True
+    animates: bool = False
+    in_child: bool = True
+
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        """Return nunchaku with as many blocks on the card as fit, with half of those, and with one."""
+        costs = Costs(work, weights.steps(self.name), qwen.told_architecture(self.name))
+        gpu = device.gpu
+        if gpu is None:
+            return ()
+        room = devices.allocatable_bytes(gpu) - FRAGMENT_BYTES - _beside_bytes(costs)
+        most = min(costs.model.blocks, max(1, room // _block_bytes(costs) - BUFFERS))
+        return tuple(self._rung(costs, gpu, kept) for kept in sorted({most, max(1, most // 2), 1}, reverse=True))
+
+    def unavailable(self, device: Device) -> str | None:
+        """Say what is missing: a card that it has kernels for, the package, what goes with it, or the weights."""
+        gpu = device.gpu
+        if gpu is None:
+            return "nunchaku's kernels run on CUDA cards alone, and there is none"
+        lacking = nunchaku_package.missing(gpu) or qwen.missing_weights(self.name)
+        return lacking or _unfit(gpu, qwen.require(self.name, None))
+
+    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+        """Open the pipeline as *rung* says.
+
+        Raises:
+            BackendUnavailable: it cannot run here.
+            OutOfMemory: in the stage `open`.
+        """
+        found = qwen.require(self.name, self.unavailable(device))
+        assert found.transformer is not None
+        # Only a backend that opens needs torch.
+        from undercard.borrowed import renderer
+        from undercard.borrowed.nunchaku_model import Nunchaku
+
+        model = Nunchaku(found.folder, found.transformer, found.steps, rung.resident_blocks)
+        return renderer.opened(model.load, qwen.place_of(device), rung)
+
+    def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:
+        block_bytes, blocks = _block_bytes(costs), costs.model.blocks
+        buffers = 0 if kept == blocks else BUFFERS
+        copied_bytes = costs.steps * (blocks - kept) * block_bytes + ENCODER_BYTES
+        seconds = costs.steps * costs.computing_seconds(gpu) / SPEED + costs.stage_seconds(gpu)
+        weight_bytes = blocks * block_bytes + costs.model.rest_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
+        needs = Needs(
+            vram_bytes=(kept + buffers) * block_bytes + _beside_bytes(costs),
+            host_bytes=HOST_BYTES + weight_bytes,
+            seconds=seconds + copied_bytes / copy_rate(gpu),
+            open_seconds=open_seconds(weight_bytes),
+        )
+        return Rung(
+            backend=self.name,
+            exact=False,
+            needs=needs,
+            detail=f"{kept} of {blocks} blocks resident",
+            vram_limit=max(devices.allocatable_bytes(gpu), needs.vram_bytes),
+            resident_blocks=kept,
+        )
+
+
+def _block_bytes(costs: Costs) -> int:
+    """Return what a block takes, modulation included: 0.195 GB of the published model at rank 32."""
+    return int(BYTES_A_WEIGHT * costs.model.block_weights)
+
+
+def _beside_bytes(costs: Costs) -> int:
+    """Return what the card holds beside the blocks, which stay there while the autoencoder works."""
+    return costs.model.rest_bytes + max(costs.activation_bytes, costs.picture_bytes)
+
+
+def _unfit(gpu: Gpu, found: Weights) -> str | None:
+    """Return why nunchaku must not be given the weights that were *found*, or None when it may."""
+    assert found.transformer is not None
+    if not (found.folder / "tokenizer").is_dir():
+        return f"{found.folder} has no folder tokenizer; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
+    if found.lora is not None:
+        return (
+            f"nunchaku takes no LoRA for Qwen, and {found.transformer.name} does not say that Lightning is in it; set "
+            "UNDERCARD_NUNCHAKU to a file with lightning in its name, or leave UNDERCARD_LORA out"
+        )
+    if qwen.config_of(found.folder).get("zero_cond_t"):
+        return (
+            f"{found.folder} is a Qwen-Image-Edit-2511, whose zero_cond_t nunchaku's package overlooks; "
+            "the backend nunchaku runs it, or set UNDERCARD_MODEL and UNDERCARD_NUNCHAKU to 2509"
+        )
+    return nunchaku_package.unfit(found.transformer, gpu)
+
+
+BACKEND = NunchakuOfficialBackend()

@@ -1,0 +1,40 @@
+"""From a request to the pictures that Qwen-Image-Edit is given."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from undercard import store
+from undercard.errors import BackendError
+from undercard.requests import RenderRequest
+
+
+def require_reference(request: RenderRequest) -> None:
+    """Refuse a *request* that names no picture.
+
+    Raises:
+        BackendError: it names none.
+    """
+    if not request.references:
+        raise BackendError("Qwen-Image-Edit edits a picture, and the request names none; give it a reference")
+
+
+def references(request: RenderRequest) -> list[Image.Image]:
+    """Return the pictures that *request* names, RGB, in the model's order.
+
+    Raises:
+        BackendError: it names none.
+        MissingObject: one is gone from the store.
+    """
+    require_reference(request)
+    return [stored(digest) for digest in request.references]
+
+
+def stored(digest: str) -> Image.Image:
+    """Return the stored picture with that SHA-256, RGB.
+
+    Raises:
+        MissingObject: it is gone from the store.
+    """
+    with Image.open(store.find(digest, ".png")) as picture:
+        return picture.convert("RGB")
