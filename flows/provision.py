@@ -1,22 +1,35 @@
-"""Make sure that a backend works on this machine before a render needs it."""
+"""Make sure that a backend works on this machine before a render needs it: its models are there, and it renders."""
 
 from __future__ import annotations
 
 from prefect import flow
 
-from tasks.provisioning import prove_backend
+from tasks.provisioning import fetch_models, prove_backend
+from undercard import provision_choice
+from undercard.choosing import AUTO, PREVIZ
+from undercard.devices import this_device
 from undercard.options import BackendName
-from undercard.provisioning import Proof
+from undercard.proving import Proof
 
 
 @flow(name="provision", flow_run_name="provision · {backend}")
-def provision(backend: BackendName = "previz") -> Proof:
-    """Prove that a backend works here by rendering with it, and return how long it took.
+def provision(
+    backend: BackendName = AUTO, model: str | None = None, verify: bool = False, prove: bool = True
+) -> Proof | None:
+    """Fetch the models that a backend renders with, verify them, and prove the backend by rendering with it.
 
     Args:
-        backend: Which backend to prove.
+        backend: Whose models; `auto` takes the one that suits this machine best, the previz where there is no card.
+        model: Which of the backend's models, by its name in data/models.toml; empty for the one it prefers.
+        verify: Also compare the SHA-256 of what is there already with the hub's.
+        prove: Render a small picture with the backend in the end.
 
     Raises:
+        ProvisionError: something could not be fetched; what arrived is kept, and the next run goes on from there.
         BackendUnavailable: it cannot run here; the message says what would change that.
     """
-    return prove_backend(backend)
+    name = provision_choice.backend_for(this_device()) or PREVIZ if backend == AUTO else backend
+    if model or provision_choice.needs_models(name):
+        owner = None if model and backend == AUTO else name
+        fetch_models(model or name, owner, model or None, verify)
+    return prove_backend(name) if prove else None

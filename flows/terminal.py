@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 
@@ -17,6 +16,7 @@ from rich.text import Text
 from flows.local_server import borrow
 from flows.produce import produce
 from undercard import options, progress, report, settings
+from undercard.console import every
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, ShotsFailed
 from undercard.manifest import remembered
@@ -115,27 +115,8 @@ def _bar(meter: Meter, console: Console, title: str) -> Iterator[None]:
             step = f" · {meter.step}" if meter.step else ""
             bar.update(task, completed=meter.fraction, description=f"{title}{step}")
 
-        with _every(REDRAW_SECONDS, redraw):
+        with every(REDRAW_SECONDS, redraw):
             yield
-
-
-@contextmanager
-def _every(seconds: float, action: Callable[[], None]) -> Iterator[None]:
-    """Call *action* every *seconds* in a thread of its own, and once more at the end."""
-    over = threading.Event()
-
-    def repeat() -> None:
-        while not over.wait(seconds):
-            action()
-
-    thread = threading.Thread(target=repeat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        action()
 
 
 @contextmanager

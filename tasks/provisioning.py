@@ -1,18 +1,76 @@
-"""The task that proves a backend."""
+"""The tasks that fetch a backend's models and prove that it works."""
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.logging import get_run_logger
+from typing import Any
+from uuid import UUID
 
-from undercard import provisioning
+from prefect import task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+from prefect.tasks import Task
+
+from undercard import proving, provision_choice, provisioning
+from undercard.console import every
 from undercard.devices import this_device
+from undercard.errors import HubUnreachable
+from undercard.models.fetching import Fetcher
+from undercard.models.hub import Hub
+from undercard.progress import Meter
+from undercard.rungs import gigabytes
+
+# Each move of the bar is a request to the server, and nobody watches it closer than this.
+MOVE_SECONDS = 5.0
+RETRY_DELAY_SECONDS = [10.0, 60.0, 300.0, 900.0]
+
+
+def _is_of_the_network(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Say whether another try may work; a full disk or a wrong file stays what it is."""
+    return isinstance(state.result(raise_on_failure=False), HubUnreachable)
+
+
+@task(
+    task_run_name="fetch models of {title}",
+    retries=len(RETRY_DELAY_SECONDS),
+    retry_delay_seconds=RETRY_DELAY_SECONDS,
+    retry_condition_fn=_is_of_the_network,
+)
+def fetch_models(title: str, backend: str | None, model: str | None, verify: bool) -> int:
+    """Fetch what *backend*, or the model of that name, needs; return the bytes that came over the network.
+
+    Never cached, since the machine may have changed; what arrived before a failure is kept, and a retry goes on there.
+    """
+    log = get_run_logger()
+    picks = provision_choice.picks_for(backend, model, this_device())
+    planned = provisioning.plan(title, picks, Hub(), verify=verify)
+    for item in planned.items:
+        log.info("%s: %s", item.model.title, item.path if item.there else f"{gigabytes(item.left_bytes)} to fetch")
+    if planned.is_done:
+        return 0
+    fetcher = Fetcher(Hub(), Meter())
+    artifact = create_progress_artifact(
+        progress=0.0, key="models", description=f"{title}: models from {planned.address}"
+    )
+    assert isinstance(artifact, UUID)
+
+    def move() -> None:
+        update_progress_artifact(artifact, progress=round(100.0 * fetcher.meter.fraction, 1))
+
+    try:
+        with every(MOVE_SECONDS, move):
+            provisioning.fetch(planned, fetcher)
+    finally:
+        for note in fetcher.notes:
+            log.warning("%s", note)
+    log.info("%s fetched and verified", gigabytes(planned.left_bytes))
+    return planned.left_bytes
 
 
 @task(task_run_name="prove {backend}", retries=0)
-def prove_backend(backend: str) -> provisioning.Proof:
+def prove_backend(backend: str) -> proving.Proof:
     """Open a backend and render with it; never cached, since the machine may have changed."""
-    proof = provisioning.prove(backend, this_device())
+    proof = proving.prove(backend, this_device())
     get_run_logger().info(
         "%s: opened in %.1f s, first picture %.2f s, second %.2f s",
         proof.backend,

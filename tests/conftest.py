@@ -32,9 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the test an empty store."""
+    """Give the test an empty store, and no models but those that it brings."""
     root = tmp_path / "store"
     monkeypatch.setenv("UNDERCARD_STORE", str(root))
+    monkeypatch.setenv("UNDERCARD_MODEL_STORE", str(tmp_path / "models"))
+    # huggingface_hub reads its variables once, when it is imported.
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     # A ComfyUI that runs on this machine is no test's business, and nothing answers at this port.
     monkeypatch.setenv("UNDERCARD_COMFYUI", "http://127.0.0.1:1")
     return root

@@ -1,4 +1,4 @@
-"""The command line: `undercard render`, `plan`, `shots`, `sheets`, `vocabulary`, `schema`, `doctor`."""
+"""The command line: `undercard render`, `plan`, `provision`, `shots`, `sheets`, `vocabulary`, `schema`, `doctor`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import __version__, cli_inputs, cli_plan
+from undercard import __version__, cli_inputs, cli_plan, cli_provision
 from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
@@ -141,6 +141,7 @@ def schema() -> None:
 
 app.command()(cli_inputs.sheets)
 app.command()(cli_plan.plan)
+app.command()(cli_provision.provision)
 app.command()(cli_plan.doctor)
 
 

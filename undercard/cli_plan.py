@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,8 +18,11 @@ from undercard import __version__, settings
 from undercard.backends import Backend as AnyBackend
 from undercard.choosing import AUTO
 from undercard.cli_arguments import LIST, Backend, Exact, Failed, FrameSize, Selection, Start
-from undercard.console import told
+from undercard.console import place, told
 from undercard.devices import Device, this_device
+
+if TYPE_CHECKING:
+    from undercard.doctor_view import Diagnosis
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print it for a program to read, in bytes and seconds.")]
 
@@ -78,7 +83,7 @@ def with_copy_rates(device: Device, console: Console) -> Device:
 
 
 def doctor() -> None:
-    """Say which backends work on this machine, and what would make the others work."""
+    """Say which backends work on this machine, why the others do not, and the one command that would change that."""
     from undercard import rungs
 
     console = Console()
@@ -88,15 +93,36 @@ def doctor() -> None:
 
 def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> None:
     """Print what *device* has and which backends of *found* work on it."""
-    from undercard import outlook, plan_view
+    from undercard import doctor_view, outlook, plan_view, weights
+    from undercard.doctor_view import Diagnosis
 
-    torch = installed("torch")
+    torch, chosen = installed("torch"), settings.load()
     console.print(f"undercard {__version__} · {f'torch {torch}' if torch else 'without torch'}", highlight=False)
-    console.print(f"store: {settings.load().store_root}", highlight=False, soft_wrap=True)
+    console.print(f"store: {place(chosen.store_root)}", highlight=False, soft_wrap=True)
+    folders = " · ".join(place(path) for path in (chosen.model_store_root, *chosen.folders_to_look_in))
+    console.print(f"models: {folders}", highlight=False, soft_wrap=True)
     console.print(plan_view.machine(outlook.look((), device), why_no_card()))
     if device.gpus and torch and torch.endswith("+cpu"):
         console.print(f"[yellow]torch {torch} cannot use the card[/]: install its CUDA build in its place")
-    console.print(plan_view.usable([(backend, backend.unavailable(device)) for backend in found]))
+    diagnoses = [Diagnosis(each.name, each.exact, each.unavailable(device), weights.of(each.name)) for each in found]
+    console.print(doctor_view.usable(diagnoses, _advice(device, found, diagnoses)))
+
+
+def _advice(device: Device, found: Sequence[AnyBackend], diagnoses: Sequence[Diagnosis]) -> str:
+    """Return the one thing to do for a model to render here; empty where one does, or without a card."""
+    from undercard import provision_choice, weights
+    from undercard.rungs import gigabytes
+
+    models = {each.name for each in found if each.in_child}
+    if not device.gpus or any(each.reason is None and each.name in models for each in diagnoses):
+        return ""
+    best = provision_choice.backend_for(device)
+    if best is not None:
+        picks = provision_choice.picks_for(best, None, device)
+        left = sum(pick.size_bytes for pick in picks if pick.path is None)
+        return f"{weights.remedy(best)} ({gigabytes(left)})"
+    remedies = Counter(each.remedy for each in diagnoses if each.name in models and each.remedy)
+    return remedies.most_common(1)[0][0] if remedies else ""
 
 
 def installed(package: str) -> str | None:

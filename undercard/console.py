@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import typer
 from pydantic import ValidationError
@@ -53,3 +55,30 @@ def brief(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """Return *seconds* as `4.2 s` or `0:01:10`."""
     return f"{seconds:.1f} s" if seconds < 10 else str(timedelta(seconds=round(seconds)))
+
+
+def place(path: Path) -> str:
+    """Return *path* as people write it: from the working directory or their home, where it lies in one."""
+    for root, short in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if path.is_relative_to(root) and path != root:
+            return f"{short}{path.relative_to(root)}"
+    return str(path)
+
+
+@contextmanager
+def every(seconds: float, action: Callable[[], None]) -> Iterator[None]:
+    """Call *action* every *seconds* in a thread of its own, and once more at the end."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(seconds):
+            action()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        action()

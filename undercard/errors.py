@@ -4,7 +4,9 @@ UndercardError
 ├── BadInput                what the user gave cannot be used
 │   ├── Faulty              a file, with every problem found in it
 │   │   ├── BadShotList     a shot list
-│   │   └── BadWorkflow     a workflow for ComfyUI
+│   │   ├── BadWorkflow     a workflow for ComfyUI
+│   │   └── BadCatalogue    the catalogue of models
+│   ├── UnknownModel        the catalogue has nothing of that name
 │   ├── UnknownShots        a selection names shots that the list lacks
 │   ├── UnreadableImage     a picture that cannot be decoded
 │   └── BadCheckpoint       a file of weights that is not what it is taken for
@@ -15,6 +17,11 @@ UndercardError
 │   ├── HostMemoryExhausted the backend's process was killed for want of host memory
 │   ├── DeviceBusy          another process took the memory that was free when the rung was chosen
 │   └── DeviceFault         the device failed in a way that memory does not explain
+├── ProvisionError          models could not be fetched
+│   ├── HubUnreachable      the hub, or the way to it, failed; another try may work
+│   ├── HubRefused          the hub answered that it will not give this, or has it not
+│   ├── NoRoom              the disk has not the room
+│   └── BadDownload         what was fetched is not what the hub says that it holds
 ├── ShotsFailed             some shots have a keyframe without an accepted take
 ├── StoreError              the store cannot be read or written
 │   └── MissingObject       a file of the store is gone or altered
@@ -81,6 +88,14 @@ class BadWorkflow(Faulty):
     """A workflow for ComfyUI that cannot be rendered with."""
 
 
+class BadCatalogue(Faulty):
+    """A catalogue of models that cannot be read."""
+
+
+class UnknownModel(BadInput):
+    """The catalogue has no model of that name, or none for that backend; the message names those there are."""
+
+
 class UnknownShots(BadInput):
     """A selection names shots that the list lacks."""
 
@@ -139,6 +154,26 @@ class DeviceBusy(BackendError):
 
 class DeviceFault(BackendError):
     """The device failed in a way that memory does not explain; a new process may work."""
+
+
+class ProvisionError(UndercardError):
+    """Models could not be fetched; what arrived is kept, and the next try goes on from there."""
+
+
+class HubUnreachable(ProvisionError):
+    """The hub, or the way to it, failed: another try may work."""
+
+
+class HubRefused(ProvisionError):
+    """The hub answered that it will not give this, or that it has it not: another try gets the same answer."""
+
+
+class NoRoom(ProvisionError):
+    """The disk has not the room; the message says how much is missing, and where."""
+
+
+class BadDownload(ProvisionError):
+    """What was fetched is not what the hub says that it holds, or not what the catalogue takes it for."""
 
 
 class ShotsFailed(UndercardError):

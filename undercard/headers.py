@@ -1,6 +1,7 @@
 """What a file of weights says of itself: the names, types, shapes and places of its tensors, and its metadata.
 
-Read without torch, so that a plan can tell what a file is good for.
+Read with neither torch nor the package gguf, so that a machine without a card can prove what it fetched, and a plan can
+tell what a file is good for.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from undercard.errors import BadCheckpoint
-
-if TYPE_CHECKING:
-    from gguf import GGUFReader
 
 LARGEST_HEADER = 100_000_000
 """The safetensors format's own limit."""
 GGUF_MAGIC = b"GGUF"
 PREFIXES = ("model.diffusion_model.", "diffusion_model.", "transformer.")
 """What tools put before the names that diffusers uses."""
+SAFETENSORS_BITS = {
+    "F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16, "U16": 16,
+    "F8_E4M3": 8, "F8_E5M2": 8, "I8": 8, "U8": 8, "BOOL": 8,
+}  # fmt: skip
+"""Of the types that whole bytes hold; of others, the format's own offsets are believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,44 +100,25 @@ def safetensors_header(path: Path) -> Header:
             tensors = {name: _described(8 + length, facts) for name, facts in header.items()}
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             raise BadCheckpoint(f"{path} has a header that cannot be read: {exc}; fetch the file again") from exc
-    end = max((place.offset + place.size_bytes for place in tensors.values()), default=0)
-    if end > size:
-        raise BadCheckpoint(f"{path} is cut short: {size} bytes of {end}; fetch the file again")
+    require_whole(path, size, tensors)
     return Header(path, tensors, metadata)
 
 
-def _described(base: int, facts: Mapping[str, object]) -> Described:
-    start, end = facts["data_offsets"]  # type: ignore[misc]
-    return Described(str(facts["dtype"]), tuple(facts["shape"]), base + start, end - start)  # type: ignore[arg-type, has-type]
+def _described(base: int, facts: Mapping[str, Any]) -> Described:
+    start, end = (int(offset) for offset in facts["data_offsets"])
+    shape, dtype = tuple(int(size) for size in facts["shape"]), str(facts["dtype"])
+    bits = SAFETENSORS_BITS.get(dtype)
+    if not 0 <= start <= end or (bits is not None and (end - start) * 8 != prod(shape) * bits):
+        raise ValueError(f"bytes {start} to {end} are not {shape} of {dtype}")
+    return Described(dtype, shape, base + start, end - start)
 
 
-def gguf_header(path: Path) -> Header:
-    """Read the header of the GGUF file at *path*; its metadata are the fields, in plain types.
+def require_whole(path: Path, size: int, tensors: Mapping[str, Described]) -> None:
+    """Return if a file of *size* bytes has room for all of its *tensors*.
 
     Raises:
-        BadCheckpoint: it is no whole GGUF file.
+        BadCheckpoint: it is cut short.
     """
-    from gguf import GGUFReader
-
-    try:
-        reader = GGUFReader(path)
-        metadata = {name: field.contents() for name, field in reader.fields.items()}
-    except OSError as exc:
-        raise BadCheckpoint(f"{path} cannot be read: {exc.strerror or exc}; give the path of a GGUF file") from exc
-    except (ValueError, KeyError, IndexError) as exc:
-        # The reader's own errors are these, and a file cut short ends in an index beyond its end.
-        raise BadCheckpoint(f"{path} is no whole GGUF file ({exc}); fetch it again") from exc
-    return Header(path, _gguf_tensors(reader), metadata)
-
-
-def _gguf_tensors(reader: GGUFReader) -> dict[str, Described]:
-    # ggml counts dimensions from the innermost.
-    return {
-        tensor.name: Described(
-            tensor.tensor_type.name,
-            tuple(int(size) for size in reversed(tensor.shape.tolist())),
-            int(tensor.data_offset),
-            int(tensor.n_bytes),
-        )
-        for tensor in reader.tensors
-    }
+    end = max((place.offset + place.size_bytes for place in tensors.values()), default=0)
+    if end > size:
+        raise BadCheckpoint(f"{path} is cut short: {size} bytes of {end}; fetch the file again")

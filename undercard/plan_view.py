@@ -12,7 +12,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from undercard import devices
-from undercard.backends import Backend
 from undercard.console import brief, duration
 from undercard.devices import Device, Gpu
 from undercard.estimate import ShotEstimate
@@ -105,17 +104,6 @@ def _row(fit: Fit) -> tuple[str, ...]:
 def _is_foreseen(fit: Fit) -> bool:
     """Say whether the needs of a rung on a card are the model's alone; what draws on the processor was measured."""
     return fit.runs and fit.rung.predicted is None and fit.rung.needs.vram_bytes > 0
-
-
-def usable(found: Sequence[tuple[Backend, str | None]]) -> Group:
-    """Return backends as a table, and below it what keeps those from working that come with a reason."""
-    table = Table(
-        Column("", width=1), "backend", Column("exact", justify="center"), "of", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    for backend, reason in found:
-        mark = "[green]✓[/]" if reason is None else "[red]✗[/]"
-        table.add_row(mark, backend.name, "yes" if backend.exact else "–", backend.family)
-    return Group(table, *_reasons([(backend.name, reason) for backend, reason in found if reason is not None]))
 
 
 def _reasons(problems: Sequence[tuple[str, str]]) -> Iterator[Text]:

@@ -10,26 +10,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from undercard import settings, weights
+from undercard import weights
 from undercard.backends import Renderer, Rung, Work
 from undercard.devices import Device
 from undercard.engine_costs import STORAGES, Storage
 from undercard.engine_rungs import fastest_first, rung_from_disk, rungs_for
-from undercard.errors import BackendUnavailable, BadCheckpoint
+from undercard.errors import BadCheckpoint
 from undercard.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
 from undercard.qwen import (
-    NEEDED,
-    cannot_compute,
     config_of,
-    missing_lora,
-    missing_packages,
-    missing_parts,
+    missing,
     place_of,
+    require,
     told_architecture,
 )
 from undercard.recipe import recipe
-
-PARTS = ("text_encoder", "vae", "processor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,6 @@ class QuantisedBackend:
     """Of the file."""
     usual: str
     """The storage that is planned with where there is no file to ask."""
-    needed: tuple[str, ...] = NEEDED
     revision: int = 1
     exact: bool = field(default=False, init=False)
     family: str = field(default="qwen-image-edit", init=False)
@@ -84,7 +78,7 @@ class QuantisedBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; also from disk."""
-        steps, model, way = settings.load().steps, told_architecture(), self.way(device)
+        steps, model, way = weights.steps(self.name), told_architecture(self.name), self.way(device)
         rungs = rungs_for(way.storage, self.name, work, device, steps=steps, model=model)
         if self.reads_from_disk:
             from_disk = rung_from_disk(way.storage, self.name, work, device, steps=steps, model=model)
@@ -94,15 +88,7 @@ class QuantisedBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing or does not fit: a card, the packages, a part of the model, or the file."""
-        folder = weights.folder()
-        return (
-            cannot_compute(device)
-            or missing_packages(self.needed)
-            or missing_parts(folder, PARTS)
-            or self._missing_config(folder)
-            or self._wrong_file(folder)
-            or missing_lora(self.name)
-        )
+        return missing(self.name, device) or self._wrong_file(weights.folder(self.name))
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -111,10 +97,7 @@ class QuantisedBackend:
             BackendUnavailable: it cannot run here.
             BadCheckpoint: a file is not what its header promises; nothing was loaded.
         """
-        reason = self.unavailable(device)
-        folder, file = weights.folder(), weights.quantised(self.name)
-        if reason is not None or folder is None:
-            raise BackendUnavailable(f"backend {self.name!r} cannot run here: {reason}")
+        found = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
         import torch
 
@@ -122,22 +105,16 @@ class QuantisedBackend:
         from undercard.engine.opening import Model
 
         model = Model(
-            folder=folder,
+            folder=found.folder,
             codec="bf16",
-            steps=settings.load().steps,
+            steps=found.steps,
             device=torch.device(place_of(device)),
-            lora=weights.lora(self.name),
-            file=file,
+            lora=found.lora,
+            lora_strength=found.lora_strength,
+            file=found.transformer,
             four_bits=self.way(device).four_bits,
         )
         return renderer.opened(model, rung)
-
-    def _missing_config(self, folder: Path | None) -> str | None:
-        if folder is None or config_of(folder):
-            return None
-        return (
-            f"{folder} has no transformer/config.json that can be read; put the model's there, its weights may be left"
-        )
 
     def _wrong_file(self, folder: Path | None) -> str | None:
         found = self._contents()
@@ -149,13 +126,9 @@ class QuantisedBackend:
 
     def _contents(self) -> Contents | str:
         """Return what the file holds, or why that cannot be told."""
-        file, setting = weights.quantised(self.name), weights.setting(self.name)
-        if file is None:
-            return f"there is no file of weights; set {setting} to a file of {self.kind} of Qwen-Image-Edit"
-        if not file.is_file():
-            return f"{file} is no file; set {setting} to a file of {self.kind} of Qwen-Image-Edit"
-        if reason := missing_packages(self.needed):
-            return reason
+        file = weights.quantised(self.name)
+        if file is None or not file.is_file():
+            return f"there is no file of {self.kind}; {weights.remedy(self.name)}"
         try:
             return contents(file)
         except BadCheckpoint as exc:

@@ -14,19 +14,14 @@ from pathlib import Path
 from undercard import fp8_layouts
 from undercard.engine_costs import BF16_BYTES, Architecture, architecture
 from undercard.errors import BadCheckpoint
-from undercard.headers import Header, gguf_header, is_gguf, plain_name, safetensors_header
+from undercard.file_marks import ARCHITECTURE, QUANTISATION, edit_2511
+from undercard.gguf_header import gguf_header
+from undercard.headers import Header, is_gguf, plain_name, safetensors_header
 
-ARCHITECTURE = "qwen_image"
-"""Of GGUF files."""
 GGUF_TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
 """Those of ggml that are decoded (engine/formats/gguf.py)."""
 RESHAPED = "comfy.gguf.orig_shape."
 """Before the names of tensors that were reshaped until their rows held whole blocks; Qwen-Image has none."""
-RELEASE_FIELDS = ("general.name", "general.basename", "general.base_model.0.name")
-ZERO_COND_T = "__index_timestep_zero__"
-"""Name of an otherwise empty tensor by which ComfyUI's tools mark Edit-2511."""
-QUANTISATION = "quantization_config"
-"""Key of the metadata that only nunchaku's files have."""
 GROUP, TILE, RANKS = 64, 128, 16
 """Of nunchaku's int4: columns that share a scale, rows and columns of a tile, and what ranks are multiples of."""
 BLOCKS = "transformer_blocks."
@@ -145,15 +140,6 @@ def open_gguf_header(path: Path) -> Header:
                 f"{path}: {plain_name(name)!r} is stored as {place.dtype}; only {', '.join(GGUF_TYPES)} are decoded"
             )
     return header
-
-
-def edit_2511(header: Header) -> bool | None:
-    """Say whether a file is of Edit-2511: by ComfyUI's marker, or the name that GGUF metadata give; None if unsaid."""
-    if ZERO_COND_T in {plain_name(name) for name in header.tensors}:
-        return True
-    names = " ".join(str(header.metadata.get(field, "")) for field in RELEASE_FIELDS)
-    releases = set(re.findall(r"25(?:09|11)", names))
-    return "2511" in releases if len(releases) == 1 else None
 
 
 def svdq(header: Header) -> Svdq:

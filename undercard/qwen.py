@@ -15,8 +15,8 @@ from undercard.devices import Device
 from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
+from undercard.weights import Weights
 
-PARTS = ("transformer", "text_encoder", "vae", "processor")
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 
 
@@ -36,17 +36,17 @@ class QwenBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
-        chosen, model = settings.load(), told_architecture()
-        rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=chosen.steps, model=model)
-        if not self.exact or weights.lora() is not None:
+        steps, model = weights.steps(self.name), told_architecture(self.name)
+        rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=steps, model=model)
+        if not self.exact or weights.lora(self.name) is not None:
             # What lies on disk is the bf16 model, without a LoRA.
             return rungs
         plain = STORAGES["bf16-plain"]
-        return (*rungs, *rung_from_disk(plain, self.name, work, device, steps=chosen.steps, model=model))
+        return (*rungs, *rung_from_disk(plain, self.name, work, device, steps=steps, model=model))
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        return missing(device)
+        return missing(self.name, device)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -54,7 +54,7 @@ class QwenBackend:
         Raises:
             BackendUnavailable: it cannot run here.
         """
-        folder = require(self.name, self.unavailable(device))
+        found = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
         import torch
 
@@ -62,31 +62,32 @@ class QwenBackend:
         from undercard.engine.opening import Model
 
         place = torch.device(place_of(device))
-        return renderer.opened(Model(folder, self.codec, settings.load().steps, place, weights.lora()), rung)
+        model = Model(found.folder, self.codec, found.steps, place, found.lora, found.lora_strength)
+        return renderer.opened(model, rung)
 
 
-def missing(device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> str | None:
-    """Say what keeps a whole model from running on *device*: a card, a package, or the weights; None when it can.
+def missing(backend: str, device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> str | None:
+    """Say what keeps *backend* from running on *device*: a card, a package, or the weights; None when it can.
 
     Args:
+        backend: its name, by which its weights are found.
         device: the machine.
         needed: packages, by the names that they are imported by.
         extra: of undercard, that installs them.
     """
-    lacking = cannot_compute(device) or missing_packages(needed, extra)
-    return lacking or missing_parts(weights.folder(), PARTS) or missing_lora()
+    return cannot_compute(device) or missing_packages(needed, extra) or missing_weights(backend)
 
 
-def require(backend: str, reason: str | None) -> Path:
-    """Return the folder of the model, when *reason* is None.
+def require(backend: str, reason: str | None) -> Weights:
+    """Return what *backend* renders with, when *reason* is None.
 
     Raises:
-        BackendUnavailable: *backend* cannot run here, for that reason.
+        BackendUnavailable: it cannot run here, for that reason.
     """
-    folder = weights.folder()
-    if reason is not None or folder is None:
+    found = weights.of(backend)
+    if reason is not None or found is None:
         raise BackendUnavailable(f"backend {backend!r} cannot run here: {reason}")
-    return folder
+    return found
 
 
 def cannot_compute(device: Device) -> str | None:
@@ -103,21 +104,12 @@ def missing_packages(needed: Sequence[str], extra: str = "gpu") -> str | None:
     return None
 
 
-def missing_parts(folder: Path | None, parts: Sequence[str]) -> str | None:
-    """Say which *parts* of a model the *folder* lacks."""
-    if folder is None:
-        return "there are no weights; set UNDERCARD_MODEL to a folder of Qwen-Image-Edit in diffusers' layout"
-    if absent := [part for part in parts if not (folder / part).is_dir()]:
-        return f"{folder} has no folder {', '.join(absent)}; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
-    return None
-
-
-def missing_lora(backend: str = "") -> str | None:
-    """Say that the LoRA that is to be added is not there."""
-    lora = weights.lora(backend)
-    if lora is not None and not lora.is_file():
-        return f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out"
-    return None
+def missing_weights(backend: str) -> str | None:
+    """Say which weights *backend* lacks, and the one command that would change that."""
+    reason = weights.missing(backend)
+    if reason is None and weights.of(backend) is None:
+        return "the catalogue has no kit for it; name it in one of data/models.toml"
+    return reason
 
 
 def place_of(device: Device) -> str:
@@ -134,7 +126,7 @@ def config_of(folder: Path) -> dict[str, object]:
     return config if isinstance(config, dict) else {}
 
 
-def told_architecture() -> Architecture:
-    """Return the measures of the model in the settings' folder, the published ones where there is none."""
-    folder = weights.folder()
+def told_architecture(backend: str) -> Architecture:
+    """Return the measures of the model that *backend* takes, the published ones where there is none."""
+    folder = weights.folder(backend)
     return QWEN_IMAGE_EDIT if folder is None else architecture(config_of(folder))

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import settings, weights
+from undercard import weights
 
 REVISION = 1
 """Raised when the engine gives exact pixels that differ from those it gave before: no backend's revision is in the
@@ -19,18 +19,18 @@ WEIGHTS = frozenset({".safetensors", ".gguf"})
 DESCRIPTIONS = frozenset({".json", ".txt", ".jinja"})
 
 
-def recipe(backend: str = "") -> str:
-    """Return what the settings' model renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
+def recipe(backend: str = weights.ENGINE) -> str:
+    """Return what *backend* renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
 
-    A copy of the same files elsewhere has the same name.
-
-    Args:
-        backend: for one whose transformer is in a file of its own, that file counts instead of the folder's weights.
+    A copy of the same files elsewhere has the same name. Where the transformer is in a file of its own, that file
+    counts instead of the folder's weights.
     """
-    model = weights.folder()
-    if model is None:
+    folder = weights.folder(backend)
+    if folder is None:
         return ""
-    return f"{settings.load().steps} steps {_digest(model, weights.lora(backend), weights.quantised(backend))}"
+    strength = f" at {weights.strength(backend):g}" if weights.strength(backend) != 1.0 else ""
+    digest = _digest(folder, weights.lora(backend), weights.quantised(backend))
+    return f"{weights.steps(backend)} steps {digest}{strength}"
 
 
 # A process renders with one model, and asks for each keyframe.

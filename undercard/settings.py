@@ -34,12 +34,26 @@ class Settings(BaseSettings):
         default=None, gt=0, description="Take each card for one of this size, such as `10GB`."
     )
     model: Path | None = Field(default=None, description="Folder of a Qwen-Image-Edit in the layout of diffusers.")
-    lora: Path | None = Field(default=None, description="File of a Lightning LoRA that is fused into the model.")
+    lora: Path | None = Field(
+        default=None, description="File of a Lightning LoRA that is fused into the model; `none` for none."
+    )
     gguf: Path | None = Field(default=None, description="GGUF file of the transformer, for the backend `gguf`.")
     fp8_lightning: Path | None = Field(
         default=None, description="Scaled fp8 file with Lightning fused in, for the backend `fp8-lightning`."
     )
     nunchaku: Path | None = Field(default=None, description="SVDQuant file, for the backends of nunchaku's format.")
+    model_store: Path = Field(
+        default_factory=lambda: project_root() / "data" / "models",
+        description="Folder that `undercard provision` fetches models into; what it fetched is noted beside it.",
+    )
+    model_folders: str = Field(
+        default="",
+        description="Folders with models that are there already, separated as in PATH; they are used in place.",
+    )
+    comfyui_models: Path | None = Field(
+        default=None, description="ComfyUI's folder `models`: used in place, and what ComfyUI needs goes there."
+    )
+    catalogue: Path | None = Field(default=None, description="Catalogue of models in place of the project's own.")
     comfyui: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:8188"), description="Address of a running ComfyUI, for the backend `comfyui`."
     )
@@ -76,6 +90,38 @@ class Settings(BaseSettings):
     def store_root(self) -> Path:
         """The store as an absolute path, so that a task in another working directory finds it."""
         return self.store.expanduser().resolve()
+
+    @cached_property
+    def model_store_root(self) -> Path:
+        """The folder of fetched models as an absolute path."""
+        return self.model_store.expanduser().resolve()
+
+    @cached_property
+    def models_lock(self) -> Path:
+        """The file that says which models were fetched and verified: `data/models.lock` beside `data/models`."""
+        return self.model_store_root.with_name(f"{self.model_store_root.name}.lock")
+
+    @cached_property
+    def comfyui_root(self) -> Path:
+        """Where the files go that ComfyUI needs: its own folder, else one that it can be told of."""
+        own = self.comfyui_models
+        return own.expanduser().resolve() if own else self.model_store_root / "comfyui"
+
+    @cached_property
+    def folders_to_look_in(self) -> tuple[Path, ...]:
+        """Folders with models that are there already, as absolute paths."""
+        named = [
+            Path(folder).expanduser().resolve() for folder in self.model_folders.split(os.pathsep) if folder.strip()
+        ]
+        return (*named, *((self.comfyui_root,) if self.comfyui_models else ()))
+
+    @cached_property
+    def catalogue_file(self) -> Path:
+        """The catalogue of models: the one that was named, else the project's, else the copy in the package."""
+        if self.catalogue is not None:
+            return self.catalogue.expanduser().resolve()
+        own = project_root() / "data" / "models.toml"
+        return own if own.is_file() else Path(__file__).parent / "models" / "models.toml"
 
 
 def project_root() -> Path:

@@ -46,7 +46,7 @@ class TestWhatIsMissing:
         use_file_of(name)
         monkeypatch.delenv(weights.setting(name))
 
-        assert f"there is no file of weights; set {weights.setting(name)} to a file of" in _refused(name)
+        assert f"run undercard provision --backend {name}, or set {weights.setting(name)}" in _refused(name)
 
     def test_a_file_that_is_not_there(self, name: str, use_file_of: Quantise, monkeypatch: pytest.MonkeyPatch) -> None:
         use_file_of(name)
@@ -58,7 +58,7 @@ class TestWhatIsMissing:
         use_file_of(name)
         monkeypatch.delenv("UNDERCARD_MODEL")
 
-        assert "set UNDERCARD_MODEL to a folder of Qwen-Image-Edit" in _refused(name)
+        assert f"run undercard provision --backend {name}, or set UNDERCARD_MODEL" in _refused(name)
 
     def test_parts_of_the_folder(
         self, name: str, use_file_of: Quantise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

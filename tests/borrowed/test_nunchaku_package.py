@@ -220,18 +220,25 @@ def test_the_backend_says_what_is_missing_in_turn(tmp_path: Path, monkeypatch: p
 
     assert "there is none" in str(official.unavailable(machine()))
     assert "set UNDERCARD_MODEL" in str(official.unavailable(device))
-    for part in ("transformer", "text_encoder", "vae", "processor", "tokenizer"):
+    for part in ("transformer", "text_encoder", "vae", "processor"):
         (tmp_path / "model" / part).mkdir(parents=True)
+    config = tmp_path / "model" / "transformer" / "config.json"
+    config.write_text('{"_class_name": "QwenImageTransformer2DModel"}')
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path / "model"))
-    assert "set UNDERCARD_NUNCHAKU to one" in str(official.unavailable(device))
+    assert str(official.unavailable(device)).endswith(
+        "run undercard provision --backend nunchaku-official, or set UNDERCARD_NUNCHAKU"
+    )
     monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(written(tmp_path / "file.safetensors", INT4)))
+    assert "has no folder tokenizer" in str(official.unavailable(device))
+    (tmp_path / "model" / "tokenizer").mkdir()
     assert official.unavailable(device) is None
     monkeypatch.setenv("UNDERCARD_LORA", str(tmp_path / "lora.safetensors"))
+    (tmp_path / "lora.safetensors").write_bytes(b"never read")
     assert "takes no LoRA for Qwen" in str(official.unavailable(device))
     fused = written(tmp_path / "svdq-lightning-4steps.safetensors", INT4)
     monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(fused))
     assert official.unavailable(device) is None
-    (tmp_path / "model" / "transformer" / "config.json").write_text('{"zero_cond_t": true}')
+    config.write_text('{"_class_name": "QwenImageTransformer2DModel", "zero_cond_t": true}')
     assert "is a Qwen-Image-Edit-2511" in str(official.unavailable(device))
 
 

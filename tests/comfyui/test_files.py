@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.comfyui.fake_server import recorded
+from undercard import catalogue_file
 from undercard.comfyui.files import Listed, Wanted, choose, listed
 from undercard.comfyui.nodes import Schemas, schema
 from undercard.errors import BackendUnavailable
@@ -96,6 +97,25 @@ def test_everything_that_is_missing_is_told_at_once_with_what_is_there_and_what_
     assert "models/diffusion_models, or name one with UNDERCARD_COMFYUI_UNET" in message
     assert "no text encoder (it has t5xxl.safetensors)" in message
     assert "no autoencoder (it has none at all)" in message
+    assert "; run undercard provision --backend comfyui, with UNDERCARD_COMFYUI_MODELS set to" in message
+
+
+def test_every_kit_of_the_catalogue_is_enough_and_chosen() -> None:
+    catalogue = catalogue_file.load()
+    kits = catalogue.kits("comfyui")
+    assert len(kits) == 2
+    for kit in kits:
+        has: dict[str, list[str]] = {}
+        for name in kit.names():
+            model = catalogue.named(name)
+            assert model.comfyui is not None
+            has.setdefault(model.comfyui, []).append(model.file_name)
+
+        files = choose(Listed(has["unet"], has["text_encoders"], has["vae"], has["loras"]), Wanted())
+
+        assert files.version == catalogue.edition(kit)
+        assert files.unet == catalogue.named(kit.transformer[0]).file_name
+        assert files.lora == catalogue.named(kit.lora[0]).file_name
 
 
 def test_a_missing_lora_is_told_with_the_steps_that_there_is_one_for() -> None:

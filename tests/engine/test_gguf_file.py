@@ -133,7 +133,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
     whole = _write(tmp_path / "a.gguf", _bias("img_in.bias"), _weight("img_in.weight", "Q8_0")).read_bytes()
     path = tmp_path / "short.gguf"
     path.write_bytes(whole[:cut] if cut >= 0 else whole[: len(whole) // 2])
-    with pytest.raises(BadCheckpoint, match=r"short\.gguf is no whole GGUF file"):
+    with pytest.raises(BadCheckpoint, match=r"short\.gguf is (no whole GGUF file|cut short)"):
         open_gguf(path)
 
 
@@ -153,5 +153,5 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.gguf"
     path.write_bytes(b'{"this": "is json"}' * 100)
-    with pytest.raises(BadCheckpoint, match=r"a\.gguf is no whole GGUF file \(GGUF magic invalid\)"):
+    with pytest.raises(BadCheckpoint, match=r"a\.gguf is no whole GGUF file \(it does not begin with GGUF\)"):
         open_gguf(path)

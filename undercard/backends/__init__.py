@@ -131,7 +131,11 @@ class Backend(Protocol):
         """Return every way to do *work* on *device*, fastest first, whether or not it fits at this moment."""
 
     def unavailable(self, device: Device) -> str | None:
-        """Return why the backend cannot run here and what would change that, or None when it can."""
+        """Return why the backend cannot run here and what would change that, or None when it can.
+
+        As `what is wrong; what to do`, which the doctor shows apart. Where only models are missing it is what
+        `weights.missing` says, by which `undercard provision` knows that fetching them is enough.
+        """
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the backend as *rung* says; leaving the context frees what it holds.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import devices, qwen, settings, weights
+from undercard import devices, qwen, weights
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.borrowed.costs import Costs, copy_rate, open_seconds
 from undercard.devices import Device
@@ -29,7 +29,7 @@ class CpuOffloadBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return its one way: a layer at a time, or all of it on the processor."""
-        costs = Costs(work, settings.load().steps, qwen.told_architecture())
+        costs = Costs(work, weights.steps(self.name), qwen.told_architecture(self.name))
         weight_bytes = costs.transformer_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
         gpu = device.gpu
         if gpu is None:
@@ -47,7 +47,7 @@ class CpuOffloadBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        return qwen.missing(device)
+        return qwen.missing(self.name, device)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline.
@@ -57,12 +57,12 @@ class CpuOffloadBackend:
             OutOfMemory: in the stage `open`.
             BadCheckpoint: the LoRA is another model's.
         """
-        folder = qwen.require(self.name, self.unavailable(device))
+        found = qwen.require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
         from undercard.borrowed import renderer
         from undercard.borrowed.offloaded import Offloaded
 
-        model = Offloaded(folder, settings.load().steps, weights.lora())
+        model = Offloaded(found.folder, found.steps, found.lora, found.lora_strength)
         return renderer.opened(model.load, qwen.place_of(device), rung)
 
 

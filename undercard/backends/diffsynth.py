@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import devices, qwen, settings, weights
+from undercard import devices, qwen, weights
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.borrowed.costs import Costs, block_bytes, copy_rate, open_seconds
 from undercard.devices import Device, Gpu
@@ -33,7 +33,7 @@ class DiffsynthBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return DiffSynth with as many blocks on the card as fit, and with none."""
-        costs = Costs(work, settings.load().steps, qwen.told_architecture())
+        costs = Costs(work, weights.steps(self.name), qwen.told_architecture(self.name))
         gpu = device.gpu
         if gpu is None:
             return (costs.on_the_processor(self.name, device, _weight_bytes(costs), exact=False),)
@@ -43,7 +43,7 @@ class DiffsynthBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        return qwen.missing(device, NEEDED, extra="diffsynth")
+        return qwen.missing(self.name, device, NEEDED, extra="diffsynth")
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline as *rung* says.
@@ -53,7 +53,7 @@ class DiffsynthBackend:
             OutOfMemory: in the stage `open`.
             BadCheckpoint: DiffSynth does not know the checkpoint, or the LoRA is another model's.
         """
-        folder = qwen.require(self.name, self.unavailable(device))
+        found = qwen.require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
         from undercard.borrowed import operators, renderer
 
@@ -61,8 +61,8 @@ class DiffsynthBackend:
         # This one imports transformers, which imports torchvision.
         from undercard.borrowed.studio import Studio
 
-        kept_bytes = rung.resident_blocks * block_bytes(qwen.told_architecture()) // 2
-        model = Studio(folder, settings.load().steps, kept_bytes, weights.lora())
+        kept_bytes = rung.resident_blocks * block_bytes(qwen.told_architecture(self.name)) // 2
+        model = Studio(found.folder, found.steps, kept_bytes, found.lora, found.lora_strength)
         return renderer.opened(model.load, qwen.place_of(device), rung)
 
     def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from undercard.quantised import QuantisedBackend
 from undercard.quantised_files import Kind
-from undercard.qwen import NEEDED
 
-BACKEND = QuantisedBackend("gguf", Kind.GGUF, usual="gguf-q4-k", needed=(*NEEDED, "gguf"))
+BACKEND = QuantisedBackend("gguf", Kind.GGUF, usual="gguf-q4-k")

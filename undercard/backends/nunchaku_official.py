@@ -10,15 +10,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import devices, qwen, settings, weights
+from undercard import devices, qwen, weights
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.borrowed import nunchaku_package
 from undercard.borrowed.costs import Costs, copy_rate, open_seconds
 from undercard.devices import Device, Gpu
 from undercard.engine_costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.weights import Weights
 
-PARTS = ("text_encoder", "vae", "processor", "tokenizer")
-"""What is taken from the model's folder beside nunchaku's file."""
 BYTES_A_WEIGHT = 0.86
 """Of a block, for a weight of those outside its modulation, which is in it: measured 5.1 GB with 20 blocks on the card
 and 1.4 with one, 0.195 GB a block."""
@@ -42,7 +41,7 @@ class NunchakuOfficialBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return nunchaku with as many blocks on the card as fit, with half of those, and with one."""
-        costs = Costs(work, settings.load().steps, qwen.told_architecture())
+        costs = Costs(work, weights.steps(self.name), qwen.told_architecture(self.name))
         gpu = device.gpu
         if gpu is None:
             return ()
@@ -55,8 +54,8 @@ class NunchakuOfficialBackend:
         gpu = device.gpu
         if gpu is None:
             return "nunchaku's kernels run on CUDA cards alone, and there is none"
-        lacking = nunchaku_package.missing(gpu) or qwen.missing_parts(weights.folder(), PARTS)
-        return lacking or _missing_file(gpu)
+        lacking = nunchaku_package.missing(gpu) or qwen.missing_weights(self.name)
+        return lacking or _unfit(gpu, qwen.require(self.name, None))
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline as *rung* says.
@@ -65,14 +64,13 @@ class NunchakuOfficialBackend:
             BackendUnavailable: it cannot run here.
             OutOfMemory: in the stage `open`.
         """
-        folder = qwen.require(self.name, self.unavailable(device))
-        file = weights.quantised("nunchaku")
-        assert file is not None
+        found = qwen.require(self.name, self.unavailable(device))
+        assert found.transformer is not None
         # Only a backend that opens needs torch.
         from undercard.borrowed import renderer
         from undercard.borrowed.nunchaku_model import Nunchaku
 
-        model = Nunchaku(folder, file, settings.load().steps, rung.resident_blocks)
+        model = Nunchaku(found.folder, found.transformer, found.steps, rung.resident_blocks)
         return renderer.opened(model.load, qwen.place_of(device), rung)
 
     def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:
@@ -107,25 +105,22 @@ def _beside_bytes(costs: Costs) -> int:
     return costs.model.rest_bytes + max(costs.activation_bytes, costs.picture_bytes)
 
 
-def _missing_file(gpu: Gpu) -> str | None:
-    file = weights.quantised("nunchaku")
-    if file is None:
+def _unfit(gpu: Gpu, found: Weights) -> str | None:
+    """Return why nunchaku must not be given the weights that were *found*, or None when it may."""
+    assert found.transformer is not None
+    if not (found.folder / "tokenizer").is_dir():
+        return f"{found.folder} has no folder tokenizer; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
+    if found.lora is not None:
         return (
-            "there is no SVDQuant file; set UNDERCARD_NUNCHAKU to one, such as "
-            "svdq-int4_r32-qwen-image-edit-2509-lightningv2.0-4steps.safetensors"
-        )
-    if weights.lora("nunchaku-official") is not None:
-        return (
-            f"nunchaku takes no LoRA for Qwen, and {file.name} does not say that Lightning is in it; set "
+            f"nunchaku takes no LoRA for Qwen, and {found.transformer.name} does not say that Lightning is in it; set "
             "UNDERCARD_NUNCHAKU to a file with lightning in its name, or leave UNDERCARD_LORA out"
         )
-    folder = weights.folder()
-    if folder is not None and qwen.config_of(folder).get("zero_cond_t"):
+    if qwen.config_of(found.folder).get("zero_cond_t"):
         return (
-            f"{folder} is a Qwen-Image-Edit-2511, whose zero_cond_t nunchaku's package overlooks; "
+            f"{found.folder} is a Qwen-Image-Edit-2511, whose zero_cond_t nunchaku's package overlooks; "
             "the backend nunchaku runs it, or set UNDERCARD_MODEL and UNDERCARD_NUNCHAKU to 2509"
         )
-    return nunchaku_package.unfit(file, gpu)
+    return nunchaku_package.unfit(found.transformer, gpu)
 
 
 BACKEND = NunchakuOfficialBackend()

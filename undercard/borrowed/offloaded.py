@@ -33,6 +33,8 @@ class Offloaded:
     steps: int
     lora: Path | None = None
     """Fused into the transformer's weights in bf16."""
+    lora_strength: float = 1.0
+    """What the LoRA is multiplied by."""
 
     def load(self, device: torch.device, resources: ExitStack) -> Draw:
         """Open the pipeline for *device*, with nothing on it yet.
@@ -43,7 +45,7 @@ class Offloaded:
         whole = self._assembled()
         if self.lora is not None:
             # Each product on the device, as the engine fuses: rounded otherwise, it would not be the same model.
-            open_lora(self.lora, whole.transformer).fuse(whole.transformer, device)
+            open_lora(self.lora, whole.transformer, self.lora_strength).fuse(whole.transformer, device)
         tell_of_pictures(whole.text_encoder, whole.text_encoder.config.image_token_id)
         place(whole, device)
         # A pipeline and the hooks of its layers hold each other.

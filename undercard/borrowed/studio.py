@@ -53,6 +53,8 @@ class Studio:
     """Of the transformer's weights, what may stay on the card from one step to the next."""
     lora: Path | None = None
     """Fused into the transformer's weights in bf16, before they are cast to fp8."""
+    lora_strength: float = 1.0
+    """What the LoRA is multiplied by."""
 
     def load(self, device: torch.device, resources: ExitStack) -> Draw:
         """Open the pipeline for *device*.
@@ -98,7 +100,8 @@ class Studio:
         if self.lora is None:
             return None
         folder = self.folder / "transformer"
-        return Fused(open_checkpoint(folder), open_lora(self.lora, transformer.skeleton(folder)), device)
+        lora = open_lora(self.lora, transformer.skeleton(folder), self.lora_strength)
+        return Fused(open_checkpoint(folder), lora, device)
 
     def _draw(self, pipe: Any, request: RenderRequest, *, zero_cond_t: bool) -> Image.Image:
         width, height = canvas(request.size)

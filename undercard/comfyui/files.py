@@ -33,6 +33,10 @@ TEXT_ENCODER = re.compile(r"qwen[-_ ]?2[._]5[-_ ]?vl")
 AUTOENCODER = re.compile(r"qwen[-_ ]?image.*vae")
 LIGHTNING = re.compile(r"lightning.*?(\d)[-_ ]?steps?")
 NONE = "none"
+FETCHING = (
+    "run undercard provision --backend comfyui, with UNDERCARD_COMFYUI_MODELS set to the server's folder models, for "
+    "all that is missing"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ def choose(has: Listed, wanted: Wanted) -> Files:
     vae = _named_or_best(has.vaes, wanted.vae, AUTOENCODER)
     if vae is None:
         lacking.append(_lacking("autoencoder", has.vaes, wanted.vae, "UNDERCARD_COMFYUI_VAE", "vae"))
+    if lacking and not any((wanted.unet, wanted.clip, wanted.vae, wanted.lora)):
+        lacking.append(FETCHING)
     if lacking or clip is None or vae is None:
         raise BackendUnavailable("; ".join(lacking))
     unet, lora = pairs[0]

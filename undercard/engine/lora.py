@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -184,7 +184,7 @@ def _difference(pair: Pair, factors: Factors, strength: float, device: torch.dev
     return (up @ down).mul_(pair.scale * strength)
 
 
-def open_lora(path: Path, model: QwenImageTransformer2DModel) -> Lora:
+def open_lora(path: Path, model: QwenImageTransformer2DModel, strength: float = 1.0) -> Lora:
     """Open the LoRA in the safetensors file at *path* for *model*, which may be on the meta device.
 
     To be called before the model's blocks are made to stream; the header and the alphas are read, no factor.
@@ -193,5 +193,5 @@ def open_lora(path: Path, model: QwenImageTransformer2DModel) -> Lora:
         BadCheckpoint: it is no LoRA, not one for this model, not whole, or of a kind that is not fused.
     """
     checkpoint = open_checkpoint(path)
-    pairs = pairs_of(checkpoint, model)
+    pairs = {name: replace(pair, scale=pair.scale * strength) for name, pair in pairs_of(checkpoint, model).items()}
     return Lora(checkpoint, pairs, sum(isinstance(module, nn.Linear) for module in model.modules()))

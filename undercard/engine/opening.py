@@ -40,6 +40,8 @@ class Model:
     lora: Path | None = None
     """A file whose low-rank factors are fused into the weights before they are encoded, or added when they are
     decoded (low_rank.py) where the weights come from a file."""
+    lora_strength: float = 1.0
+    """What the LoRA is multiplied by."""
     picture_positions: bool = True
     """Place a reference's tokens in rows and columns, as the model was trained; False reads a picture as one long
     line, as diffusers 0.42 with transformers 5 does (docs/decisions/0010)."""
@@ -85,7 +87,7 @@ def prove(model: Model) -> Proved:
         BadCheckpoint: the folder, the file or the LoRA holds something else, or is damaged.
     """
     skeleton = transformer.skeleton(model.folder / "transformer")
-    lora = open_lora(model.lora, skeleton) if model.lora else None
+    lora = open_lora(model.lora, skeleton, model.lora_strength) if model.lora else None
     notes: list[str] = []
     origin: Origin
     if model.file is None:

@@ -6,7 +6,7 @@ import pytest
 
 from undercard.devices import this_device
 from undercard.errors import UnknownBackend
-from undercard.provisioning import prove
+from undercard.proving import prove
 
 
 def test_the_previz_proves_itself_on_any_machine() -> None:

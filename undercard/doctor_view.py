@@ -1,0 +1,88 @@
+"""How `undercard doctor` shows backends: which can be used and with what, why the others cannot, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
+
+from undercard.console import place
+from undercard.weights import Weights
+
+REMEDY = "; "
+"""Between what is wrong and what to do, in every reason."""
+NAMES_WIDTH = 17
+"""Of the longest backend's name: a narrow terminal must not break it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A backend on this machine."""
+
+    name: str
+    exact: bool
+    reason: str | None
+    """Why it cannot be used, and what would change that; None where it can."""
+    weights: Weights | None = None
+    """What it renders with."""
+
+    @property
+    def what(self) -> str:
+        """What is wrong."""
+        return (self.reason or "").partition(REMEDY)[0]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; empty where nothing helps."""
+        return (self.reason or "").partition(REMEDY)[2]
+
+
+def usable(found: Sequence[Diagnosis], advice: str) -> Group:
+    """Return backends as a table, what can be used first, and below it what *advice* there is, if any."""
+    table = Table(
+        Column("", width=1),
+        Column("backend", min_width=NAMES_WIDTH, max_width=NAMES_WIDTH),
+        Column("exact", justify="center"),
+        Column("", ratio=1, overflow="fold"),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        expand=True,
+    )
+    for each in found:
+        if each.reason is None:
+            table.add_row("[green]✓[/]", each.name, "yes" if each.exact else "–", _with(each.weights))
+    for alike in _grouped([each for each in found if each.reason is not None]):
+        names = "\n".join(each.name for each in alike)
+        exact = "\n".join("yes" if each.exact else "–" for each in alike)
+        table.add_row("[red]✗[/]", names, exact, _why(alike[0]))
+    parts: list[RenderableType] = [table]
+    if advice:
+        parts.append(Text.from_markup(f"[bold]Next:[/] {escape(advice)}"))
+    return Group(*parts)
+
+
+def _grouped(found: Sequence[Diagnosis]) -> list[list[Diagnosis]]:
+    """Return those that share what is wrong together: one remedy serves them all."""
+    grouped: dict[str, list[Diagnosis]] = {}
+    for each in found:
+        grouped.setdefault(each.what, []).append(each)
+    return list(grouped.values())
+
+
+def _why(diagnosis: Diagnosis) -> Text:
+    text = Text(diagnosis.what)
+    if diagnosis.remedy:
+        text.append(f"\n→ {diagnosis.remedy}", style="cyan")
+    return text
+
+
+def _with(weights: Weights | None) -> str:
+    if weights is None:
+        return ""
+    files = [path for path in (weights.transformer or weights.folder, weights.lora) if path is not None]
+    return f"{weights.steps} steps · {escape(' + '.join(place(path) for path in files))}"

@@ -1,0 +1,83 @@
+"""Prove that a backend works on this machine: open it and render one small picture."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from undercard import backends, measured, rungs, settings
+from undercard.backends import Backend, Renderer, Rung, Work
+from undercard.choosing import AUTO, choose
+from undercard.conditioning import conditioned, control_request, draw_control
+from undercard.devices import Device
+from undercard.errors import BackendError, BackendUnavailable
+from undercard.previz import cameras, poses
+from undercard.requests import RenderRequest
+from undercard.session import Session, alone_on
+from undercard.staging import Look, PlacedFighter, Staging
+
+PROOF_SIZE = (256, 144)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A backend that rendered a picture here."""
+
+    backend: str
+    open_seconds: float
+    """Opening it, with the weights it loads; a backend in a process of its own opens at its first picture."""
+    first_seconds: float
+    """Its first picture, with what is compiled for it."""
+    second_seconds: float
+    """Its second picture: what every further one takes at this size."""
+
+
+def prove(name: str, device: Device) -> Proof:
+    """Render with the backend called *name*, or the one that `auto` takes, and return how long it took.
+
+    Raises:
+        UnknownBackend: there is no such backend.
+        BackendUnavailable: it cannot run here.
+        BackendError: it ran and gave a picture of another size.
+    """
+    if name == AUTO:
+        name = choose(AUTO, Work(PROOF_SIZE), device, exact=False).names[0]
+    backend = backends.backend(name)
+    reason = backend.unavailable(device)
+    if reason is not None:
+        raise BackendUnavailable(f"backend {name!r} cannot run here: {reason}")
+    found = rungs.ladder([backend], Work(PROOF_SIZE), device, known=measured.history())
+    rung = next((fit.rung for fit in found if fit.fits), None)
+    if rung is None:
+        raise BackendUnavailable(f"backend {name!r} does not fit here now: {found[0].reason}")
+    requests = [_request(rung, seed) for seed in (1, 2)]
+    start = time.monotonic()
+    with _opened(backend, device, rung) as renderer:
+        opened = time.monotonic()
+        renderer.encode(requests)
+        seconds = []
+        for request in requests:
+            began = time.monotonic()
+            image = renderer.render(request).image
+            seconds.append(time.monotonic() - began)
+            if image.size != PROOF_SIZE:
+                raise BackendError(f"backend {name!r} gave {image.size} px where {PROOF_SIZE} was asked for")
+    return Proof(name, opened - start, seconds[0], seconds[1])
+
+
+def _opened(backend: Backend, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    if not backend.in_child:
+        return backend.open(device, rung)
+    return Session(rung, alone_on(device, device.gpu), settings.load().hang_seconds)
+
+
+def _request(rung: Rung, seed: int) -> RenderRequest:
+    look = Look(skin="#8d5a3c", trunks="#b01820", gloves="#b01820", boots="#202024", hair="#1a1210")
+    fighter = PlacedFighter("proof", "red", look, "orthodox", poses.pose("guard"), (0.0, 0.0), 0.0)
+    staging = Staging(camera=cameras.camera("wide", [fighter]), fighters=(fighter,), light="stage")
+    renderer = backends.renderer_name(rung.backend, exact=rung.exact)
+    request = RenderRequest("a boxer in a ring", "", seed, PROOF_SIZE, staging, renderer)
+    if not backends.backend(rung.backend).prompted:
+        return request
+    return conditioned(request, draw_control(control_request(request)))
