@@ -15,7 +15,7 @@ from flows.keyframes import keyframes
 from undercard import cutting, options, progress, store
 from undercard.choosing import AUTO
 from undercard.devices import this_device
-from undercard.errors import MixedFilm, ShotsFailed
+from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.options import BackendName, RunOptions
 from undercard.settings import load
 
@@ -48,10 +48,11 @@ def produce(
         shots: Which shots to render, such as `3,7-9,jab`; empty for all.
         start: Number or id of the first shot to render.
         failed: Render only the shots that failed last time.
-        take_limit: Takes of a keyframe before its shot is given up.
+        take_limit: Takes of a keyframe before the best one is kept for review.
 
     Raises:
         ShotsFailed: some shots failed; the message names them, and all others are done.
+        NeedsReview: every shot is done, and of some keyframes the gate accepted no take.
         MixedFilm: every shot is done, some on a rung of other pixels, and that was not allowed.
     """
     run = RunOptions(
@@ -86,9 +87,12 @@ def produce(
         keyframes.with_options(task_runner=runner)(run)
     except ShotsFailed as exc:
         failure = exc
+    except NeedsReview:
+        # The film says it again, with where it lies.
+        pass
     try:
         film = assemble.with_options(task_runner=runner)(run)
-    except (ShotsFailed, MixedFilm) as exc:
+    except (ShotsFailed, NeedsReview, MixedFilm) as exc:
         # Where there is nothing to cut, why is what the keyframes said; a shot that failed is told before a mixture.
         raise failure or exc from None
     if failure is not None:

@@ -16,8 +16,9 @@ from undercard.devices import Device
 from undercard.gate import Finding, Verdict
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import PlannedKeyframe
-from undercard.pursuit import Pursuit, begin, look_higher
+from undercard.pursuit import Pursuit, begin
 from undercard.requests import Attempt, Control, Sheet, Take
+from undercard.upgrading import look_higher
 
 EXACT, COARSE, PREVIZ = "", "coarse", "previz"
 FELL_FROM_EXACT = Attempt(rung="hungry · all", backend="hungry", exact=True, outcome="out of memory")

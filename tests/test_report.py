@@ -73,7 +73,7 @@ def test_a_shot_is_shown_by_the_keyframe_on_which_its_blow_lands(tmp_path: Path)
     assert (row.status, row.take, row.backend, row.seconds) == ("accepted", "2", "previz", 2.0)
 
 
-def test_a_failed_shot_shows_the_keyframe_that_failed_and_why(tmp_path: Path) -> None:
+def test_a_shot_that_needs_review_shows_the_keyframe_that_was_rejected_and_why(tmp_path: Path) -> None:
     film = planned(tmp_path)
     records = {
         "jab-01": record(film, "jab-01", passed=False, grey=1),
@@ -82,7 +82,7 @@ def test_a_failed_shot_shows_the_keyframe_that_failed_and_why(tmp_path: Path) ->
 
     row = shot_rows(film, records)[0]
 
-    assert row.status == "failed"
+    assert row.status == "needs review"
     assert row.picture == records["jab-01"].takes[0].take.picture.absolute
     assert row.cause == "jab-01: soft: 0.01 where 0.045 is needed"
 
