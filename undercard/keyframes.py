@@ -201,6 +201,7 @@ def _attempt(
         rung=rung.label,
         backend=rung.backend,
         exact=rung.exact,
+        sparing=rung.sparing,
         outcome=outcome,
         seconds=seconds,
         stage=stage,

@@ -65,6 +65,8 @@ class Means:
     """Its backend follows words and pictures, and not the staging itself."""
     heeds: frozenset[str] = frozenset()
     """The optional fields of a request that its backend heeds."""
+    tiled: bool = False
+    """The picture was decoded in tiles; its latents are those of its request, decoded again."""
     steps: int = MOST_STEPS
     """Of the settings."""
     finer: bool = False
@@ -185,7 +187,7 @@ def _detail(remedy: Remedy, fault: Fault | None, done: Sequence[Repair], means: 
         case Remedy.HIGHER_PRECISION:
             return "exact pixels" if means.finer else None
         case Remedy.DECODED_WHOLE:
-            return "" if "whole" in means.heeds else None
+            return "" if means.tiled and "whole" in means.heeds else None
         case Remedy.MORE_STEPS:
             return f"{MOST_STEPS} steps" if "steps" in means.heeds and means.steps < MOST_STEPS else None
         case Remedy.STRONGER_CONTROL:

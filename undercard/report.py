@@ -106,6 +106,7 @@ def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
             status=row.status,
             note=_note(row),
             remarkable=bool(row.road),
+            answer=row.mended,
         )
         for row in rows
     ]
@@ -122,19 +123,21 @@ def _note(row: ShotRow) -> str:
         return row.cause
     if row.road:
         return row.road
-    parts = [f"take {row.take}" if row.take else "", row.backend, row.mended]
-    return " · ".join(part for part in parts if part)
+    return f"take {row.take} · {row.backend}" if row.take else ""
 
 
 def _mended(record: KeyframeRecord) -> Iterator[str]:
-    """Say what the accepted take of *record* owes to: `new seed for soft`."""
+    """Say what the accepted take of *record* owes to: `burnt: more steps, new seed`."""
     take = record.accepted
     if take is None:
         return
-    if any(judged.approved and judged.take == take and not judged.verdict.accepted for judged in record.takes):
+    if any(judged.take == take and not judged.verdict.accepted for judged in record.takes):
         yield "approved by hand"
+    by_fault: dict[str, list[str]] = {}
     for repair in take.approach.repairs:
-        yield f"{repair.remedy} for {repair.fault}" if repair.fault else str(repair.remedy)
+        by_fault.setdefault(repair.fault or "rejected", []).append(repair.remedy)
+    for fault, remedies in by_fault.items():
+        yield f"{fault}: {', '.join(dict.fromkeys(remedies))}"
 
 
 def _rejections(record: KeyframeRecord) -> Iterator[Rejection]:
@@ -143,14 +146,15 @@ def _rejections(record: KeyframeRecord) -> Iterator[Rejection]:
         if judged.stands:
             continue
         after = record.takes[number + 1].take.repairs if number + 1 < len(record.takes) else ()
-        answer = " + ".join(str(repair) for repair in dict.fromkeys(map(str, after)))
-        if not answer:
-            answer = "the best there is: needs review" if record.needs_review and judged.take == best else record.ended
+        # What was repaired is what counts: a black picture is soft as well.
+        causes = dict.fromkeys(repair.cause for repair in after) or judged.verdict.causes
+        answer = " + ".join(dict.fromkeys(str(repair) for repair in after)) or record.ended
+        kept = record.needs_review and judged.take == best
         yield Rejection(
             label=f"{record.label} take {judged.take.number}",
             picture=judged.take.picture.absolute,
-            cause="; ".join(judged.verdict.causes),
-            answer=answer,
+            cause="; ".join(causes),
+            answer=" · ".join(part for part in ("kept for review" if kept else "", answer) if part),
         )
 
 

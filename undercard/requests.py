@@ -141,6 +141,8 @@ class Attempt(BaseModel):
     exact: bool
     """The rung would have given the pixels of bf16 Qwen-Image-Edit."""
     outcome: Outcome
+    sparing: bool = False
+    """The rung takes as little of the card as can be, and decodes in tiles."""
     stage: str = ""
     """Where it ended, when it failed: `open`, `encode`, `denoise`, `decode`."""
     seconds: float = Field(default=0.0, ge=0.0)

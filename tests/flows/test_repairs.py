@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from flows.produce import produce
-from undercard import backends, gate
+from undercard import backends, gate, report
 from undercard.cli import app
 from undercard.errors import BadInput, NeedsReview
-from undercard.film.contact_sheet import contact_sheet
+from undercard.film.contact_sheet import Cell, contact_sheet
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -63,7 +64,7 @@ def film(folder: Path, *flaws: str, good: int = 0) -> Path:
     """Write a shot list with a shot for each of *flaws* among as many *good* ones."""
     shots = [shot(flaw) for flaw in flaws]
     for number in range(good):
-        shots.insert(2 * number, SHOT % (f"good-{number}", "nothing is wrong"))
+        shots.insert(2 * number, SHOT % (f"good-{number}", f"nothing is wrong {number}"))
     path = folder / "film.yaml"
     path.write_text(HEAD + "".join(shots))
     for fighter in ("red", "blue"):
@@ -99,11 +100,13 @@ def accepted(judged: dict[str, Any]) -> bool:
 def test_a_film_with_flaws_in_eight_of_twenty_shots_comes_out_whole_and_names_each_cause_and_repair(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sheets: list[Any] = []
-    monkeypatch.setattr(
-        "undercard.report.contact_sheet",
-        lambda title, cells, **rest: (sheets.append((cells, rest)), contact_sheet(title, cells, **rest))[1],
-    )
+    sheets: list[tuple[Sequence[Cell], Sequence[Cell]]] = []
+
+    def seen(title: str, cells: Sequence[Cell], *, subtitle: str, rejected: Sequence[Cell]) -> Image.Image:
+        sheets.append((cells, rejected))
+        return contact_sheet(title, cells, subtitle=subtitle, rejected=rejected)
+
+    monkeypatch.setattr(report, "contact_sheet", seen)
 
     made = produce(shot_list=film(tmp_path, *MENDED_BY, good=12), backend="flawed")
 
@@ -115,10 +118,10 @@ def test_a_film_with_flaws_in_eight_of_twenty_shots_comes_out_whole_and_names_ea
     assert repaired == MENDED_BY
     assert all(len(record["takes"]) == 1 for record in found.values() if not repairs(record))
     # Every rejected take is on the sheet in red, with its cause and with what was done about it.
-    cells, rest = sheets[-1]
+    cells, rejected = sheets[-1]
     assert {cell.status for cell in cells} == {"accepted"}
-    assert len(rest["rejected"]) == sum(map(len, MENDED_BY.values()))
-    assert all(cell.status == "failed" and cell.note and cell.answer for cell in rest["rejected"])
+    assert len(rejected) == sum(map(len, MENDED_BY.values()))
+    assert all(cell.status == "failed" and cell.note and cell.answer for cell in rejected)
 
 
 def test_what_was_repaired_stands_and_a_second_run_renders_nothing(tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ class NunchakuOfficialBackend:
         lacking = nunchaku_package.missing(gpu) or qwen.missing_parts(weights.folder(), PARTS)
         return lacking or _missing_file(gpu)
 
+    def heeds(self) -> frozenset[str]:
+        """Return the number of steps, which is its pipeline's to choose for each picture."""
+        return frozenset({"steps"})
+
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline as *rung* says.
 

@@ -28,11 +28,12 @@ class Proportions:
     top: float = 0.1
     """Height of the heading over the width, its margin apart."""
     least_columns: int = 1
+    most_columns: int = MAX_COLUMNS
     note_lines: int = 2
 
 
 SHEET = Proportions()
-APPENDIX = Proportions(shape=0.25, most_shape=1.2, top=0.03, least_columns=5, note_lines=3)
+APPENDIX = Proportions(shape=0.25, most_shape=1.2, top=0.03, least_columns=6, most_columns=7, note_lines=3)
 """Of what is shown below the sheet, in smaller frames with more to say."""
 
 
@@ -97,7 +98,7 @@ def best_grid(count: int, width: int, aspect: float, *, has_notes: bool, proport
     """
     wanted = max(1, count)
     least = proportions.least_columns
-    most = max(least, min(wanted, MAX_COLUMNS))
+    most = max(least, min(wanted, proportions.most_columns))
     lines = proportions.note_lines if has_notes else 0
     grids = [_grid(columns, wanted, width, aspect, lines, proportions) for columns in range(least, most + 1)]
 

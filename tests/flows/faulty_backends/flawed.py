@@ -86,7 +86,7 @@ class Flawed:
         return frozenset({"steps", "whole"})
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
-        return tuple(replace(rung, backend=self.name) for rung in PREVIZ.rungs(work, device))
+        return tuple(replace(rung, backend=self.name, sparing=True) for rung in PREVIZ.rungs(work, device))
 
     def unavailable(self, device: Device) -> str | None:
         return None
