@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from undercard import store
 from undercard.errors import BadInput, MissingObject
 from undercard.gate import Verdict
-from undercard.repairs import severity
+from undercard.repairs import main_causes, severity
 from undercard.requests import Take
 
 
@@ -77,7 +77,7 @@ class KeyframeRecord(BaseModel):
         if self.accepted is not None:
             return ""
         best = best_of(self.takes)
-        said = ["; ".join(best.verdict.causes)] if best is not None else []
+        said = ["; ".join(main_causes(best.verdict))] if best is not None else []
         said += [one for one in (self.error, self.ended) if one]
         return f"{self.label}: {'; '.join(said) or 'not rendered'}"
 

@@ -139,6 +139,11 @@ def next_draw(repairs: Sequence[Repair], means: Means) -> int:
     return means.draw if remedies <= SAME_SEED else means.drawn + 1
 
 
+def main_causes(verdict: Verdict) -> tuple[str, ...]:
+    """Return why a picture was rejected, without what only follows from it."""
+    return tuple(finding.cause for finding in _worth_repairing(verdict))
+
+
 def severity(verdict: Verdict) -> float:
     """Return how bad a picture is: 0 for one that passed, and from 1 to 2 more for each check that it failed.
 
@@ -189,7 +194,7 @@ def _detail(remedy: Remedy, fault: Fault | None, done: Sequence[Repair], means: 
         case Remedy.DECODED_WHOLE:
             return "" if means.tiled and "whole" in means.heeds else None
         case Remedy.MORE_STEPS:
-            return f"{MOST_STEPS} steps" if "steps" in means.heeds and means.steps < MOST_STEPS else None
+            return f"{MOST_STEPS}" if "steps" in means.heeds and means.steps < MOST_STEPS else None
         case Remedy.STRONGER_CONTROL:
             return STRONGER.get(control)
         case Remedy.OTHER_CONTROL:

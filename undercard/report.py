@@ -15,6 +15,7 @@ from undercard.film.contact_sheet import Cell, contact_sheet
 from undercard.ladder import kind
 from undercard.manifest import KeyframeRecord
 from undercard.planning import Plan
+from undercard.repairs import main_causes
 from undercard.requests import Take
 from undercard.shotlist import Shot
 
@@ -146,14 +147,12 @@ def _rejections(record: KeyframeRecord) -> Iterator[Rejection]:
         if judged.stands:
             continue
         after = record.takes[number + 1].take.repairs if number + 1 < len(record.takes) else ()
-        # What was repaired is what counts: a black picture is soft as well.
-        causes = dict.fromkeys(repair.cause for repair in after) or judged.verdict.causes
         answer = " + ".join(dict.fromkeys(str(repair) for repair in after)) or record.ended
         kept = record.needs_review and judged.take == best
         yield Rejection(
             label=f"{record.label} take {judged.take.number}",
             picture=judged.take.picture.absolute,
-            cause="; ".join(causes),
+            cause="; ".join(main_causes(judged.verdict)),
             answer=" · ".join(part for part in ("kept for review" if kept else "", answer) if part),
         )
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from flows.produce import produce
 from undercard import backends, gate, report
 from undercard.cli import app
-from undercard.errors import BadInput, NeedsReview
+from undercard.errors import NeedsReview
 from undercard.film.contact_sheet import Cell, contact_sheet
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -40,6 +40,7 @@ SHOT = """\
 SECOND = """\
       - {at: 2, prompt: "%s later", poses: {red: jab, blue: guard}}
 """
+NAME_ANOTHER = "name a shot or keyframe that does"
 MENDED_BY = {
     "blank": [("numerical failure", "new seed")],
     "soft": [("soft", "more steps")],
@@ -93,6 +94,11 @@ def repairs(record: dict[str, Any]) -> list[tuple[str, str]]:
     return [(repair["fault"], repair["remedy"]) for repair in found]
 
 
+def approve(path: Path, *arguments: str) -> tuple[int, str]:
+    said = CliRunner().invoke(app, ["approve", str(path), *arguments, "--backend", "flawed"])
+    return said.exit_code, " ".join(said.output.split())
+
+
 def accepted(judged: dict[str, Any]) -> bool:
     return all(finding["passed"] for finding in judged["verdict"]["findings"])
 
@@ -122,17 +128,13 @@ def test_a_film_with_flaws_in_eight_of_twenty_shots_comes_out_whole_and_names_ea
     assert {cell.status for cell in cells} == {"accepted"}
     assert len(rejected) == sum(map(len, MENDED_BY.values()))
     assert all(cell.status == "failed" and cell.note and cell.answer for cell in rejected)
-
-
-def test_what_was_repaired_stands_and_a_second_run_renders_nothing(tmp_path: Path) -> None:
-    path = film(tmp_path, "soft", "pose", "jump", "swapped")
-    produce(shot_list=path, backend="flawed")
-    before = {label: numbers(record) for label, record in records(tmp_path).items()}
-
-    produce(shot_list=path, backend="flawed")
-
-    assert {label: numbers(record) for label, record in records(tmp_path).items()} == before
-    assert all(judged["cached"] for record in records(tmp_path).values() for judged in record["takes"])
+    # What was repaired stands: a second run renders nothing.
+    assert produce(shot_list=tmp_path / "film.yaml", backend="flawed") == made
+    again = records(tmp_path)
+    assert {label: numbers(record) for label, record in again.items()} == {
+        label: numbers(record) for label, record in found.items()
+    }
+    assert all(judged["cached"] for record in again.values() for judged in record["takes"])
 
 
 def test_a_rerun_goes_on_with_the_next_repair_and_keeps_what_was_tried(tmp_path: Path) -> None:
@@ -161,9 +163,10 @@ def test_what_no_take_mends_is_cut_for_review_and_only_a_word_of_somebody_makes_
     films = json.loads((folder / "manifest.json").read_bytes())["films"]
     assert films["review.mp4"]["review"] == ["never-01"]
 
-    said = CliRunner().invoke(app, ["approve", str(path), "never", "--backend", "flawed"])
+    assert approve(path, "good-0") == (2, f"undercard: nothing of good-0 needs review in {folder}; {NAME_ANOTHER}")
+    assert approve(path, "never", "--take", "7") == (2, "undercard: never-01 has no take 7; it has 1, 2")
+    assert approve(path, "never") == (0, "never-01: take 1 stands")
 
-    assert (said.exit_code, said.output.strip()) == (0, "never-01: take 1 stands")
     made = produce(shot_list=path, backend="flawed")
     assert made.name == "film.mp4"
     judged = records(tmp_path)["never-01"]["takes"]
@@ -171,33 +174,3 @@ def test_what_no_take_mends_is_cut_for_review_and_only_a_word_of_somebody_makes_
         (True, False, True),
         (False, False, True),
     ]
-
-
-def test_only_what_needs_review_can_be_approved(tmp_path: Path) -> None:
-    path = film(tmp_path, "never", good=1)
-    with pytest.raises(NeedsReview):
-        produce(shot_list=path, backend="flawed", take_limit=2)
-
-    good = CliRunner().invoke(app, ["approve", str(path), "good-0", "--backend", "flawed"])
-    missing = CliRunner().invoke(app, ["approve", str(path), "never", "--backend", "flawed", "--take", "7"])
-
-    assert (good.exit_code, missing.exit_code) == (2, 2)
-    assert "nothing of good-0 needs review" in " ".join(good.output.split())
-    assert "never-01 has no take 7; it has 1, 2" in " ".join(missing.output.split())
-    with pytest.raises(BadInput, match="nothing was rendered"):
-        produce(shot_list=path, backend="previz", failed=True)
-
-
-def test_a_shot_has_a_budget_for_repairs_that_its_keyframes_share(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("UNDERCARD_REPAIR_LIMIT", "1")
-    path = film(tmp_path, "never")
-    path.write_text(path.read_text() + SECOND % "flaw: never")
-
-    with pytest.raises(NeedsReview):
-        produce(shot_list=path, backend="flawed")
-
-    made = [len(record["takes"]) for record in records(tmp_path).values()]
-    assert sorted(made) == [1, 2]
-    assert any("its shot has had all" in record["ended"] for record in records(tmp_path).values())
