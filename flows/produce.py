@@ -82,19 +82,18 @@ def produce(
     workers = load().workers or max(plan.device.cores, len(plan.device.gpus))
     # Prefect's own annotations do not let its runner through.
     runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=workers))
-    failure: ShotsFailed | None = None
+    failure: ShotsFailed | NeedsReview | None = None
     try:
         keyframes.with_options(task_runner=runner)(run)
-    except ShotsFailed as exc:
+    except (ShotsFailed, NeedsReview) as exc:
         failure = exc
-    except NeedsReview:
-        # The film says it again, with where it lies.
-        pass
     try:
         film = assemble.with_options(task_runner=runner)(run)
     except (ShotsFailed, NeedsReview, MixedFilm) as exc:
         # Where there is nothing to cut, why is what the keyframes said; a shot that failed is told before a mixture.
-        raise failure or exc from None
+        # What needs review is told by the film, with where it lies.
+        told = exc if isinstance(failure, NeedsReview) and isinstance(exc, NeedsReview) else failure or exc
+        raise told from None
     if failure is not None:
         raise failure
     return film

@@ -260,15 +260,23 @@ def test_what_was_approved_by_hand_stands_under_any_gate_until_its_request_chang
 
 
 def test_the_keyframes_of_a_shot_share_what_a_run_may_spend_on_repairs(film: Film) -> None:
-    records = [film.record(index, film.take(index, EXACT), passed=False) for index in (0, 1)]
-    first, second = film.begun(*records, repairs=1)
-
-    first.repair(None, finer=False)
-    second.repair(None, finer=False)
+    first, second = film.begun(repairs=1)
+    for index, pursuit in enumerate((first, second)):
+        pursuit.judged = list(film.record(index, film.take(index, EXACT), passed=False).takes)
+        pursuit.next_take = 2
+        pursuit.repair(None, finer=False)
 
     assert (first.pending, second.pending) == (True, False)
     assert "its shot has had all" in second.record.cause
     assert second.record.needs_review
+
+
+def test_a_run_may_always_go_on_with_one_take_of_each_keyframe(film: Film) -> None:
+    pursuit = film.begun(film.record(0, film.take(0, EXACT), passed=False), repairs=0)[0]
+
+    pursuit.repair(None, finer=False)
+
+    assert pursuit.pending
 
 
 def test_after_a_numerical_failure_only_exact_pixels_will_do(film: Film) -> None:

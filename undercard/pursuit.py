@@ -34,6 +34,8 @@ class Pursuit:
     keyframe: PlannedKeyframe
     next_take: int
     last_take: int
+    first_take: int = 1
+    """Of this run."""
     exact: bool = False
     """Only a take of exact pixels ends it."""
     budget: Budget = field(default_factory=lambda: Budget(0))
@@ -93,10 +95,12 @@ class Pursuit:
             return
         means = self._means(rejected.take, neighbour, finer=finer)
         repairs = repairs_for(rejected.verdict, rejected.take.number, self.approach.repairs, means)
-        if not repairs or self.budget.left <= 0:
+        # The first take of a run is nobody's to refuse, or a run after one that spent all would do nothing.
+        price = int(self.next_take > self.first_take)
+        if not repairs or self.budget.left < price:
             self._stop(SHOT_SPENT if repairs else NOTHING_LEFT)
             return
-        self.budget.left -= 1
+        self.budget.left -= price
         shown = neighbour is not None and any(one.remedy is Remedy.NEIGHBOUR_SHOWN for one in repairs)
         self.approach = Approach(
             draw=next_draw(repairs, means),
@@ -220,7 +224,7 @@ def _resume(pursuit: Pursuit, before: KeyframeRecord, accepted: Take | None, tak
         return
     pursuit.approach = last.approach.model_copy(update={"draw": last.draw})
     pursuit.next_take = last.number if accepted or doubted else last.number + 1
-    pursuit.last_take = pursuit.next_take + takes - 1
+    pursuit.first_take, pursuit.last_take = pursuit.next_take, pursuit.next_take + takes - 1
     # A later take of the previz has a control image of its own seed.
     if accepted is not None and accepted.control.key == control_request(pursuit.keyframe.request(1)).key:
         pursuit.control = accepted.control

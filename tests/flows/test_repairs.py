@@ -16,6 +16,8 @@ from undercard import backends, gate, report
 from undercard.cli import app
 from undercard.errors import NeedsReview
 from undercard.film.contact_sheet import Cell, contact_sheet
+from undercard.gate import Exhibit, Verdict
+from undercard.requests import Size
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -174,3 +176,33 @@ def test_what_no_take_mends_is_cut_for_review_and_only_a_word_of_somebody_makes_
         (True, False, True),
         (False, False, True),
     ]
+
+
+def test_the_gate_sees_what_a_take_was_drawn_from_and_what_it_must_differ_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exhibits: dict[str, Exhibit] = {}
+    judge = gate.judge_exhibit
+
+    def seen(exhibit: Exhibit, size: Size) -> Verdict:
+        exhibits[exhibit.label] = exhibit
+        return judge(exhibit, size)
+
+    monkeypatch.setattr(gate, "judge_exhibit", seen)
+
+    produce(shot_list=film(tmp_path, "jump", "pose"), backend="flawed")
+
+    first, second, third = (exhibits[f"pose-01 take {number}"] for number in (1, 2, 3))
+    assert (first.neighbour, first.before, first.takes) == (None, None, ())
+    # Each of these has a seed of its own, and may not resemble those before it.
+    assert second.takes == (first.picture,)
+    assert third.takes == (first.picture, second.picture)
+    opening, jump, mended = (exhibits[label] for label in ("jump-01 take 1", "jump-02 take 1", "jump-02 take 2"))
+    assert jump.neighbour == jump.before == opening.picture
+    assert jump.before_control == opening.control
+    assert jump.control is not None
+    assert jump.control != opening.control
+    assert mended.takes == ()
+    assert [len(exhibit.references) for exhibit in exhibits.values()] == [2] * len(exhibits)
+    assert {exhibit.backend for exhibit in exhibits.values()} == {"flawed"}
+    assert all(exhibit.staging is not None for exhibit in exhibits.values())
