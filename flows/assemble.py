@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -51,17 +51,22 @@ def assemble(run: RunOptions) -> Path:
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
     if review:
-        raise NeedsReview(
-            f"the gate rejected every take of {', '.join(review)}, so the film with the best of them is not film.mp4"
-            f" but {path}; look at it and `undercard approve` what may stand, or run the same again with `failed` for"
-            f" more takes{f'; it also mixes {mixture}' if refused else ''}"
-        )
+        raise NeedsReview(_told(review, records, path) + (f"; it also mixes {mixture}" if refused else ""))
     if refused:
         raise MixedFilm(
             f"the film mixes {mixture}, so it is not film.mp4 but {path}; render what stepped down again when a better"
             " rung fits, with `upgrade`, or take the film as it is, with `mixed`"
         )
     return path
+
+
+def _told(review: Sequence[str], records: Mapping[str, KeyframeRecord], path: Path) -> str:
+    causes = "; ".join(records[label].cause for label in review[:3]) + (" …" if len(review) > 3 else "")
+    return (
+        f"the gate rejected every take of {', '.join(review)} ({causes}), so the film with the best of them is not"
+        f" film.mp4 but {path}; look at it and `undercard approve` what may stand, or run the same again with `failed`"
+        " for more takes"
+    )
 
 
 def _ready(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[Plan, cutting.Takes]:

@@ -156,7 +156,9 @@ def test_a_rerun_goes_on_with_the_next_repair_and_keeps_what_was_tried(tmp_path:
 
 def test_what_no_take_mends_is_cut_for_review_and_only_a_word_of_somebody_makes_it_the_film(tmp_path: Path) -> None:
     path = film(tmp_path, "never", good=1)
-    with pytest.raises(NeedsReview, match=r"every take of never-01, .*review\.mp4") as refusal:
+    with pytest.raises(
+        NeedsReview, match=r"every take of never-01 \(never-01: nothing in the picture.*review\.mp4"
+    ) as refusal:
         produce(shot_list=path, backend="flawed", take_limit=2)
     folder = next((tmp_path / "store" / "films").iterdir())
     assert "undercard approve" in str(refusal.value)
