@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -13,7 +13,7 @@ from tasks import film as film_tasks
 from tasks import reports, whole
 from undercard import backends, cutting, manifest, options, progress, report
 from undercard.devices import this_device
-from undercard.errors import MixedFilm, ShotsFailed
+from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.manifest import KeyframeRecord
 from undercard.options import RunOptions
 from undercard.planning import Plan, narrowed
@@ -25,12 +25,13 @@ def assemble(run: RunOptions) -> Path:
     """Cut the film from the keyframes that were accepted, and return its path.
 
     Shots that were not selected are in it when an earlier run has their keyframes. A film that lacks a shot is named
-    `excerpt.mp4`, and one whose keyframes come from renderers of different pixels, unless that is allowed, `mixed.mp4`:
-    both leave the last whole film as it is.
+    `excerpt.mp4`, one whose keyframes come from renderers of different pixels, unless that is allowed, `mixed.mp4`, and
+    one with a keyframe of which the gate accepted no take, `review.mp4`: all leave the last whole film as it is.
 
     Raises:
         ShotsFailed: no shot has all its keyframes.
         MixedFilm: its keyframes are of different kinds, which `run` does not allow.
+        NeedsReview: the best take of a keyframe is one that the gate rejected and nobody has approved.
     """
     plan = options.plan_run(run, this_device())
     folder = options.folder_of(plan)
@@ -41,13 +42,16 @@ def assemble(run: RunOptions) -> Path:
         raise ShotsFailed(f"no shot of {plan.shot_list.title!r} has all its keyframes; render them first")
     mixture = report.mixture(ready, takes)
     refused = bool(mixture) and not run.mixed
-    name = cutting.film_name(ready, refused=refused)
+    review = cutting.unreviewed(ready, records)
+    name = cutting.film_name(ready, refused=refused, unreviewed=bool(review))
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     film = join(name=name, pieces=whole(_cut(ready, takes)), timeline=whole(ready.timeline))
     path = cutting.publish(film.file, folder, name)
-    manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture)}))
+    manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture), "review": review}))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
+    if review:
+        raise NeedsReview(_told(review, records, path) + (f"; it also mixes {mixture}" if refused else ""))
     if refused:
         raise MixedFilm(
             f"the film mixes {mixture}, so it is not film.mp4 but {path}; render what stepped down again when a better"
@@ -56,9 +60,18 @@ def assemble(run: RunOptions) -> Path:
     return path
 
 
+def _told(review: Sequence[str], records: Mapping[str, KeyframeRecord], path: Path) -> str:
+    causes = "; ".join(records[label].cause for label in review[:3]) + (" …" if len(review) > 3 else "")
+    return (
+        f"the gate rejected every take of {', '.join(review)} ({causes}), so the film with the best of them is not"
+        f" film.mp4 but {path}; look at it and `undercard approve` what may stand, or run the same again with `failed`"
+        " for more takes"
+    )
+
+
 def _ready(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[Plan, cutting.Takes]:
     """Return the plan of what can be cut, with its takes: the whole film, or what was selected, less what failed."""
-    takes = {shot.id: cutting.accepted_takes(plan, shot, records) for shot in plan.shot_list.shots}
+    takes = {shot.id: cutting.usable_takes(plan, shot, records) for shot in plan.shot_list.shots}
     complete = {shot: found for shot, found in takes.items() if found is not None}
     everything = len(complete) == len(plan.shot_list.shots)
     wanted = plan.shot_list.shots if everything else plan.shots

@@ -15,7 +15,7 @@ from flows.keyframes import keyframes
 from undercard import cutting, options, progress, store
 from undercard.choosing import AUTO
 from undercard.devices import this_device
-from undercard.errors import MixedFilm, ShotsFailed
+from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.options import BackendName, RunOptions
 from undercard.settings import load
 
@@ -48,10 +48,11 @@ def produce(
         shots: Which shots to render, such as `3,7-9,jab`; empty for all.
         start: Number or id of the first shot to render.
         failed: Render only the shots that failed last time.
-        take_limit: Takes of a keyframe before its shot is given up.
+        take_limit: Takes of a keyframe before the best one is kept for review.
 
     Raises:
         ShotsFailed: some shots failed; the message names them, and all others are done.
+        NeedsReview: every shot is done, and of some keyframes the gate accepted no take.
         MixedFilm: every shot is done, some on a rung of other pixels, and that was not allowed.
     """
     run = RunOptions(
@@ -81,16 +82,18 @@ def produce(
     workers = load().workers or max(plan.device.cores, len(plan.device.gpus))
     # Prefect's own annotations do not let its runner through.
     runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=workers))
-    failure: ShotsFailed | None = None
+    failure: ShotsFailed | NeedsReview | None = None
     try:
         keyframes.with_options(task_runner=runner)(run)
-    except ShotsFailed as exc:
+    except (ShotsFailed, NeedsReview) as exc:
         failure = exc
     try:
         film = assemble.with_options(task_runner=runner)(run)
-    except (ShotsFailed, MixedFilm) as exc:
+    except (ShotsFailed, NeedsReview, MixedFilm) as exc:
         # Where there is nothing to cut, why is what the keyframes said; a shot that failed is told before a mixture.
-        raise failure or exc from None
+        # What needs review is told by the film, with where it lies.
+        told = exc if isinstance(failure, NeedsReview) and isinstance(exc, NeedsReview) else failure or exc
+        raise told from None
     if failure is not None:
         raise failure
     return film

@@ -101,8 +101,8 @@ class Rendering:
             self._start(lane, *first)
 
     def _step(self, pursuit: Pursuit, ways: Ways) -> Step:
-        if pursuit.bettered is not None:
-            # A take that stands needs neither patience nor a last resort.
+        if pursuit.is_choosy:
+            # A take that there is needs neither patience nor a last resort.
             ways = Ways(now=tuple(rung for rung in ways.now if pursuit.takes_to(rung)))
         chosen = settings.load()
         return next_step(
@@ -136,6 +136,7 @@ class Rendering:
             sheets=whole(pursuit.sheets),
             renderer=whole(renderer),
             attempts=whole(pursuit.attempts),
+            approach=whole(pursuit.approach),
         )
         self.running[future] = lane, rung, pursuit
         future.add_done_callback(self.finished.put)
@@ -183,7 +184,7 @@ class Rendering:
             if found == self.wanted:
                 self.waited_seconds, self.pause_seconds = 0.0, FIRST_PAUSE_SECONDS
         if cached:
-            take = retold(take, pursuit.attempts)
+            take = retold(take, pursuit.attempts, pursuit.approach)
         pursuit.attempts = []
         pursuit.next_take += 1
         return Done(pursuit, take, cached)

@@ -18,7 +18,7 @@ from flows.produce import produce
 from undercard import options, progress, report, settings
 from undercard.console import every
 from undercard.devices import this_device
-from undercard.errors import MixedFilm, ShotsFailed
+from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.manifest import remembered
 from undercard.options import RunOptions
 from undercard.progress import Meter
@@ -47,6 +47,7 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
 
     Raises:
         MixedFilm: every shot is done, by renderers that give different pixels.
+        NeedsReview: every shot is done, and the gate accepted no take of some keyframes.
         UndercardError: the run could not begin, or failed for another cause than its shots.
     """
     # Bad input is told before anything is started.
@@ -66,7 +67,7 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
         stack.enter_context(suppress(ShotsFailed))
         try:
             film = produce(**run.model_dump())
-        except MixedFilm as exc:
+        except (MixedFilm, NeedsReview) as exc:
             refusal = exc
     folder = options.folder_of(plan)
     rows = report.shot_rows(plan, remembered(folder))
@@ -74,8 +75,10 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
     for row in rows:
         if row.status == "failed":
             console.print(f"[red]{row.number} {row.shot}[/]: {row.cause}")
-        elif row.road:
-            console.print(f"[yellow]{row.number} {row.shot}[/]: {row.road}")
+        elif row.status == "needs review":
+            console.print(f"[magenta]{row.number} {row.shot} needs review[/]: {row.cause}")
+        elif row.road or row.mended:
+            console.print(f"[yellow]{row.number} {row.shot}[/]: {row.road or row.mended}")
     console.print(f"Contact sheet: {folder / 'contact_sheet.png'}", soft_wrap=True)
     if film is not None:
         console.print(f"Film: [bold]{film}[/]", soft_wrap=True)

@@ -9,15 +9,28 @@ from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from undercard import gate
-from undercard.requests import Size, content_key
+from undercard.requests import Control, Size, content_key
 
 
 def _verdict_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    seen = [
-        [exhibit.picture.sha256, exhibit.neighbour.sha256 if exhibit.neighbour else None]
-        for exhibit in parameters["exhibits"]
-    ]
+    seen = [_seen(exhibit) for exhibit in parameters["exhibits"]]
     return "verdicts-" + content_key([gate.REVISION, parameters["size"], seen])
+
+
+def _seen(exhibit: gate.Exhibit) -> list[object]:
+    """Return all of *exhibit* that a check may look at: its label is for people."""
+    compared = (exhibit.picture, exhibit.neighbour, exhibit.before, *exhibit.takes)
+    return [
+        [picture.sha256 if picture else None for picture in compared],
+        [picture.sha256 for picture in exhibit.references],
+        [_drawn(control) for control in (exhibit.control, exhibit.before_control)],
+        exhibit.staging,
+        exhibit.backend,
+    ]
+
+
+def _drawn(control: Control | None) -> list[str] | None:
+    return [control.frame.sha256, control.depth.sha256, control.keypoints.sha256] if control else None
 
 
 @task(

@@ -10,7 +10,7 @@ from prefect.logging import get_run_logger
 
 from undercard import conditioning, keyframes
 from undercard.backends import Renderer, Rung
-from undercard.requests import Attempt, Control, RenderRequest, Sheet, Take
+from undercard.requests import Approach, Attempt, Control, RenderRequest, Sheet, Take
 
 # Raise when a result that an earlier version cached must not be used any more.
 SCHEMA = 2
@@ -76,8 +76,9 @@ def render_keyframe(
     renderer: Renderer,
     sheets: tuple[Sheet, ...],
     attempts: list[Attempt],
+    approach: Approach,
 ) -> Take:
     """Render one take of a keyframe on one rung; what was tried before it, and this try, are in *attempts*."""
-    take = keyframes.render_take(request, number, rung, renderer, control, attempts, sheets)
+    take = keyframes.render_take(request, number, rung, renderer, control, attempts, sheets, approach)
     get_run_logger().info("%s: take %d in %.2f s: %s", label, number, take.seconds, take.picture.path)
     return take

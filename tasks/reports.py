@@ -44,6 +44,7 @@ def publish_shot_table(rows: list[ShotRow], title: str) -> None:
                 "backend": row.backend,
                 "seconds": row.seconds,
                 "cause": row.cause,
+                "repairs": row.mended,
             }
             for row in rows
         ],

@@ -102,15 +102,15 @@ def test_a_glove_that_reaches_into_a_close_up_is_told_and_needs_no_picture(tmp_p
 def test_a_prompt_says_what_its_control_image_is(tmp_path: Path, kind: str) -> None:
     text = told(tmp_path, ("length: 24", f"control: {kind}\n    length: 24"))
 
-    assert CONTROLS[kind].told in text
-    assert not any(other.told in text for name, other in CONTROLS.items() if name != kind)
+    assert CONTROLS[kind].told() in text
+    assert not any(other.told() in text for name, other in CONTROLS.items() if name != kind)
 
 
 def test_a_shot_takes_the_films_control_image_and_a_keyframe_its_own(tmp_path: Path) -> None:
     changes = (("cast:", "control: depth\ncast:"), ("at: 8", "at: 8, control: skeleton"))
 
-    assert CONTROLS["depth"].told in told(tmp_path, *changes)
-    assert CONTROLS["skeleton"].told in told(tmp_path, *changes, keyframe=1)
+    assert CONTROLS["depth"].told() in told(tmp_path, *changes)
+    assert CONTROLS["skeleton"].told() in told(tmp_path, *changes, keyframe=1)
 
 
 def test_a_control_image_that_does_not_exist_is_told_with_its_place_and_the_nearest(tmp_path: Path) -> None:

@@ -11,13 +11,15 @@ import pytest
 from tests import shot_lists
 from undercard import backends, gate, planning, shotlist, store
 from undercard.backends import Needs, Rung
-from undercard.conditioning import conditioned, control_request
+from undercard.conditioning import control_request
 from undercard.devices import Device
-from undercard.gate import Finding, Verdict
+from undercard.gate import Fault, Finding, Verdict
+from undercard.keyframes import asked, usable_take
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import PlannedKeyframe
-from undercard.pursuit import Pursuit, begin, look_higher
-from undercard.requests import Attempt, Control, Sheet, Take
+from undercard.pursuit import Pursuit, begin
+from undercard.requests import Approach, Attempt, Control, Remedy, Repair, Sheet, Take
+from undercard.upgrading import look_higher
 
 EXACT, COARSE, PREVIZ = "", "coarse", "previz"
 FELL_FROM_EXACT = Attempt(rung="hungry · all", backend="hungry", exact=True, outcome="out of memory")
@@ -37,7 +39,10 @@ class Film:
 
     def record(self, index: int, *takes: Take, passed: bool = True) -> KeyframeRecord:
         keyframe = self.keyframes[index]
-        finding = Finding(check="blur", score=1.0, threshold=0.5, passed=passed, cause="" if passed else "soft")
+        fault = None if passed else Fault.WRONG_POSE
+        finding = Finding(
+            check="pose", score=1.0, threshold=0.5, passed=passed, cause="" if passed else "off", fault=fault
+        )
         judged = tuple(Judged(take=take, verdict=Verdict(findings=(finding,)), cached=False) for take in takes)
         return KeyframeRecord(
             label=keyframe.label,
@@ -48,7 +53,7 @@ class Film:
             takes=judged,
         )
 
-    def take(self, index: int, kind: str, *detours: Attempt, number: int = 1) -> Take:
+    def take(self, index: int, kind: str, *detours: Attempt, number: int = 1, approach: Approach | None = None) -> Take:
         keyframe = self.keyframes[index]
         picture = store.put_bytes(f"{index} {kind}".encode(), ".png")
         control = Control(
@@ -61,16 +66,16 @@ class Film:
             seconds=0.1,
         )
         backend = kind or "hungry"
-        request = keyframe.request_on(backend, number, exact=not kind)
+        approach = approach or Approach(draw=number)
         likenesses = keyframe.likenesses
         sheets = tuple(
             Sheet(key=each.sheet.key, fighter=each.fighter, picture=picture, seconds=0.1)
             for each in likenesses
             if each.sheet is not None
         )
-        follows = conditioned(request, control, keyframe.control, likenesses, sheets)
+        request = asked(keyframe, backend, approach, control, sheets, exact=not kind)
         return Take(
-            key=request.key if kind == PREVIZ else follows.key,
+            key=request.key,
             number=number,
             backend=backend,
             picture=picture,
@@ -79,10 +84,11 @@ class Film:
             seconds=1.0,
             exact=not kind,
             attempts=detours,
+            approach=approach,
         )
 
-    def begun(self, *records: KeyframeRecord, exact: bool = False) -> list[Pursuit]:
-        return begin(self.keyframes, {record.label: record for record in records}, 3, exact=exact)
+    def begun(self, *records: KeyframeRecord, exact: bool = False, repairs: int = 9) -> list[Pursuit]:
+        return begin(self.keyframes, {record.label: record for record in records}, 3, exact=exact, repairs=repairs)
 
 
 @pytest.fixture
@@ -188,3 +194,121 @@ def test_giving_up_the_only_take_fails_the_keyframe(film: Film) -> None:
     pursuit.give_up("no rung is left")
 
     assert pursuit.record.cause == "jab-01: no rung is left"
+
+
+REWORDED = Approach(
+    draw=2, repairs=(Repair(remedy=Remedy.REWORDED, detail="about wrong pose", fault=Fault.WRONG_POSE, after=1),)
+)
+PRECISE = Approach(draw=1, repairs=(Repair(remedy=Remedy.HIGHER_PRECISION, fault=Fault.NUMERICAL, after=1),))
+
+
+def test_a_take_of_a_release_that_knew_no_repairs_stands(film: Film) -> None:
+    old = film.take(0, EXACT, number=2).model_copy(update={"approach": Approach()})
+
+    pursuits = film.begun(film.record(0, old))
+
+    assert pursuits[0].accepted == old
+
+
+def test_a_repaired_take_stands_and_is_bettered_with_what_repaired_it(film: Film) -> None:
+    take = film.take(0, COARSE, FELL_FROM_EXACT, number=2, approach=REWORDED)
+    pursuits = film.begun(film.record(0, take))
+    assert not pursuits[0].pending
+
+    look_higher(pursuits, {EXACT})
+
+    assert (pursuits[0].next_take, pursuits[0].approach) == (2, REWORDED)
+
+
+def test_after_a_rejection_the_next_run_repairs_it_and_remembers_what_was_tried(film: Film) -> None:
+    rejected = film.take(0, EXACT, number=2, approach=REWORDED)
+    pursuit = film.begun(film.record(0, rejected, passed=False))[0]
+
+    pursuit.repair(None, finer=False)
+
+    assert [judged.take for judged in pursuit.judged] == [rejected]
+    assert pursuit.approach.draw == 3
+    assert [repair.remedy for repair in pursuit.approach.repairs] == [Remedy.REWORDED, Remedy.NEW_SEED]
+    assert [(repair.after, repair.cause) for repair in pursuit.approach.repairs] == [(1, ""), (2, "off")]
+
+
+def test_what_another_gate_rejected_is_judged_again_as_it_was_made(film: Film) -> None:
+    record = film.record(0, film.take(0, EXACT), passed=False).model_copy(update={"gate": gate.REVISION - 1})
+
+    pursuit = film.begun(record)[0]
+
+    assert (pursuit.next_take, pursuit.approach, pursuit.judged) == (1, Approach(draw=1), [])
+
+
+def test_what_another_gate_accepted_is_judged_again_as_it_was_made(film: Film) -> None:
+    take = film.take(0, EXACT, number=2, approach=REWORDED)
+    record = film.record(0, take).model_copy(update={"gate": gate.REVISION - 1})
+
+    pursuit = film.begun(record)[0]
+
+    assert (pursuit.next_take, pursuit.approach, pursuit.pending) == (2, REWORDED, True)
+
+
+def test_what_was_approved_by_hand_stands_under_any_gate_until_its_request_changes(film: Film) -> None:
+    record = film.record(0, film.take(0, EXACT), passed=False).model_copy(update={"gate": gate.REVISION - 1})
+    approved = record.model_copy(update={"takes": (record.takes[0].model_copy(update={"approved": True}),)})
+
+    assert not film.begun(approved)[0].pending
+    other = approved.takes[0].take.model_copy(update={"key": "another"})
+    changed = approved.model_copy(update={"takes": (approved.takes[0].model_copy(update={"take": other}),)})
+    assert film.begun(changed)[0].pending
+
+
+def test_the_keyframes_of_a_shot_share_what_a_run_may_spend_on_repairs(film: Film) -> None:
+    first, second = film.begun(repairs=1)
+    for index, pursuit in enumerate((first, second)):
+        pursuit.judged = list(film.record(index, film.take(index, EXACT), passed=False).takes)
+        pursuit.next_take = 2
+        pursuit.repair(None, finer=False)
+
+    assert (first.pending, second.pending) == (True, False)
+    assert "its shot has had all" in second.record.cause
+    assert second.record.needs_review
+
+
+def test_a_run_may_always_go_on_with_one_take_of_each_keyframe(film: Film) -> None:
+    pursuit = film.begun(film.record(0, film.take(0, EXACT), passed=False), repairs=0)[0]
+
+    pursuit.repair(None, finer=False)
+
+    assert pursuit.pending
+
+
+def test_after_a_numerical_failure_only_exact_pixels_will_do(film: Film) -> None:
+    pursuit = film.begun()[0]
+    pursuit.approach = PRECISE
+    needs = Needs(1, 1, 1.0)
+
+    assert pursuit.is_choosy
+    assert pursuit.takes_to(Rung("hungry", exact=True, needs=needs))
+    assert not pursuit.takes_to(Rung("coarse", exact=False, needs=needs))
+
+
+def test_one_keyframe_that_was_repaired_by_exact_pixels_is_no_reason_to_render_all_of_them_so(film: Film) -> None:
+    takes = film.take(0, EXACT, approach=PRECISE), film.take(1, COARSE)
+
+    assert bettered(film, *takes, offered={EXACT, COARSE}) == [False, False]
+
+
+def test_the_best_of_rejected_takes_is_kept_for_review(film: Film) -> None:
+    takes = [film.take(0, EXACT, number=number) for number in (1, 2, 3)]
+    record = film.record(0, *takes, passed=False)
+    scores = (9.0, 0.6, 2.0)
+    judged = tuple(
+        one.model_copy(
+            update={"verdict": Verdict(findings=(one.verdict.findings[0].model_copy(update={"score": score}),))}
+        )
+        for one, score in zip(record.takes, scores, strict=True)
+    )
+
+    kept = record.model_copy(update={"takes": judged})
+
+    assert kept.needs_review
+    assert kept.best == takes[1]
+    assert usable_take(kept, film.keyframes[0], exact=False) == takes[1]
+    assert usable_take(film.record(0, film.take(0, COARSE), passed=False), film.keyframes[0], exact=True) is None

@@ -14,7 +14,7 @@ from undercard.gate import Finding, Verdict
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import Plan, plan
 from undercard.report import draw_sheet, mixture, shot_rows, summary
-from undercard.requests import Attempt, Control, Outcome, Take
+from undercard.requests import Approach, Attempt, Control, Outcome, Remedy, Repair, Take
 
 FILM = """\
 title: Two shots
@@ -73,7 +73,7 @@ def test_a_shot_is_shown_by_the_keyframe_on_which_its_blow_lands(tmp_path: Path)
     assert (row.status, row.take, row.backend, row.seconds) == ("accepted", "2", "previz", 2.0)
 
 
-def test_a_failed_shot_shows_the_keyframe_that_failed_and_why(tmp_path: Path) -> None:
+def test_a_shot_that_needs_review_shows_the_keyframe_that_was_rejected_and_why(tmp_path: Path) -> None:
     film = planned(tmp_path)
     records = {
         "jab-01": record(film, "jab-01", passed=False, grey=1),
@@ -82,7 +82,7 @@ def test_a_failed_shot_shows_the_keyframe_that_failed_and_why(tmp_path: Path) ->
 
     row = shot_rows(film, records)[0]
 
-    assert row.status == "failed"
+    assert row.status == "needs review"
     assert row.picture == records["jab-01"].takes[0].take.picture.absolute
     assert row.cause == "jab-01: soft: 0.01 where 0.045 is needed"
 
@@ -145,3 +145,32 @@ def test_the_summary_counts_shots_by_what_came_of_them(tmp_path: Path) -> None:
     rows = shot_rows(film, {"bow-01": record(film, "bow-01")})
 
     assert summary(film, rows) == "2 shots · 1 accepted · 1 skipped · 128×72 · previz"
+
+
+def test_a_row_says_what_its_takes_were_repaired_by_and_shows_those_that_were_rejected(tmp_path: Path) -> None:
+    film = planned(tmp_path)
+    first = record(film, "bow-01", passed=False, grey=1).takes[0]
+    repair = Repair(remedy=Remedy.MORE_STEPS, detail="8", fault="soft", cause=first.verdict.causes[0], after=2)
+    second = record(film, "bow-01", grey=2).takes[0]
+    mended = second.take.model_copy(update={"number": 3, "approach": Approach(draw=2, repairs=(repair,))})
+    made = record(film, "bow-01").model_copy(update={"takes": (first, second.model_copy(update={"take": mended}))})
+
+    row = shot_rows(film, {"bow-01": made})[1]
+
+    assert (row.status, row.take, row.mended) == ("accepted", "3", "soft: more steps")
+    (rejection,) = row.rejected
+    assert (rejection.label, rejection.answer) == ("bow-01 take 2", "more steps: 8")
+    assert rejection.cause == "soft: 0.01 where 0.045 is needed"
+    assert rejection.picture == first.take.picture.absolute
+
+
+def test_what_was_approved_by_hand_is_said_to_be(tmp_path: Path) -> None:
+    film = planned(tmp_path)
+    rejected = record(film, "bow-01", passed=False)
+    approved = rejected.model_copy(update={"takes": (rejected.takes[0].model_copy(update={"approved": True}),)})
+
+    before, after = (shot_rows(film, {"bow-01": one})[1] for one in (rejected, approved))
+
+    assert (before.status, before.mended, len(before.rejected)) == ("needs review", "", 1)
+    assert before.rejected[0].answer == "kept for review"
+    assert (after.status, after.mended, after.rejected) == ("accepted", "approved by hand", ())

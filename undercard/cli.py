@@ -1,4 +1,4 @@
-"""The command line: `undercard render`, `plan`, `provision`, `shots`, `sheets`, `vocabulary`, `schema`, `doctor`."""
+"""The command line: `undercard render`, `approve`, `plan`, `provision`, `shots`, `sheets`, `vocabulary`, `doctor` …"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import __version__, cli_inputs, cli_plan, cli_provision
+from undercard import __version__, cli_inputs, cli_plan, cli_provision, cli_review
 from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
@@ -24,7 +24,8 @@ app = typer.Typer(
     help="**Shot list in, fight film out, on an undersized card.**\n\n"
     "Write the shots in a YAML file, then `undercard render` it. Start from data/shots/sparring.yaml.",
     epilog="Exit status: 0 the film is whole · 1 it failed · 2 the input cannot be used · 3 some shots failed · "
-    "4 every shot is done, but their renderers give different pixels.",
+    "4 every shot is done, but their renderers give different pixels · 5 every shot is done, but the gate rejected "
+    "every take of some keyframes, which need your review.",
 )
 
 
@@ -61,7 +62,8 @@ def render(
     start: Start = None,
     failed: Failed = False,
     takes: Annotated[
-        int | None, typer.Option("--takes", min=1, max=20, help="Takes of a keyframe before its shot is given up.")
+        int | None,
+        typer.Option("--takes", min=1, max=20, help="Takes of a keyframe before the best is kept."),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show Prefect's log as well.")] = False,
 ) -> None:
@@ -139,6 +141,7 @@ def schema() -> None:
     typer.echo(shotlist.schema_text(), nl=False)
 
 
+app.command()(cli_review.approve)
 app.command()(cli_inputs.sheets)
 app.command()(cli_plan.plan)
 app.command()(cli_provision.provision)

@@ -15,6 +15,8 @@ from undercard import controls, pictures, store
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.controls import CONTROLS
 from undercard.likeness import Likeness
+from undercard.prompts import likenesses_with
+from undercard.repairs import Treatment
 from undercard.requests import SEED_LIMIT, Control, RenderRequest, Sheet
 from undercard.store import StoredFile
 
@@ -91,8 +93,12 @@ def conditioned(
     kind: str = controls.DEFAULT,
     likenesses: Sequence[Likeness] = (),
     sheets: Iterable[Sheet] = (),
+    treated: Treatment | None = None,
+    neighbour: StoredFile | None = None,
 ) -> RenderRequest:
     """Return *request* with the pictures that a model follows: the control image, then whom it shows.
+
+    Where it is *treated*, their order and number are those that its prompt speaks of.
 
     Args:
         request: of a backend that is prompted.
@@ -100,15 +106,30 @@ def conditioned(
         kind: which of its pictures the model gets; one of `CONTROLS`.
         likenesses: whom the model is to know, in the order that the prompt numbers them.
         sheets: every one that *likenesses* asks for is among them.
+        treated: what repairs come to.
+        neighbour: the picture of the keyframe before, for a treatment that shows it.
 
     Raises:
         KeyError: a sheet is missing.
         StoreError: a picture cannot be stored.
     """
-    first = _control_picture(control, kind)
+    treated = treated or Treatment(kind)
+    first = _control_picture(control, treated.control)
+    staged = [first, neighbour] if treated.neighbour and neighbour is not None else [first]
+    known = pictures_of(likenesses, sheets)[: likenesses_with(treated)]
+    shown = [*known, *staged] if treated.anchored else [*staged, *known]
+    return replace(request, control=first.sha256, references=tuple(picture.sha256 for picture in shown))
+
+
+def pictures_of(likenesses: Sequence[Likeness], sheets: Iterable[Sheet]) -> tuple[StoredFile, ...]:
+    """Return the pictures of fighters that a model is given, in the order of *likenesses*.
+
+    Raises:
+        KeyError: a sheet is missing.
+        StoreError: a picture cannot be stored.
+    """
     drawn = {sheet.key: sheet.picture for sheet in sheets}
-    others = (_picture(likeness, drawn) for likeness in likenesses)
-    return replace(request, control=first.sha256, references=(first.sha256, *(picture.sha256 for picture in others)))
+    return tuple(_picture(likeness, drawn) for likeness in likenesses)
 
 
 def lacking(likenesses: Iterable[Likeness], sheets: Iterable[Sheet]) -> list[Likeness]:

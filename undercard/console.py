@@ -12,8 +12,9 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from undercard.errors import BadInput, MixedFilm, UndercardError
+from undercard.errors import BadInput, MixedFilm, NeedsReview, UndercardError
 
+REVIEW = 5
 MIXED = 4
 SHOTS_FAILED = 3
 BAD_INPUT = 2
@@ -34,6 +35,9 @@ def told(console: Console) -> Iterator[None]:
     except MixedFilm as exc:
         say(console, str(exc))
         raise typer.Exit(MIXED) from exc
+    except NeedsReview as exc:
+        say(console, str(exc))
+        raise typer.Exit(REVIEW) from exc
     except UndercardError as exc:
         say(console, str(exc))
         raise typer.Exit(FAILED) from exc

@@ -17,8 +17,12 @@ class ControlKind:
     picture: Picture
     about: str
     """When to choose it, in a line."""
-    told: str
-    """What a prompt says of it; it is the model's first picture."""
+    is_what: str
+    """What a prompt says that it is, and what to make of it: the words after `Picture 1`."""
+
+    def told(self, number: int = 1) -> str:
+        """Return what a prompt says of it as the model's picture *number*."""
+        return f"Picture {number} {self.is_what}"
 
 
 # Qwen-Image-Edit's prompt numbers its pictures as "Picture 1", "Picture 2" …
@@ -30,25 +34,25 @@ CONTROLS: Mapping[str, ControlKind] = {
         ControlKind(
             "frame",
             "the previz frame: ring, light and poses are kept, and made real",
-            "Picture 1 is a rough 3D render of this shot: turn it into a photograph with the same camera angle,"
+            "is a rough 3D render of this shot: turn it into a photograph with the same camera angle,"
             " framing, places, poses and light.",
         ),
         ControlKind(
             "depth",
             "a depth map: space and poses are kept, surfaces and light are the model's own",
-            "Picture 1 is a depth map of this shot, brighter where nearer: follow its camera angle, framing, places and"
+            "is a depth map of this shot, brighter where nearer: follow its camera angle, framing, places and"
             " poses exactly, and do not show the map.",
         ),
         ControlKind(
             "skeleton",
             "the fighters' skeletons on black: only the poses are kept, ring and camera come from the words",
-            "Picture 1 shows the fighters' skeletons in this shot, in OpenPose's colours on black: follow the pose,"
+            "shows the fighters' skeletons in this shot, in OpenPose's colours on black: follow the pose,"
             " place and size of each exactly, and do not show the skeletons.",
         ),
         ControlKind(
             "normals",
             "a map of surface normals: shapes and poses are kept sharply, colours and light are the model's own",
-            "Picture 1 is a map of this shot's surface normals: follow its camera angle, framing, shapes and poses"
+            "is a map of this shot's surface normals: follow its camera angle, framing, shapes and poses"
             " exactly, and do not show the map.",
         ),
     )

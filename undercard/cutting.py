@@ -16,7 +16,7 @@ from undercard.film.pixels import Pixels
 from undercard.film.qc import check
 from undercard.film.segments import REVISION, encode, join, piece_frames
 from undercard.film.timeline import Piece, Span, Timeline
-from undercard.keyframes import accepted_take
+from undercard.keyframes import accepted_take, usable_take
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.planning import Plan, PlannedKeyframe
 from undercard.progress import Meter
@@ -130,11 +130,20 @@ def cost(plan: Plan) -> float:
     return sum(piece_cost(plan, piece) for piece in plan.timeline.pieces())
 
 
-def accepted_takes(plan: Plan, shot: Shot, records: Mapping[str, KeyframeRecord]) -> tuple[Take, ...] | None:
-    """Return the accepted takes of *shot*, or None while one of its keyframes lacks one or has changed since."""
-    takes = [accepted_take(records.get(k.label), k, exact=plan.exact) for k in plan.keyframes(shot)]
+def usable_takes(plan: Plan, shot: Shot, records: Mapping[str, KeyframeRecord]) -> tuple[Take, ...] | None:
+    """Return a take for each keyframe of *shot*, or None while one of them has none or has changed since.
+
+    It is the accepted one, else the best that the gate rejected; see `unreviewed`.
+    """
+    takes = [usable_take(records.get(k.label), k, exact=plan.exact) for k in plan.keyframes(shot)]
     found = tuple(take for take in takes if take is not None)
     return found if len(found) == len(takes) else None
+
+
+def unreviewed(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[str, ...]:
+    """Return the labels of the keyframes of *plan* whose take the gate rejected and nobody has approved."""
+    keyframes = (keyframe for shot in plan.shots for keyframe in plan.keyframes(shot))
+    return tuple(k.label for k in keyframes if accepted_take(records.get(k.label), k, exact=plan.exact) is None)
 
 
 def accepted_keyframes(
@@ -144,12 +153,14 @@ def accepted_keyframes(
     return sum(accepted_take(records.get(k.label), k, exact=exact) is not None for k in keyframes)
 
 
-def film_name(plan: Plan, *, refused: bool = False) -> str:
+def film_name(plan: Plan, *, refused: bool = False, unreviewed: bool = False) -> str:
     """Return the name of the film's file.
 
-    A film that lacks shots is an excerpt, and one that is refused for its mixture is called so: neither replaces the
-    film.
+    A film that lacks shots is an excerpt, and one that is refused for its mixture, or that nobody has looked at where
+    the gate rejected something, is called so: none of them replaces the film.
     """
+    if unreviewed:
+        return "review.mp4"
     if refused:
         return "mixed.mp4"
     return "film.mp4" if plan.whole else "excerpt.mp4"

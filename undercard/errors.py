@@ -27,6 +27,7 @@ UndercardError
 │   └── MissingObject       a file of the store is gone or altered
 └── FilmError               the film could not be made
     ├── MixedFilm           its keyframes come from renderers that give different pixels
+    ├── NeedsReview         some of its keyframes the gate rejected, and nobody has approved them
     ├── EncodingFailed      ffmpeg stopped with an error
     └── BadFilm             the finished film is not what the timeline says
 """
@@ -194,6 +195,10 @@ class FilmError(UndercardError):
 
 class MixedFilm(FilmError):
     """The film's keyframes come from renderers that give different pixels, and nobody allowed that."""
+
+
+class NeedsReview(FilmError):
+    """Some keyframes have no take that the gate accepts, and nobody has approved the best one that there is."""
 
 
 class EncodingFailed(FilmError):

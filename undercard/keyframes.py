@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image
 
@@ -13,9 +14,10 @@ from undercard.backends import Renderer, Rung
 from undercard.conditioning import conditioned, control_request, draw_control, follows_itself, lacking
 from undercard.errors import BackendError
 from undercard.ladder import outcome_of
-from undercard.manifest import KeyframeRecord
+from undercard.manifest import KeyframeRecord, best_of
 from undercard.planning import PlannedKeyframe
-from undercard.requests import Attempt, Control, Outcome, RenderRequest, Sheet, Take
+from undercard.repairs import treatment
+from undercard.requests import Approach, Attempt, Control, Outcome, RenderRequest, Sheet, Take
 from undercard.store import StoredFile
 
 
@@ -23,19 +25,69 @@ def answers(take: Take, keyframe: PlannedKeyframe) -> bool:
     """Say whether *take* is still what its renderer would be asked for *keyframe*, as the shot list is now."""
     if take.backend not in backends.names():
         return False
-    request = keyframe.request_on(take.backend, take.number, exact=take.exact)
+    approach = take.approach.model_copy(update={"draw": take.draw})
+    request = asked(keyframe, take.backend, approach, None, exact=take.exact)
     if follows_itself(request):
         return take.key == request.key
     if take.control.key != control_request(keyframe.request(1)).key or lacking(keyframe.likenesses, take.sheets):
         return False
-    return take.key == conditioned(request, take.control, keyframe.control, keyframe.likenesses, take.sheets).key
+    return take.key == asked(keyframe, take.backend, approach, take.control, take.sheets, exact=take.exact).key
+
+
+def asked(
+    keyframe: PlannedKeyframe,
+    backend: str,
+    approach: Approach,
+    control: Control | None,
+    sheets: Sequence[Sheet] = (),
+    *,
+    exact: bool,
+) -> RenderRequest:
+    """Return what the backend called *backend* is to render of *keyframe*.
+
+    Args:
+        keyframe: as the shot list has it.
+        backend: one of those there are.
+        approach: the seed, and what is done otherwise.
+        control: the control image; None leaves out the pictures that a model follows.
+        sheets: every one that the keyframe's likenesses ask for, where there is a control image.
+        exact: for exact pixels.
+    """
+    treated = treatment(approach.repairs, keyframe.control)
+    made = keyframe.treated(treated)
+    request = made.request_on(backend, approach.draw, exact=exact)
+    if follows_itself(request):
+        return request
+    heeded = backends.heeded(backend)
+    request = replace(
+        request, steps=treated.steps if "steps" in heeded else 0, whole=treated.whole and "whole" in heeded
+    )
+    if control is None:
+        return request
+    return conditioned(request, control, made.control, made.likenesses, sheets, treated, approach.neighbour)
 
 
 def accepted_take(record: KeyframeRecord | None, keyframe: PlannedKeyframe, *, exact: bool) -> Take | None:
-    """Return the newest accepted take of *record* that still answers *keyframe*; of exact pixels, where asked for."""
+    """Return the newest take of *record* that was accepted, by the gate or by hand, and that still answers *keyframe*.
+
+    Args:
+        record: of an earlier run.
+        keyframe: as the shot list is now.
+        exact: of exact pixels only.
+    """
     takes = reversed(record.takes) if record is not None else ()
-    accepted = (judged.take for judged in takes if judged.verdict.accepted and (judged.take.exact or not exact))
+    accepted = (judged.take for judged in takes if judged.stands and (judged.take.exact or not exact))
     return next((take for take in accepted if answers(take, keyframe)), None)
+
+
+def usable_take(record: KeyframeRecord | None, keyframe: PlannedKeyframe, *, exact: bool) -> Take | None:
+    """Return the accepted take of *record* like `accepted_take`, else the best of those that the gate rejected."""
+    accepted = accepted_take(record, keyframe, exact=exact)
+    if accepted is not None or record is None:
+        return accepted
+    usable = [judged for judged in record.takes if (judged.take.exact or not exact) and answers(judged.take, keyframe)]
+    best = best_of(usable)
+    return best.take if best is not None else None
 
 
 def render_take(
@@ -46,6 +98,7 @@ def render_take(
     control: Control | None,
     attempts: list[Attempt],
     sheets: Sequence[Sheet] = (),
+    approach: Approach | None = None,
 ) -> Take:
     """Render take *number* of *request* and store its picture.
 
@@ -57,6 +110,7 @@ def render_take(
         control: the control image; None for a request that follows itself, whose picture is drawn with its maps.
         attempts: what was tried for this take before; what comes of this try is added.
         sheets: those that are among the request's references.
+        approach: how *request* came about; as planned by default.
 
     Raises:
         BackendError: the backend failed, or gave a picture of another size.
@@ -82,15 +136,17 @@ def render_take(
         rung=rung.label,
         exact=rung.exact,
         attempts=tuple(attempts),
+        approach=approach or Approach(draw=number),
     )
 
 
-def retold(take: Take, attempts: Sequence[Attempt]) -> Take:
+def retold(take: Take, attempts: Sequence[Attempt], approach: Approach) -> Take:
     """Return *take*, which was made for another keyframe or in another run, as the end of the road of *attempts*.
 
     Two keyframes that ask for the same picture share it, and each came to it by its own road.
     """
-    return take.model_copy(update={"attempts": (*attempts, *take.attempts[-1:])}) if attempts else take
+    road = {"attempts": (*attempts, *take.attempts[-1:])} if attempts else {}
+    return take.model_copy(update={**road, "approach": approach})
 
 
 def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts: list[Attempt]) -> Image.Image:
@@ -145,6 +201,7 @@ def _attempt(
         rung=rung.label,
         backend=rung.backend,
         exact=rung.exact,
+        sparing=rung.sparing,
         outcome=outcome,
         seconds=seconds,
         stage=stage,

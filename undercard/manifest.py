@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from undercard import store
 from undercard.errors import BadInput, MissingObject
 from undercard.gate import Verdict
+from undercard.repairs import main_causes, severity
 from undercard.requests import Take
 
 
@@ -23,6 +24,18 @@ class Judged(BaseModel):
     verdict: Verdict
     cached: bool
     """Made by an earlier run."""
+    approved: bool = False
+    """Somebody looked at it and let it stand, whatever the gate said."""
+
+    @property
+    def stands(self) -> bool:
+        """Accepted, by the gate or by hand."""
+        return self.approved or self.verdict.accepted
+
+
+def best_of(takes: Iterable[Judged]) -> Judged | None:
+    """Return the one with the fewest and least severe failed findings, the earlier of equals; None of none."""
+    return min(takes, key=lambda judged: severity(judged.verdict), default=None)
 
 
 class KeyframeRecord(BaseModel):
@@ -40,26 +53,33 @@ class KeyframeRecord(BaseModel):
     takes: tuple[Judged, ...] = ()
     error: str = ""
     """Why rendering it failed, when it did."""
+    ended: str = ""
+    """Why it was tried no further although no take was accepted."""
 
     @property
     def accepted(self) -> Take | None:
-        """The newest take that the gate accepted: a later one was made to be better."""
-        return next((judged.take for judged in reversed(self.takes) if judged.verdict.accepted), None)
+        """The newest take that was accepted: a later one was made to be better."""
+        return next((judged.take for judged in reversed(self.takes) if judged.stands), None)
 
     @property
     def best(self) -> Take | None:
-        """The accepted take, else the last one."""
-        return self.accepted or (self.takes[-1].take if self.takes else None)
+        """The accepted take, else the best of those that the gate rejected."""
+        return self.accepted or (found.take if (found := best_of(self.takes)) else None)
+
+    @property
+    def needs_review(self) -> bool:
+        """No take was accepted, and the best one is kept until somebody has looked at it."""
+        return self.accepted is None and bool(self.takes)
 
     @property
     def cause(self) -> str:
         """Why no take is what was asked for, in a line; empty when one is."""
-        if self.error:
-            return f"{self.label}: {self.error}"
         if self.accepted is not None:
             return ""
-        causes = self.takes[-1].verdict.causes if self.takes else ("not rendered",)
-        return f"{self.label}: {'; '.join(causes)}"
+        best = best_of(self.takes)
+        said = ["; ".join(main_causes(best.verdict))] if best is not None else []
+        said += [one for one in (self.error, self.ended) if one]
+        return f"{self.label}: {'; '.join(said) or 'not rendered'}"
 
 
 class FilmRecord(BaseModel):
@@ -76,6 +96,8 @@ class FilmRecord(BaseModel):
     shots: tuple[str, ...]
     mixed: bool = False
     """Its keyframes come from renderers that give different pixels."""
+    review: tuple[str, ...] = ()
+    """The keyframes in it that the gate rejected and nobody has approved."""
 
 
 class Manifest(BaseModel):
@@ -114,6 +136,39 @@ def add_film(folder: Path, name: str, film: FilmRecord) -> None:
         raise MissingObject(f"{path} cannot be read: {exc}; render the keyframes first") from exc
     content["films"] = {**content.get("films", {}), name: film.model_dump(mode="json")}
     store.write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def approve(folder: Path, shots: Collection[str], take: int | None = None) -> dict[str, int]:
+    """Let the best take of every keyframe of *shots* that needs review stand; return their numbers by label.
+
+    Args:
+        folder: of the manifest.
+        shots: ids of shots, or labels of keyframes.
+        take: the number of the take that is to stand, in place of the best.
+
+    Raises:
+        BadInput: none of them needs review, or one has no take of that number.
+    """
+    path = folder / "manifest.json"
+    records = [one for one in remembered(folder).values() if one.needs_review and {one.shot, one.label} & set(shots)]
+    if not records:
+        raise BadInput(f"nothing of {', '.join(shots)} needs review in {folder}; name a shot or keyframe that does")
+    chosen = {record.label: _chosen(record, take) for record in records}
+    content = json.loads(path.read_bytes())
+    for record in content["keyframes"]:
+        for judged in record["takes"]:
+            if record["label"] in chosen and judged["take"]["key"] == chosen[record["label"]].key:
+                judged["approved"] = True
+    store.write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    return {label: found.number for label, found in chosen.items()}
+
+
+def _chosen(record: KeyframeRecord, number: int | None) -> Take:
+    takes = {judged.take.number: judged.take for judged in record.takes}
+    found = record.best if number is None else takes.get(number)
+    if found is None:
+        raise BadInput(f"{record.label} has no take {number}; it has {', '.join(map(str, takes))}")
+    return found
 
 
 def remembered(folder: Path) -> dict[str, KeyframeRecord]:

@@ -15,6 +15,7 @@ from undercard.errors import BadInput
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.transition import transition_kind
 from undercard.likeness import SHEET_SIZE, Likeness
+from undercard.repairs import Treatment
 from undercard.requests import SEED_LIMIT, RenderRequest, Size
 from undercard.shotlist import Shot, ShotList, from_shot, select
 from undercard.staging import Staging
@@ -43,29 +44,40 @@ class PlannedKeyframe:
     """The kind of control image that a model draws it from."""
     likenesses: tuple[Likeness, ...] = ()
     """The fighters in it whose likeness a model keeps, in the order of their pictures."""
+    shot_list: ShotList | None = None
+    """What its prompt is made from, and made anew for a repair; None where nothing reads a prompt."""
 
     @property
     def label(self) -> str:
         """What people call it: `jab-03` is the third keyframe of shot `jab`."""
         return f"{self.shot.id}-{self.index:02d}"
 
-    def request(self, take: int) -> RenderRequest:
-        """Return what to render for take number *take*, from 1: each take has a seed of its own.
+    def request(self, draw: int) -> RenderRequest:
+        """Return what to render with its shot's seed number *draw*, from 1: as a rule each take has one of its own.
 
         For a backend that is prompted, the pictures that it follows are still to be added.
         """
         return RenderRequest(
             prompt=self.prompt,
             negative_prompt=self.negative_prompt,
-            seed=(self.shot.seed + SEED_STRIDE * (take - 1)) % SEED_LIMIT,
+            seed=(self.shot.seed + SEED_STRIDE * (draw - 1)) % SEED_LIMIT,
             size=self.size,
             staging=self.staging,
             renderer=self.renderer,
         )
 
-    def request_on(self, backend: str, take: int, *, exact: bool) -> RenderRequest:
-        """Return `request(take)` as the backend called *backend* answers it."""
-        request = replace(self.request(take), renderer=backends.renderer_name(backend, exact=exact))
+    def treated(self, treatment: Treatment) -> PlannedKeyframe:
+        """Return it as repairs make it: with the control image and the words that *treatment* asks for."""
+        planned = Treatment(self.control)
+        if self.shot_list is None or replace(treatment, steps=0, whole=False) == planned:
+            return self
+        spoken = self.shot.keyframes[self.index - 1]
+        prompt = prompts.prompt(self.shot_list, self.shot, spoken, self.size, treatment)
+        return replace(self, prompt=prompt, control=treatment.control)
+
+    def request_on(self, backend: str, draw: int, *, exact: bool) -> RenderRequest:
+        """Return `request(draw)` as the backend called *backend* answers it."""
+        request = replace(self.request(draw), renderer=backends.renderer_name(backend, exact=exact))
         if backends.backend(backend).prompted:
             return request
         return replace(request, prompt="", negative_prompt="")
@@ -122,6 +134,7 @@ class Plan:
                 size=self.size,
                 control=prompts.control_of(shot, keyframe),
                 likenesses=film_work.likenesses(self.shot_list, staging, self.size) if self.prompted else (),
+                shot_list=self.shot_list if self.prompted else None,
             )
             for index, ((frame, staging), keyframe) in enumerate(zip(staged, shot.keyframes, strict=True), start=1)
         )

@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 from undercard import direction, wording
-from undercard.likeness import kept
+from undercard.likeness import LIKENESSES, kept
 from undercard.previz.sight import Sighting, sighted
+from undercard.repairs import Treatment
 from undercard.requests import Size
 from undercard.shot_models import Keyframe, Shot, ShotList
 
 
-def prompt(shot_list: ShotList, shot: Shot, keyframe: Keyframe, size: Size | None = None) -> str:
+def prompt(
+    shot_list: ShotList, shot: Shot, keyframe: Keyframe, size: Size | None = None, treated: Treatment | None = None
+) -> str:
     """Return the prompt of *keyframe* at *size* (width, height) px, the shot list's own by default.
 
-    It speaks of whom the camera sees and of the pictures that a model is given, in their order.
+    It speaks of whom the camera sees and of the pictures that a model is given, in their order. Where it is *treated*,
+    it says what that comes to.
     """
     index = shot.keyframes.index(keyframe)
     moved = [entry.camera for entry in shot.keyframes[: index + 1] if entry.camera is not None]
     seen = sighted(direction.stagings(shot_list, shot)[index][1], size or shot_list.size)
+    treated = treated or Treatment(control_of(shot, keyframe))
+    shown = kept(shot_list, seen)[: likenesses_with(treated)]
+    number = 1 + len(shown) if treated.anchored else 1
+    control = wording.control(treated.control, number)
+    if treated.neighbour:
+        control = f"{control} {wording.neighbour(number + 1)}"
     parts = {
         "title": shot_list.title,
         "style": shot_list.prompt,
-        "control": wording.control(control_of(shot, keyframe)),
-        "likeness": _likenesses(shot_list, seen),
+        "control": control,
+        "likeness": _likenesses(shot_list, shown, first=1 if treated.anchored else 2 + treated.neighbour),
         "fighters": _fighters(shot_list, shot, index, seen),
         "camera": wording.camera(moved[-1] if moved else shot.camera),
         "light": wording.light(shot.light),
         "prompt": keyframe.prompt if keyframe.prompt is not None else shot.prompt,
     }
-    return " ".join(shot_list.prompt_template.format(**parts).split())
+    names = [shot_list.cast[sighting.name].name for sighting in seen]
+    words = [
+        *shot_list.prompt_template.format(**parts).split(),
+        *wording.insistence(treated.insisted, names, number).split(),
+    ]
+    return " ".join(words)
+
+
+def likenesses_with(treated: Treatment) -> int:
+    """Return how many pictures of fighters a model is given beside the others."""
+    return LIKENESSES - treated.neighbour
+
+
+def counts_its_pictures(shot_list: ShotList) -> bool:
+    """Say whether the prompts of *shot_list* number a model's pictures, so that their order may change."""
+    return "{control}" in shot_list.prompt_template and "{likeness}" in shot_list.prompt_template
 
 
 def control_of(shot: Shot, keyframe: Keyframe) -> str:
@@ -35,11 +60,10 @@ def control_of(shot: Shot, keyframe: Keyframe) -> str:
     return keyframe.control or shot.control
 
 
-def _likenesses(shot_list: ShotList, seen: tuple[Sighting, ...]) -> str:
-    """Say who is in the pictures after the first."""
-    shown = kept(shot_list, seen)
+def _likenesses(shot_list: ShotList, shown: tuple[Sighting, ...], first: int) -> str:
+    """Say who is in the pictures from number *first* on."""
     sentences = []
-    for number, sighting in enumerate(shown, start=2):
+    for number, sighting in enumerate(shown, start=first):
         member = shot_list.cast[sighting.name]
         others = [other.across for other in shown if other is not sighting]
         side = wording.side_of(sighting.across, others)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from undercard import gate
+from undercard import backends, gate, prompts, settings
 from undercard.backends import Rung
-from undercard.choosing import PREVIZ
-from undercard.conditioning import conditioned, control_request, follows_itself, lacking
-from undercard.keyframes import accepted_take
+from undercard.conditioning import control_request, follows_itself, lacking
+from undercard.keyframes import accepted_take, asked
 from undercard.ladder import Tried, kind
 from undercard.likeness import Likeness
-from undercard.manifest import Judged, KeyframeRecord
+from undercard.manifest import Judged, KeyframeRecord, best_of
 from undercard.planning import PlannedKeyframe
-from undercard.requests import Attempt, Control, RenderRequest, Sheet, Take
+from undercard.repairs import Means, next_draw, repairs_for
+from undercard.requests import Approach, Attempt, Control, Remedy, RenderRequest, Sheet, Take
+
+SHOT_SPENT = "its shot has had all the repaired takes that a run may spend on one"
+NOTHING_LEFT = "there is nothing left to try about that"
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many takes a run may still spend on one shot beside the first of each keyframe."""
+
+    left: int
 
 
 @dataclass(slots=True)
@@ -24,8 +34,14 @@ class Pursuit:
     keyframe: PlannedKeyframe
     next_take: int
     last_take: int
+    first_take: int = 1
+    """Of this run."""
     exact: bool = False
     """Only a take of exact pixels ends it."""
+    budget: Budget = field(default_factory=lambda: Budget(0))
+    """Shared by the keyframes of its shot."""
+    approach: Approach = field(default_factory=lambda: Approach(draw=1))
+    """How the next take is made."""
     control: Control | None = None
     sheets: tuple[Sheet, ...] = ()
     """Of the fighters in it, where the user has no picture of them."""
@@ -39,17 +55,80 @@ class Pursuit:
     better_kinds: frozenset[str] = frozenset()
     """What would be better than it."""
     error: str = ""
+    ended: str = ""
+    """Why there is no other take, where none was accepted."""
 
     @property
     def accepted(self) -> Take | None:
-        """The newest take that the gate accepted and that is what was asked for."""
-        takes = (judged.take for judged in reversed(self.judged) if judged.verdict.accepted)
+        """The newest take that was accepted and that is what was asked for."""
+        takes = (judged.take for judged in reversed(self.judged) if judged.stands)
         return next((take for take in takes if take.exact or not self.exact), None)
+
+    @property
+    def best(self) -> Take | None:
+        """The accepted take, else the best one that the gate rejected; of exact pixels, where those were asked for."""
+        found = best_of(judged for judged in self.judged if judged.take.exact or not self.exact)
+        return self.accepted or (found.take if found is not None else None)
 
     @property
     def pending(self) -> bool:
         """Neither accepted nor failed nor out of takes."""
-        return not self.error and self.next_take <= self.last_take and self.accepted in (None, self.bettered)
+        if self.error or self.ended or self.next_take > self.last_take:
+            return False
+        return self.accepted in (None, self.bettered)
+
+    @property
+    def rejected(self) -> Judged | None:
+        """The last take, where the gate rejected it: the next one is to be made otherwise."""
+        last = self.judged[-1] if self.judged else None
+        return last if last and not last.stands and last.take.number == self.next_take - 1 else None
+
+    def repair(self, neighbour: Take | None, *, finer: bool) -> None:
+        """Decide how the take after a rejected one is made, or that there is none.
+
+        Args:
+            neighbour: the accepted take of the keyframe before it in the same shot.
+            finer: a rung of exact pixels fits now.
+        """
+        rejected = self.rejected
+        if rejected is None:
+            return
+        means = self._means(rejected.take, neighbour, finer=finer)
+        repairs = repairs_for(rejected.verdict, rejected.take.number, self.approach.repairs, means)
+        # The first take of a run is nobody's to refuse, or a run after one that spent all would do nothing.
+        price = int(self.next_take > self.first_take)
+        if not repairs or self.budget.left < price:
+            self._stop(SHOT_SPENT if repairs else NOTHING_LEFT)
+            return
+        self.budget.left -= price
+        shown = neighbour is not None and any(one.remedy is Remedy.NEIGHBOUR_SHOWN for one in repairs)
+        self.approach = Approach(
+            draw=next_draw(repairs, means),
+            repairs=(*self.approach.repairs, *repairs),
+            neighbour=neighbour.picture if neighbour and shown else self.approach.neighbour,
+        )
+
+    def _means(self, take: Take, neighbour: Take | None, *, finer: bool) -> Means:
+        keyframe = self.keyframe
+        return Means(
+            prompted=backends.backend(take.backend).prompted,
+            heeds=backends.heeded(take.backend),
+            tiled=bool(take.attempts) and take.attempts[-1].sparing,
+            steps=settings.load().steps,
+            finer=finer and not take.exact,
+            control=keyframe.control,
+            renumbers=keyframe.shot_list is not None and prompts.counts_its_pictures(keyframe.shot_list),
+            knows_somebody=bool(keyframe.likenesses),
+            draw=take.draw,
+            drawn=max(judged.take.draw for judged in self.judged),
+            neighbours_draw=neighbour.draw if neighbour is not None else 0,
+        )
+
+    def _stop(self, reason: str) -> None:
+        """Render it no more, for *reason*: the best take is kept, or the one that was to be bettered."""
+        if self.bettered is None:
+            self.ended = reason
+        self.last_take = self.next_take - 1
 
     def give_up(self, reason: str) -> None:
         """Render it no more: it failed for *reason*, or keeps the take it has."""
@@ -59,11 +138,7 @@ class Pursuit:
 
     def request_on(self, rung: Rung) -> RenderRequest:
         """Return what *rung* is to render for the next take."""
-        request = self.keyframe.request_on(rung.backend, self.next_take, exact=rung.exact)
-        if follows_itself(request) or self.control is None:
-            return request
-        keyframe = self.keyframe
-        return conditioned(request, self.control, keyframe.control, keyframe.likenesses, self.sheets)
+        return asked(self.keyframe, rung.backend, self.approach, self.control, self.sheets, exact=rung.exact)
 
     @property
     def lacks_control(self) -> bool:
@@ -75,8 +150,15 @@ class Pursuit:
         """Whose character sheets are still to be drawn."""
         return tuple(lacking(self.keyframe.likenesses, self.sheets))
 
+    @property
+    def is_choosy(self) -> bool:
+        """Not every rung will do for the next take: it is to be better, or more precise, than one that there is."""
+        return self.bettered is not None or needs_precision(self.approach)
+
     def takes_to(self, rung: Rung) -> bool:
         """Say whether *rung* gives what is looked for."""
+        if not rung.exact and needs_precision(self.approach):
+            return False
         return self.bettered is None or kind(rung.backend, exact=rung.exact) in self.better_kinds
 
     @property
@@ -90,81 +172,70 @@ class Pursuit:
             gate=gate.REVISION,
             takes=tuple(self.judged),
             error=self.error,
+            ended=self.ended,
         )
 
 
 def begin(
-    keyframes: Sequence[PlannedKeyframe], remembered: Mapping[str, KeyframeRecord], takes: int, *, exact: bool
+    keyframes: Sequence[PlannedKeyframe],
+    remembered: Mapping[str, KeyframeRecord],
+    takes: int,
+    *,
+    exact: bool,
+    repairs: int = 1_000_000,
 ) -> list[Pursuit]:
     """Begin one shot where the last run ended: accepted takes stand, and rejected ones are not tried again.
 
-    A take stands for as long as its request, the gate, and the keyframe that it was compared with do. One that stands
-    but is not exact, where that is asked for, is rendered again with its own seed.
+    A take stands for as long as its request, the gate, and the keyframe that it was compared with do; one that was
+    approved by hand, for as long as its request does. One that stands but is not exact, where that is asked for, is
+    rendered again with its own seed. After a rejected take comes the one that repairs it, in this run as in the last.
+
+    Args:
+        keyframes: of the shot, in its order.
+        remembered: what earlier runs made.
+        takes: of a keyframe in this run, at most.
+        exact: only exact pixels end a pursuit.
+        repairs: takes of the whole shot in this run, beside the first of each keyframe, at most.
     """
     pursuits = []
+    budget = Budget(repairs)
     standing = True
     for keyframe in keyframes:
         before = remembered.get(keyframe.label)
         standing = standing and before is not None and before.gate == gate.REVISION
-        accepted = accepted_take(before, keyframe, exact=False) if standing else None
-        first = accepted.number if accepted else _first_take(before, keyframe)
-        pursuit = Pursuit(keyframe, next_take=first, last_take=first + takes - 1, exact=exact)
+        accepted = accepted_take(before, keyframe, exact=False)
+        accepted = accepted if standing or _is_approved(before, accepted) else None
         standing = accepted is not None
-        if accepted is not None and before is not None:
-            pursuit.judged = [judged.model_copy(update={"cached": True}) for judged in before.takes]
-            # A later take of the previz has a control image of its own seed.
-            same = accepted.control.key == control_request(keyframe.request(1)).key
-            pursuit.control = accepted.control if same else None
-            pursuit.sheets = accepted.sheets
+        pursuit = Pursuit(keyframe, next_take=1, last_take=takes, exact=exact, budget=budget)
+        if before is not None and (accepted is not None or before.key == keyframe.request(1).key):
+            _resume(pursuit, before, accepted, takes)
         pursuits.append(pursuit)
     return pursuits
 
 
-def _first_take(before: KeyframeRecord | None, keyframe: PlannedKeyframe) -> int:
-    if before is None or before.key != keyframe.request(1).key:
-        return 1
-    if before.accepted is not None:
-        return before.accepted.number
-    return before.takes[-1].take.number + 1 if before.takes else 1
+def _resume(pursuit: Pursuit, before: KeyframeRecord, accepted: Take | None, takes: int) -> None:
+    """Put *pursuit* where the run ended that left *before*; *accepted* is its take that stands."""
+    # One that does not stand any more is judged again, and so is everything that another gate has judged.
+    doubted = accepted is None and before.accepted is not None
+    known = [] if doubted or (accepted is None and before.gate != gate.REVISION) else before.takes
+    pursuit.judged = [judged.model_copy(update={"cached": True}) for judged in known]
+    last = accepted or (before.accepted if doubted else known[-1].take if known else None)
+    if last is None:
+        return
+    pursuit.approach = last.approach.model_copy(update={"draw": last.draw})
+    pursuit.next_take = last.number if accepted or doubted else last.number + 1
+    pursuit.first_take, pursuit.last_take = pursuit.next_take, pursuit.next_take + takes - 1
+    # A later take of the previz has a control image of its own seed.
+    if accepted is not None and accepted.control.key == control_request(pursuit.keyframe.request(1)).key:
+        pursuit.control = accepted.control
+    if accepted is not None:
+        pursuit.sheets = accepted.sheets
 
 
-def look_higher(pursuits: Sequence[Pursuit], offered: Collection[str], *, fresh: bool = False) -> None:
-    """Ask for better takes than those that stand, where an offered kind of pixels is better.
-
-    Exact pixels are better than others, a model's are better than the previz's, and those that a take stepped down
-    from are better than its own. A kind counts when the film has it already or a take stepped down from it: what was
-    chosen for all of a film is no step down. The previz is never chosen where a model was meant.
-
-    Args:
-        pursuits: of the whole run.
-        offered: the kinds of the rungs that fit now.
-        fresh: leave alone what earlier runs made.
-    """
-    standing = [pursuit.accepted for pursuit in pursuits if pursuit.accepted is not None]
-    known = {kind(take.backend, exact=take.exact) for take in standing}
-    known |= {fallen for take in standing for fallen in _left_behind(take)}
-    for pursuit in pursuits:
-        take = pursuit.accepted
-        if take is None or (fresh and not pursuit.tried):
-            continue
-        better = frozenset(one for one in offered if _is_better(one, take) and (one in known or _is_stand_in(take)))
-        if better:
-            pursuit.bettered, pursuit.better_kinds = take, better
-            # Its own seed: what was approved should not become another picture.
-            pursuit.next_take, pursuit.last_take = take.number, max(take.number, pursuit.last_take)
+def _is_approved(before: KeyframeRecord | None, take: Take | None) -> bool:
+    return before is not None and any(judged.approved and judged.take == take for judged in before.takes)
 
 
-def _is_better(offered: str, take: Take) -> bool:
-    own = kind(take.backend, exact=take.exact)
-    if offered == own or take.exact:
-        return False
-    return offered == "" or _is_stand_in(take) or offered in _left_behind(take)
-
-
-def _is_stand_in(take: Take) -> bool:
-    return take.backend == PREVIZ
-
-
-def _left_behind(take: Take) -> frozenset[str]:
-    """Return the kinds of pixels that were tried for *take* in vain."""
-    return frozenset(kind(attempt.backend, exact=attempt.exact) for attempt in take.detours)
+def needs_precision(approach: Approach) -> bool:
+    """Say whether only exact pixels will do, since others were a numerical failure."""
+    return any(repair.remedy is Remedy.HIGHER_PRECISION for repair in approach.repairs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -15,10 +15,23 @@ from undercard.film.contact_sheet import Cell, contact_sheet
 from undercard.ladder import kind
 from undercard.manifest import KeyframeRecord
 from undercard.planning import Plan
+from undercard.repairs import main_causes
 from undercard.requests import Take
 from undercard.shotlist import Shot
 
-ShotStatus: TypeAlias = Literal["accepted", "cached", "failed", "skipped"]
+ShotStatus: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A take that the gate rejected."""
+
+    label: str
+    """`jab-02 take 1`."""
+    picture: Path
+    cause: str
+    answer: str
+    """What was done about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,9 @@ class ShotRow:
     cause: str
     road: str
     """Which of its keyframes were not rendered on the first rung they were tried on, and why; empty when all were."""
+    mended: str
+    """What was done otherwise for its takes that stand, and about what; empty where the first ones do."""
+    rejected: tuple[Rejection, ...]
     picture: Path | None
     """The keyframe that failed, else the first that a blow lands on, else the middle one."""
 
@@ -83,7 +99,7 @@ def mixture(plan: Plan, takes: Mapping[str, Sequence[Take]]) -> str:
 
 
 def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
-    """Draw the contact sheet: a picture a shot, red where it failed, with the cause."""
+    """Draw the contact sheet: a picture a shot, red where it failed, with the cause; below, each rejected take."""
     cells = [
         Cell(
             label=f"{row.number} {row.shot}",
@@ -91,18 +107,54 @@ def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
             status=row.status,
             note=_note(row),
             remarkable=bool(row.road),
+            answer=row.mended,
         )
         for row in rows
     ]
-    return contact_sheet(title, cells, subtitle=subtitle)
+    rejected = [
+        Cell(label=one.label, picture=one.picture, status="failed", note=one.cause, answer=one.answer)
+        for row in rows
+        for one in row.rejected
+    ]
+    return contact_sheet(title, cells, subtitle=subtitle, rejected=rejected)
 
 
 def _note(row: ShotRow) -> str:
-    if row.status == "failed":
+    if row.status in {"failed", "needs review"}:
         return row.cause
     if row.road:
         return row.road
     return f"take {row.take} · {row.backend}" if row.take else ""
+
+
+def _mended(record: KeyframeRecord) -> Iterator[str]:
+    """Say what the accepted take of *record* owes to: `burnt: more steps, new seed`."""
+    take = record.accepted
+    if take is None:
+        return
+    if any(judged.take == take and not judged.verdict.accepted for judged in record.takes):
+        yield "approved by hand"
+    by_fault: dict[str, list[str]] = {}
+    for repair in take.approach.repairs:
+        by_fault.setdefault(repair.fault or "rejected", []).append(repair.remedy)
+    for fault, remedies in by_fault.items():
+        yield f"{fault}: {', '.join(dict.fromkeys(remedies))}"
+
+
+def _rejections(record: KeyframeRecord) -> Iterator[Rejection]:
+    best = record.best
+    for number, judged in enumerate(record.takes):
+        if judged.stands:
+            continue
+        after = record.takes[number + 1].take.repairs if number + 1 < len(record.takes) else ()
+        answer = " + ".join(dict.fromkeys(str(repair) for repair in after)) or record.ended
+        kept = record.needs_review and judged.take == best
+        yield Rejection(
+            label=f"{record.label} take {judged.take.number}",
+            picture=judged.take.picture.absolute,
+            cause="; ".join(main_causes(judged.verdict)),
+            answer=" · ".join(part for part in ("kept for review" if kept else "", answer) if part),
+        )
 
 
 def _road(take: Take) -> str:
@@ -129,6 +181,8 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
         seconds=round(sum(take.seconds for take in takes), 2),
         cause="; ".join(record.cause for record in records if record.cause),
         road="; ".join(dict.fromkeys(_road(take) for take in takes if take.detours)),
+        mended="; ".join(dict.fromkeys(said for record in records for said in _mended(record))),
+        rejected=tuple(rejection for record in records for rejection in _rejections(record)),
         picture=_picture(shot, records),
     )
 
@@ -136,8 +190,10 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
 def _status(records: Sequence[KeyframeRecord]) -> ShotStatus:
     if not records:
         return "skipped"
-    if any(record.cause for record in records):
+    if any(record.cause and not record.needs_review for record in records):
         return "failed"
+    if any(record.needs_review for record in records):
+        return "needs review"
     return "cached" if all(judged.cached for record in records for judged in record.takes) else "accepted"
 
 

@@ -1,12 +1,14 @@
-"""What to render and what came of it: RenderRequest and its key, Control, Attempt, Take."""
+"""What to render and what came of it: RenderRequest and its key, Control, Attempt, Repair, Take."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import Field as DataclassField
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -56,6 +58,11 @@ class Sheet(BaseModel):
     """How long drawing and storing it took."""
 
 
+LATER = "came later"
+"""Marks a field of a request that earlier releases did not have: at its default it is in no key, so that what was
+rendered before stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class RenderRequest:
     """One picture to render; everything that decides its pixels and nothing else."""
@@ -72,6 +79,10 @@ class RenderRequest:
     """SHA-256 of the control image; empty for a backend that follows the staging itself."""
     references: tuple[str, ...] = ()
     """SHA-256 of each reference image, in the model's order."""
+    steps: int = field(default=0, metadata={LATER: True})
+    """Denoising steps; 0 for as many as the settings say. Only for a backend that heeds it."""
+    whole: bool = field(default=False, metadata={LATER: True})
+    """Decode the picture in one piece, whatever that takes. Only for a backend that heeds it."""
 
     @property
     def key(self) -> str:
@@ -103,12 +114,16 @@ def _canonical(content: object) -> object:
     if isinstance(content, float):
         return int(content) if content.is_integer() else content
     if is_dataclass(content) and not isinstance(content, type):
-        return {field.name: _canonical(getattr(content, field.name)) for field in fields(content)}
+        return {each.name: _canonical(getattr(content, each.name)) for each in fields(content) if _said(content, each)}
     if isinstance(content, dict):
         return {name: _canonical(value) for name, value in content.items()}
     if isinstance(content, list | tuple):
         return [_canonical(value) for value in content]
     return content
+
+
+def _said(content: object, each: DataclassField[Any]) -> bool:
+    return LATER not in each.metadata or getattr(content, each.name) != each.default
 
 
 Outcome: TypeAlias = Literal["rendered", "out of memory", "host memory", "device busy", "device fault", "failed"]
@@ -126,6 +141,8 @@ class Attempt(BaseModel):
     exact: bool
     """The rung would have given the pixels of bf16 Qwen-Image-Edit."""
     outcome: Outcome
+    sparing: bool = False
+    """The rung takes as little of the card as can be, and decodes in tiles."""
     stage: str = ""
     """Where it ended, when it failed: `open`, `encode`, `denoise`, `decode`."""
     seconds: float = Field(default=0.0, ge=0.0)
@@ -134,6 +151,54 @@ class Attempt(BaseModel):
     peak_host_bytes: int = Field(default=0, ge=0)
     detail: str = ""
     """The error's message, or what went otherwise than planned."""
+
+
+class Remedy(StrEnum):
+    """What is done otherwise, so that the next take may be better."""
+
+    HIGHER_PRECISION = "higher precision"
+    DECODED_WHOLE = "decoded whole"
+    MORE_STEPS = "more steps"
+    NEW_SEED = "new seed"
+    RENDERED_AGAIN = "rendered again"
+    STRONGER_CONTROL = "stronger control image"
+    OTHER_CONTROL = "other control image"
+    REWORDED = "reworded"
+    ANCHORED = "re-anchored"
+    NEIGHBOURS_SEED = "neighbour's seed"
+    NEIGHBOUR_SHOWN = "neighbour shown"
+
+
+class Repair(BaseModel):
+    """One thing that is done otherwise than planned, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    remedy: Remedy
+    detail: str = ""
+    """Which of its kind, such as `depth` or `seed 3`."""
+    fault: str = ""
+    """What the gate called the fault; empty where it named none."""
+    cause: str = ""
+    """The gate's words."""
+    after: int = Field(default=0, ge=0)
+    """The number of the take that had the fault."""
+
+    def __str__(self) -> str:
+        return f"{self.remedy}: {self.detail}" if self.detail else str(self.remedy)
+
+
+class Approach(BaseModel):
+    """How a take is made: its seed, and what is done otherwise than planned."""
+
+    model_config = ConfigDict(frozen=True)
+
+    draw: int = Field(default=0, ge=0)
+    """Which of its shot's seeds it has, from 1; 0 for that of its number, as all takes had that knew no repairs."""
+    repairs: tuple[Repair, ...] = ()
+    """In force, oldest first; what mended one fault stays when another is found."""
+    neighbour: StoredFile | None = None
+    """The picture of the keyframe before it, where it is drawn after that as well."""
 
 
 class Take(BaseModel):
@@ -159,6 +224,18 @@ class Take(BaseModel):
     """Its pixels are those of bf16 Qwen-Image-Edit."""
     attempts: tuple[Attempt, ...] = ()
     """Every try since the take before it, in order; the last one made the picture."""
+    approach: Approach = Approach()
+
+    @property
+    def draw(self) -> int:
+        """Which of its shot's seeds it has, from 1."""
+        return self.approach.draw or self.number
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was done for this take that was not for the one before."""
+        last = max((repair.after for repair in self.approach.repairs), default=0)
+        return tuple(repair for repair in self.approach.repairs if repair.after == last == self.number - 1)
 
     @property
     def detours(self) -> tuple[Attempt, ...]:

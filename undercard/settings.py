@@ -23,7 +23,10 @@ class Settings(BaseSettings):
         default=0, ge=0, le=256, description="Threads that draw and encode at once; 0 takes one a core."
     )
     take_limit: int = Field(
-        default=3, ge=1, le=20, description="Takes of a keyframe before its shot is reported as failed."
+        default=3, ge=1, le=20, description="Takes of a keyframe in a run before the best one is kept for review."
+    )
+    repair_limit: int = Field(
+        default=12, ge=0, le=200, description="Takes of all keyframes of a shot in a run beside the first of each."
     )
     device: str = Field(
         default="auto",

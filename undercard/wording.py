@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from undercard.controls import CONTROLS
+from undercard.gate import Fault
 from undercard.previz import cameras, lights, poses
 from undercard.shot_fields import colour_name
 from undercard.shot_models import CameraEntry, CastMember
@@ -13,6 +14,16 @@ from undercard.staging import Look
 
 DEFAULT_LENS_MM = 35.0
 """Of a camera by position; a named one has its own."""
+INSISTENCE: Mapping[str, str] = {
+    Fault.WRONG_COUNT: "Show exactly {who} and nobody else in the ring.",
+    Fault.WRONG_POSE: "Every head, fist, elbow, knee and foot is exactly where {control} has it, and left stays left.",
+    Fault.EXTRA_LIMB: "Each boxer has one head, two arms with one glove each, and two legs.",
+    Fault.SWAPPED: "Who is who comes first: {who}, each with his own colours and face; never exchange them.",
+    Fault.DRIFTED: "Who they are comes first: {who}, with exactly the face, hair, build and colours described.",
+    Fault.NOT_EDITED: "Do not give {control} back: make a new photograph of it, with real skin, cloth and light.",
+    Fault.REPEATED: "This is another moment than any picture before it: show the poses of {control}, and no others.",
+}
+"""What a prompt adds about a fault that the take before had."""
 APART = 0.06
 """Share of the frame's width between two fighters of whom one can be called the left one."""
 
@@ -46,9 +57,30 @@ def light(name: str) -> str:
     return _sentence(f"Light: {lights.about(name)}")
 
 
-def control(kind: str) -> str:
-    """Return what the first picture is and what to make of it."""
-    return CONTROLS[kind].told
+def control(kind: str, number: int = 1) -> str:
+    """Return what picture *number*, the control image, is and what to make of it."""
+    return CONTROLS[kind].told(number)
+
+
+def neighbour(number: int) -> str:
+    """Return what picture *number* is where it is the keyframe before."""
+    return (
+        f"Picture {number} is the moment before this one: match its exposure, colours, film grain and scale, but not"
+        " its poses."
+    )
+
+
+def insistence(faults: Sequence[str], names: Sequence[str], control_number: int) -> str:
+    """Return what is said once more, because the take before had *faults*.
+
+    Args:
+        faults: as the gate calls them.
+        names: of whom the camera sees.
+        control_number: of the control image among the model's pictures, from 1.
+    """
+    who = " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
+    parts = {"who": who or "an empty ring", "control": f"Picture {control_number}"}
+    return " ".join(INSISTENCE[fault].format(**parts) for fault in faults if fault in INSISTENCE)
 
 
 def likeness(number: int, member: CastMember, look: Look, side: str) -> str:

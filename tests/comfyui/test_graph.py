@@ -116,3 +116,10 @@ def test_the_sparing_graph_encodes_text_on_the_processor_and_decodes_in_tiles() 
 
     assert [graph["clip"].inputs["device"] for graph in (usual, sparing)] == ["default", "cpu"]
     assert [graph["decoded"].kind for graph in (usual, sparing)] == ["VAEDecode", "VAEDecodeTiled"]
+
+
+def test_a_picture_that_is_asked_for_whole_is_decoded_whole_from_the_same_latents() -> None:
+    sparing, whole = (built(values=replace(VALUES, sparing=True, whole=asked)) for asked in (False, True))
+
+    assert whole["decoded"].kind == "VAEDecode"
+    assert {name for name in whole if whole[name] != sparing[name]} == {"decoded"}

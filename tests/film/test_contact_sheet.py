@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.film.footage import grey, saved
-from undercard.film.contact_sheet import COLOURS, Cell, Status, contact_sheet, small_jpeg
+from undercard.film.contact_sheet import ANSWER, COLOURS, Cell, Status, contact_sheet, small_jpeg
 from undercard.film.lettering import drawable, font, shortened, wrapped
 from undercard.film.sheet_grid import best_grid
 
@@ -59,6 +59,37 @@ def test_each_status_has_its_colour_on_the_sheet(green: Path, status: Status) ->
     }
 
     assert max(counts, key=lambda s: counts[s]) == status
+
+
+def test_what_needs_review_is_framed_and_marked_in_a_colour_of_its_own(green: Path) -> None:
+    review = contact_sheet("x", [Cell("jab", green, "needs review", "off by 40 px")])
+    failed = contact_sheet("x", [Cell("jab", green, "failed", "off by 40 px")])
+
+    colour = rgb(COLOURS["needs review"])
+    assert area(review, colour) > area(failed, rgb(COLOURS["failed"])) > 0.01
+    assert area(failed, colour) == 0
+
+
+def test_rejected_takes_are_shown_below_in_red_with_what_was_done(green: Path) -> None:
+    cells = [Cell(f"jab-{n}", green, "accepted", "take 2") for n in range(8)]
+    rejected = [Cell(f"jab-{n} take 1", green, "failed", "burnt out", answer="new seed") for n in range(8)]
+
+    plain = contact_sheet("x", cells)
+    sheet = contact_sheet("x", cells, rejected=rejected)
+
+    assert sheet.crop((0, 0, *plain.size)).tobytes() == plain.tobytes()
+    below = sheet.crop((0, plain.height, *sheet.size))
+    assert area(below, rgb(COLOURS["failed"])) > 0.01
+    assert area(below, rgb(ANSWER), 2) > 0
+    assert area(below, (10, 250, 10)) > 0.1
+
+
+def test_there_is_room_for_any_number_of_rejected_takes(green: Path) -> None:
+    plain = contact_sheet("x", [Cell("jab", green, "accepted")])
+
+    sheet = contact_sheet("x", [Cell("jab", green, "accepted")], rejected=[Cell("jab", green, "failed")] * 300)
+
+    assert sheet.height - plain.height <= 1.25 * sheet.width
 
 
 def test_a_failed_cell_is_framed_in_red_and_tells_why(green: Path) -> None:

@@ -303,3 +303,21 @@ def test_exact_renders_again_what_is_not(film: Path, store: Path, card: FakeCard
     render(film, exact=True)
 
     assert set(rungs(store).values()) == {ALL}
+
+
+def test_a_numerical_failure_is_rendered_again_in_exact_pixels_with_the_same_seed_and_nothing_else_is(
+    film: Path, store: Path, card: FakeCard
+) -> None:
+    plant(film, victory="black")
+
+    keyframes(RunOptions(shot_list=film, backend="coarse"))
+
+    assert rungs(store) == {"guard-01": COARSE, "jab-01": COARSE, "jab-02": COARSE, "victory-01": ALL}
+    victory = next(record for record in manifest_of(store)["keyframes"] if record["label"] == "victory-01")
+    approaches = [judged["take"]["approach"] for judged in victory["takes"]]
+    assert [approach["draw"] for approach in approaches] == [1, 1]
+    (repair,) = approaches[1]["repairs"]
+    assert (repair["fault"], repair["remedy"], repair["after"]) == ("numerical failure", "higher precision", 1)
+    # It is one of another kind, and said to be.
+    with pytest.raises(MixedFilm, match=r"coarse \(2 shots\), exact pixels \(victory\)"):
+        assemble(RunOptions(shot_list=film, backend="coarse"))

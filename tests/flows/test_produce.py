@@ -12,7 +12,7 @@ from PIL import Image
 
 from flows.produce import produce
 from undercard import progress
-from undercard.errors import BadInput, ShotsFailed
+from undercard.errors import BadInput, NeedsReview, ShotsFailed
 from undercard.progress import Meter
 from undercard.store import sha256_of
 
@@ -135,16 +135,17 @@ def test_a_rejected_take_is_tried_again_with_another_seed(film: Path, faulty: st
 
 def test_a_rejection_is_not_repeated_from_the_cache_for_ever(film: Path, faulty: str) -> None:
     film.write_text(film.read_text().replace("PROMPT-GUARD", "fault: blank always"))
-    with pytest.raises(ShotsFailed, match="guard-01"):
+    with pytest.raises(NeedsReview, match="guard-01"):
         produce(shot_list=film, backend=faulty, take_limit=2)
 
-    with pytest.raises(ShotsFailed, match="guard-01"):
+    with pytest.raises(NeedsReview, match="guard-01"):
         produce(shot_list=film, backend=faulty, take_limit=2)
 
     folder = next((film.parent / "store" / "films").iterdir())
     takes = manifest_of(folder / "film.mp4")["guard-01"]["takes"]
-    assert [take["take"]["number"] for take in takes] == [3, 4]  # type: ignore[attr-defined]
-    assert not any(take["cached"] for take in takes)  # type: ignore[attr-defined]
+    assert [take["take"]["number"] for take in takes] == [1, 2, 3, 4]  # type: ignore[attr-defined]
+    assert [take["cached"] for take in takes] == [True, True, False, False]  # type: ignore[attr-defined]
+    assert len({take["take"]["key"] for take in takes}) == 4  # type: ignore[attr-defined]
 
 
 def test_a_selection_renders_only_its_shots_into_an_excerpt(film: Path) -> None:

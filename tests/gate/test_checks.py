@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, as_jpeg, blurred, exposed, keyframe
-from undercard.gate import Evidence, Finding, Pixels
+from undercard.gate import Evidence, Fault, Finding, Pixels
 from undercard.gate import blank as blank_file
 from undercard.gate import blur as blur_file
-from undercard.gate import clipped as clipped_file
+from undercard.gate import burnt as burnt_file
+from undercard.gate import crushed as crushed_file
+from undercard.gate import dead as dead_file
 from undercard.gate import duplicate as duplicate_file
 from undercard.gate import size as size_file
 
@@ -21,8 +25,16 @@ def examine_blur(pixels: Pixels) -> Finding:
     return blur_file.CHECK.examine(Evidence(pixels, SIZE))
 
 
-def examine_clipped(pixels: Pixels) -> Finding:
-    return clipped_file.CHECK.examine(Evidence(pixels, SIZE))
+def examine_dead(pixels: Pixels) -> Finding:
+    return dead_file.CHECK.examine(Evidence(pixels, SIZE))
+
+
+def examine_burnt(pixels: Pixels) -> Finding:
+    return burnt_file.CHECK.examine(Evidence(pixels, SIZE))
+
+
+def examine_crushed(pixels: Pixels) -> Finding:
+    return crushed_file.CHECK.examine(Evidence(pixels, SIZE))
 
 
 def examine_duplicate(pixels: Pixels, *neighbours: Pixels) -> Finding:
@@ -41,6 +53,15 @@ def test_a_picture_with_its_sides_swapped_is_rejected_with_both_sizes() -> None:
     assert "512×288" in finding.cause
 
 
+def test_a_grey_picture_is_rejected_though_its_size_is_right(tmp_path: Path) -> None:
+    Image.fromarray(keyframe()).convert("L").save(tmp_path / "grey.png")
+
+    finding = size_file.CHECK.examine(Evidence(tmp_path / "grey.png", SIZE))
+
+    assert finding.fault == Fault.WRONG_FRAME
+    assert "'L'" in finding.cause
+
+
 def test_a_picture_one_pixel_short_is_rejected() -> None:
     assert not size_file.CHECK.examine(Evidence(keyframe()[:, :-1], SIZE)).passed
 
@@ -49,7 +70,7 @@ def test_a_picture_one_pixel_short_is_rejected() -> None:
 def test_a_picture_of_one_colour_is_blank(level: int) -> None:
     finding = examine_blank(np.full((288, 512, 3), level, np.uint8))
 
-    assert finding.score == 1.0
+    assert finding.fault == Fault.NUMERICAL
     assert "nothing in the picture" in finding.cause
 
 
@@ -67,7 +88,7 @@ def test_a_pure_black_hall_behind_the_fighters_is_not_a_dead_tile() -> None:
     pixels = keyframe().copy()
     pixels[pixels.max(axis=2) < 24] = 0
 
-    assert examine_blank(pixels).passed
+    assert examine_dead(pixels).passed
 
 
 @pytest.mark.parametrize("level", [0, 255])
@@ -75,10 +96,11 @@ def test_a_dead_tile_of_the_decoder_is_found(level: int) -> None:
     pixels = keyframe().copy()
     pixels[128:288, 256:448] = level
 
-    finding = examine_blank(pixels)
+    finding = examine_dead(pixels)
 
-    assert not finding.passed
+    assert finding.fault == Fault.NUMERICAL
     assert "dead tiles" in finding.cause
+    assert finding.region == (256, 128, 192, 160)
 
 
 def test_a_sharp_picture_passes_whatever_its_exposure() -> None:
@@ -109,32 +131,38 @@ def test_more_blur_scores_lower() -> None:
 
 
 def test_a_well_exposed_picture_is_not_clipped() -> None:
-    assert examine_clipped(keyframe()).passed
+    assert examine_burnt(keyframe()).passed
+    assert examine_crushed(keyframe()).passed
 
 
-def test_three_times_the_exposure_is_burnt_out() -> None:
-    finding = examine_clipped(exposed(keyframe(), 3.0))
+def test_three_times_the_exposure_is_burnt_out_where_the_canvas_is() -> None:
+    finding = examine_burnt(exposed(keyframe(), 3.0))
 
-    assert not finding.passed
+    assert finding.fault == Fault.BURNT
     assert "burnt out" in finding.cause
     assert "%" in finding.cause
+    assert finding.region is not None
+    assert finding.region[1] + finding.region[3] == 288
 
 
-def test_a_black_point_set_too_high_crushes_the_shadows() -> None:
-    finding = examine_clipped(exposed(keyframe(), 1.5, -90.0))
+def test_a_black_point_set_too_high_crushes_the_shadows_of_the_hall() -> None:
+    finding = examine_crushed(exposed(keyframe(), 1.5, -90.0))
 
-    assert not finding.passed
+    assert finding.fault == Fault.BURNT
     assert "shadows crushed" in finding.cause
+    assert finding.region is not None
+    assert finding.region[1] == 0
 
 
 def test_a_dark_hall_that_was_rendered_is_not_crushed() -> None:
-    assert examine_clipped(exposed(keyframe(), 0.4)).passed
+    assert examine_crushed(exposed(keyframe(), 0.4)).passed
 
 
 def test_an_identical_neighbour_is_a_duplicate() -> None:
     finding = examine_duplicate(keyframe(), keyframe())
 
     assert not finding.passed
+    assert finding.fault == Fault.REPEATED
     assert finding.score == 0.0
 
 

@@ -12,6 +12,7 @@ VRAM or, for `kill`, of host memory; none happens once the store has a file `wel
     abort             ended with signal 6, as by CUDA's libraries
     crash             an error that is about no rung
     hang              no sign of life
+    black             a picture without anything, unless the rung is exact
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ class HungryRenderer:
         plant(request, self.rung, "decode")
         with Image.open(store.find(request.references[0], ".png")) as control:
             tinted = ImageChops.offset(control.convert("RGB"), request.seed % 7 + self.tint, 0)
+        if "fault: black" in request.prompt and not self.rung.exact:
+            tinted = Image.new("RGB", tinted.size)
         needs = self.rung.needs
         # As foreseen, so that what is remembered of it changes nothing in the next test.
         return Rendered(tinted, needs.seconds, needs.vram_bytes, needs.host_bytes, notes)

@@ -157,6 +157,14 @@ class HasRecipe(Protocol):
         """
 
 
+@runtime_checkable
+class Heeds(Protocol):
+    """A backend that can make a picture otherwise when asked to; its part of the contract is optional."""
+
+    def heeds(self) -> frozenset[str]:
+        """Return the names of the optional fields of a request that change its pixels: `steps`, `whole`."""
+
+
 def names() -> tuple[str, ...]:
     """Return the name of every backend, in alphabetical order, without importing any."""
     return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)))
@@ -186,6 +194,16 @@ def fastest(name: str, work: Work, device: Device) -> Rung:
     if not rungs:
         raise BackendUnavailable(f"backend {name!r} has no way to render {work.size[0]}×{work.size[1]} px here")
     return rungs[0]
+
+
+def heeded(name: str) -> frozenset[str]:
+    """Return the optional fields of a request that the backend called *name* heeds.
+
+    Raises:
+        UnknownBackend: there is no such backend.
+    """
+    found = backend(name)
+    return found.heeds() if isinstance(found, Heeds) else frozenset()
 
 
 def renderer_name(name: str, *, exact: bool) -> str:

@@ -77,6 +77,12 @@ class ComfyBackend:
 
         return server.recipe(server.wishes())
 
+    def heeds(self) -> frozenset[str]:
+        """Return what its own graph has room for; what a workflow of the user's makes of a request is its own."""
+        from undercard.comfyui import server
+
+        return frozenset({"steps", "whole"}) if server.wishes().workflow is None else frozenset()
+
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open a connection; the server opens its model at the first picture.
 

@@ -45,6 +45,10 @@ class DiffsynthBackend:
         """Say what is missing: a card, the packages, or the weights."""
         return qwen.missing(self.name, device, NEEDED, extra="diffsynth")
 
+    def heeds(self) -> frozenset[str]:
+        """Return the number of steps, which is its pipeline's to choose for each picture."""
+        return frozenset({"steps"})
+
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline as *rung* says.
 

@@ -57,6 +57,10 @@ class NunchakuOfficialBackend:
         lacking = nunchaku_package.missing(gpu) or qwen.missing_weights(self.name)
         return lacking or _unfit(gpu, qwen.require(self.name, None))
 
+    def heeds(self) -> frozenset[str]:
+        """Return the number of steps, which is its pipeline's to choose for each picture."""
+        return frozenset({"steps"})
+
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline as *rung* says.
 

@@ -59,5 +59,5 @@ class Nunchaku:
         return lambda request: self._draw(whole, request)
 
     def _draw(self, whole: Any, request: RenderRequest) -> Image:
-        picture: Image = ask(whole, request, self.steps, "pil")[0]
+        picture: Image = ask(whole, request, request.steps or self.steps, "pil")[0]
         return picture

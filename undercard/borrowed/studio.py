@@ -105,6 +105,7 @@ class Studio:
 
     def _draw(self, pipe: Any, request: RenderRequest, *, zero_cond_t: bool) -> Image.Image:
         width, height = canvas(request.size)
+        steps = request.steps or self.steps
         progress.tell("encode")
         picture: Image.Image = pipe(
             prompt=request.prompt,
@@ -116,17 +117,11 @@ class Studio:
             height=height,
             seed=request.seed,
             rand_device="cpu",
-            num_inference_steps=self.steps,
+            num_inference_steps=steps,
             zero_cond_t=zero_cond_t,
-            progress_bar_cmd=self._tell,
+            progress_bar_cmd=lambda timesteps: _told(timesteps, steps),
         )
         return picture
-
-    def _tell(self, timesteps: Iterable[Tensor]) -> Iterator[Tensor]:
-        for step, timestep in enumerate(timesteps):
-            progress.tell("denoise", step + 1, self.steps)
-            yield timestep
-        progress.tell("decode")
 
 
 @dataclass
@@ -161,6 +156,13 @@ class Fused(Mapping[str, Tensor]):
         """
         if left := self.lora.pairs.keys() - self.fused:
             raise BadCheckpoint(f"{len(left)} layers of {self.lora} are not in the model, such as {min(left)}")
+
+
+def _told(timesteps: Iterable[Tensor], steps: int) -> Iterator[Tensor]:
+    for step, timestep in enumerate(timesteps):
+        progress.tell("denoise", step + 1, steps)
+        yield timestep
+    progress.tell("decode")
 
 
 def _resized(picture: Image.Image) -> Image.Image:

@@ -118,6 +118,6 @@ def _picture(values: Values) -> Graph:
     return {
         "latent": Node("EmptySD3LatentImage", latent),
         "sampler": Node("KSampler", sampler),
-        "decoded": Node("VAEDecodeTiled", decoded | tiles) if values.sparing else Node("VAEDecode", decoded),
+        "decoded": Node("VAEDecodeTiled", decoded | tiles) if values.in_tiles else Node("VAEDecode", decoded),
         "save": Node("SaveImage", {"images": link("decoded"), "filename_prefix": values.output}),
     }

@@ -105,6 +105,13 @@ class Values:
     """What the names of the pictures that it makes begin with."""
     sparing: bool = field(default=False)
     """Take as little of the card as can be."""
+    whole: bool = field(default=False)
+    """Decode the picture in one piece even so."""
+
+    @property
+    def in_tiles(self) -> bool:
+        """The picture is decoded in tiles."""
+        return self.sparing and not self.whole
 
 
 def schema(kind: str, content: object) -> Schema:

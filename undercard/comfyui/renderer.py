@@ -55,7 +55,7 @@ class ComfyRenderer:
         if len(request.references) > self.way.references:
             notes.append(f"the workflow takes {self.way.references} of {len(request.references)} references")
         if values.sparing:
-            notes.append("text encoded on the processor, decoded in tiles")
+            notes.append(f"text encoded on the processor{', decoded in tiles' if values.in_tiles else ''}")
         if finished.was_there:
             notes.append("the server had rendered it before")
         # Waiting in the queue behind others' work is no part of what a picture takes.
@@ -72,9 +72,10 @@ class ComfyRenderer:
             width=width,
             height=height,
             images=tuple(self._uploaded(digest) for digest in request.references),
-            steps=self.wishes.steps,
+            steps=request.steps or self.wishes.steps,
             output=f"undercard/{request.key[:16]}",
             sparing=self.sparing,
+            whole=request.whole,
         )
 
     def _uploaded(self, digest: str) -> str:

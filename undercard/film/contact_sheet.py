@@ -1,4 +1,4 @@
-"""The contact sheet: every keyframe of a film on one picture, as strips of film on a dark table."""
+"""The contact sheet: a picture of each shot of a film, as strips of film on a dark table, and what was rejected."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from PIL import Image, ImageDraw
 
 from undercard.errors import UnreadableImage
 from undercard.film.lettering import Font, drawable, font, shortened, wrapped
-from undercard.film.sheet_grid import Box, Grid, best_grid
+from undercard.film.sheet_grid import APPENDIX, Box, Grid, best_grid
 from undercard.film.stills import open_still
 from undercard.requests import Size
 
-Status: TypeAlias = Literal["accepted", "cached", "failed", "skipped"]
+Status: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]
 
 TABLE = "#16171a"
 FILM = "#08080a"
@@ -28,12 +28,17 @@ GATE = "#1d1f23"
 BRIGHT = "#f1efe9"
 QUIET = "#8f9299"
 AMBER = "#e0b357"
+ANSWER = "#8fc7a4"
 COLOURS: dict[Status, str] = {
     "accepted": "#6cc38a",
     "cached": "#6f9fd8",
+    "needs review": "#c583ff",
     "failed": "#f0433a",
     "skipped": "#70737a",
 }
+FRAMED: tuple[Status, ...] = ("needs review", "failed")
+"""What nobody should overlook."""
+NOTES: dict[Status, str] = {"needs review": "#dcb5ff", "failed": "#ff8a80"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +52,62 @@ class Cell:
     """A few words; the cause, when it failed."""
     remarkable: bool = False
     """The note is worth a look although nothing failed."""
+    answer: str = ""
+    """What was done about it, in a few words; on a line of its own."""
 
 
-def contact_sheet(title: str, cells: Sequence[Cell], *, width: int = 1600, subtitle: str = "") -> Image.Image:
+def contact_sheet(
+    title: str, cells: Sequence[Cell], *, width: int = 1600, subtitle: str = "", rejected: Sequence[Cell] = ()
+) -> Image.Image:
     """Return the contact sheet of *cells*: RGB, *width* px wide, at most three times as high.
 
     Cells grow smaller as they grow more; those for which there is no room are counted in the summary. A picture
-    that is missing or cannot be decoded is an empty frame.
+    that is missing or cannot be decoded is an empty frame. What was *rejected* is shown below in smaller frames, on at
+    most 1.2 times the width more.
 
     Args:
         title: the film's.
         cells: in the film's order.
         width: px; from 400.
         subtitle: a line under the title.
+        rejected: pictures that were not good enough, with why and what was done.
     """
     if width < 400:
         raise ValueError(f"a contact sheet of {width} px has no room for its lettering; use at least 400")
-    grid = best_grid(len(cells), width, _aspect(cells), has_notes=any(cell.note for cell in cells))
+    aspect = _aspect([*cells, *rejected])
+    grid = best_grid(len(cells), width, aspect, has_notes=any(cell.note for cell in cells))
     sheet = Image.new("RGB", (width, grid.height), TABLE)
     draw = ImageDraw.Draw(sheet)
     _draw_heading(sheet, draw, grid, drawable(title), drawable(subtitle), cells)
+    _draw_cells(sheet, draw, grid, cells)
+    return _stacked(sheet, _appendix(rejected, width, aspect)) if rejected else sheet
+
+
+def _appendix(cells: Sequence[Cell], width: int, aspect: float) -> Image.Image:
+    """Return what goes below the sheet."""
+    grid = best_grid(len(cells), width, aspect, has_notes=True, proportions=APPENDIX)
+    sheet = Image.new("RGB", (width, grid.height), TABLE)
+    draw = ImageDraw.Draw(sheet)
+    face = font(max(14, round(26 * width / 1600)))
+    more = f", {len(cells) - grid.shown} not shown" if grid.shown < len(cells) else ""
+    heading = f"{len(cells)} rejected {'take' if len(cells) == 1 else 'takes'}{more}"
+    draw.text((grid.margin, grid.top - round(0.014 * width)), heading, BRIGHT, face, "ls")
+    _draw_cells(sheet, draw, grid, cells)
+    return sheet
+
+
+def _stacked(upper: Image.Image, lower: Image.Image) -> Image.Image:
+    both = Image.new("RGB", (upper.width, upper.height + lower.height), TABLE)
+    both.paste(upper, (0, 0))
+    both.paste(lower, (0, upper.height))
+    return both
+
+
+def _draw_cells(sheet: Image.Image, draw: ImageDraw.ImageDraw, grid: Grid, cells: Sequence[Cell]) -> None:
     for row in range(grid.rows):
         _draw_strip(sheet, draw, grid, row)
     for index, cell in enumerate(cells[: grid.shown]):
         _draw_cell(sheet, draw, grid, index, cell)
-    return sheet
 
 
 def small_jpeg(image: Image.Image, limit_bytes: int = 180_000) -> bytes:
@@ -145,7 +181,7 @@ def _draw_summary(
     right, line = corner
     height = int(face.getbbox("x")[3])
     for status, text in reversed(words):
-        draw.text((right, line), text, BRIGHT if status == "failed" else QUIET, face, "rs")
+        draw.text((right, line), text, BRIGHT if status in FRAMED else QUIET, face, "rs")
         right -= round(face.getlength(text))
         if status is not None:
             dot = _dot(max(6, height // 2), COLOURS[status])
@@ -177,11 +213,12 @@ def _draw_cell(sheet: Image.Image, draw: ImageDraw.ImageDraw, grid: Grid, index:
     box = grid.place(index)
     left, top, right, bottom = box
     _draw_picture(sheet, draw, box, cell)
-    if cell.status == "failed":
+    if cell.status in FRAMED:
         thick = max(3, grid.frame[0] // 70)
-        draw.rectangle(
-            (left - thick, top - thick, right + thick - 1, bottom + thick - 1), None, COLOURS["failed"], thick
-        )
+        colour = COLOURS[cell.status]
+        draw.rectangle((left - thick, top - thick, right + thick - 1, bottom + thick - 1), None, colour, thick)
+    if cell.status == "needs review":
+        _draw_tab(draw, (left, top), "REVIEW", grid)
     face, small = font(grid.label_size), font(max(10, grid.label_size * 4 // 5))
     line = top - grid.perforation + grid.strip_height + round(grid.label_size * 1.35)
     dot = _dot(max(6, grid.label_size // 2), COLOURS[cell.status])
@@ -189,10 +226,26 @@ def _draw_cell(sheet: Image.Image, draw: ImageDraw.ImageDraw, grid: Grid, index:
     indent = dot.width + grid.label_size // 2
     label = shortened(drawable(cell.label), face, grid.frame[0] - indent)
     draw.text((left + indent, line), label, QUIET if cell.status == "skipped" else BRIGHT, face, "ls")
-    colour = "#ff8a80" if cell.status == "failed" else AMBER if cell.remarkable else QUIET
-    for note in wrapped(drawable(cell.note), small, grid.frame[0], grid.note_lines):
+    colour = NOTES.get(cell.status, AMBER if cell.remarkable else QUIET)
+    lines = [(note, colour) for note in wrapped(drawable(cell.note), small, grid.frame[0], _lines(grid, cell))]
+    if cell.answer and grid.note_lines > 1:
+        lines.append((shortened(drawable(cell.answer), small, grid.frame[0]), ANSWER))
+    for text, ink in lines:
         line += round(grid.label_size * 1.2)
-        draw.text((left, line), note, colour, small, "ls")
+        draw.text((left, line), text, ink, small, "ls")
+
+
+def _lines(grid: Grid, cell: Cell) -> int:
+    """Return how many lines the note of *cell* may have."""
+    return grid.note_lines - 1 if cell.answer and grid.note_lines > 1 else grid.note_lines
+
+
+def _draw_tab(draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, grid: Grid) -> None:
+    """Draw *text* on a tab in the upper left corner of a picture."""
+    face = font(max(10, grid.label_size * 4 // 5))
+    width, height = round(face.getlength(text)) + grid.label_size, round(grid.label_size * 1.4)
+    draw.rectangle((*corner, corner[0] + width, corner[1] + height), COLOURS["needs review"])
+    draw.text((corner[0] + width / 2, corner[1] + height / 2), text, TABLE, face, "mm")
 
 
 def _draw_picture(sheet: Image.Image, draw: ImageDraw.ImageDraw, box: Box, cell: Cell) -> None:

@@ -19,6 +19,25 @@ GOOD_SHAPE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
+class Proportions:
+    """What a grid strives for."""
+
+    shape: float = GOOD_SHAPE
+    """Height over width."""
+    most_shape: float = MAX_SHAPE
+    top: float = 0.1
+    """Height of the heading over the width, its margin apart."""
+    least_columns: int = 1
+    most_columns: int = MAX_COLUMNS
+    note_lines: int = 2
+
+
+SHEET = Proportions()
+APPENDIX = Proportions(shape=0.25, most_shape=1.2, top=0.03, least_columns=6, most_columns=7, note_lines=3)
+"""Of what is shown below the sheet, in smaller frames with more to say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
     """Rows of frames under a heading; all lengths in px."""
 
@@ -67,7 +86,7 @@ class Grid:
         return left, top, left + self.frame[0], top + self.frame[1]
 
 
-def best_grid(count: int, width: int, aspect: float, *, has_notes: bool) -> Grid:
+def best_grid(count: int, width: int, aspect: float, *, has_notes: bool, proportions: Proportions = SHEET) -> Grid:
     """Return the grid that shows most of *count* cells and, of those that show as many, has the best shape.
 
     Args:
@@ -75,19 +94,22 @@ def best_grid(count: int, width: int, aspect: float, *, has_notes: bool) -> Grid
         width: of the sheet, px.
         aspect: width over height of a frame.
         has_notes: leave room for a note under each label.
+        proportions: of the grid.
     """
     wanted = max(1, count)
-    most_columns = min(wanted, MAX_COLUMNS)
-    grids = [_grid(columns, wanted, width, aspect, has_notes) for columns in range(1, most_columns + 1)]
+    least = proportions.least_columns
+    most = max(least, min(wanted, proportions.most_columns))
+    lines = proportions.note_lines if has_notes else 0
+    grids = [_grid(columns, wanted, width, aspect, lines, proportions) for columns in range(least, most + 1)]
 
     def fault(grid: Grid) -> tuple[int, float]:
         empty = (grid.rows * grid.columns - grid.shown) / grid.columns
-        return wanted - grid.shown, abs(grid.height / width - GOOD_SHAPE) + 0.1 * empty
+        return wanted - grid.shown, abs(grid.height / width - proportions.shape) + 0.1 * empty
 
     return min(grids, key=fault)
 
 
-def _grid(columns: int, count: int, width: int, aspect: float, has_notes: bool) -> Grid:
+def _grid(columns: int, count: int, width: int, aspect: float, lines: int, proportions: Proportions) -> Grid:
     margin = width // 32
     room = width - 2 * margin
     gap = max(5, room // (columns * 36))
@@ -99,10 +121,10 @@ def _grid(columns: int, count: int, width: int, aspect: float, has_notes: bool) 
         gap=gap,
         # What the division left over goes to both sides.
         margin=(width - columns * (frame_width + gap) - gap) // 2,
-        top=margin + width // 10,
+        top=margin + round(width * proportions.top),
         perforation=min(26, max(8, frame_width // 12)),
         label_size=min(20, max(11, frame_width // 15)),
-        note_lines=(2 if frame_width >= 150 else 1) if has_notes else 0,
+        note_lines=lines if frame_width >= 150 else min(lines, 1),
     )
-    rows = max(1, int((MAX_SHAPE * width - grid.top - margin) // grid.row_height))
+    rows = max(1, int((proportions.most_shape * width - grid.top - margin) // grid.row_height))
     return replace(grid, shown=min(count, rows * columns))

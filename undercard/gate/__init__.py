@@ -1,34 +1,28 @@
 """The contract of a gate check, and the lookup that finds every file of this folder.
 
-A check's file defines `CHECK`, one object of its class. To add a check, add a file: nothing else changes.
+A check's file defines `CHECK`, one object of its class; its threshold is a row of thresholds.toml. To add a check,
+add the file and its row: nothing else changes.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict
 
-from undercard.errors import UnreadableImage
-from undercard.requests import Control, Size
-from undercard.staging import Staging
-from undercard.store import StoredFile
+from undercard.gate._evidence import Evidence, Exhibit, Grey, Pixels, evidence_of
+from undercard.requests import Size
 
-REVISION = 1
+__all__ = [
+    "REVISION", "Check", "Evidence", "Exhibit", "Fault", "Finding", "Grey", "Pixels", "Region", "Verdict", "checks",
+    "evidence_of", "judge", "judge_exhibit",
+]  # fmt: skip
+
+REVISION = 2
 """Raised whenever a check or a threshold changes what the gate says, so that no old verdict is believed."""
-
-Pixels: TypeAlias = NDArray[np.uint8]
-"""RGB, shape (height, width, 3)."""
-
 
 Region: TypeAlias = tuple[int, int, int, int]
 """x and y of the upper left corner, width and height, in pixels."""
@@ -95,51 +89,6 @@ class Verdict(BaseModel):
         return tuple(finding.cause for finding in self.findings if not finding.passed)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a check may look at."""
-
-    pixels: Pixels
-    expected_size: Size
-    neighbours: Sequence[Pixels] = ()
-    """The keyframes of the same shot that the picture must differ from."""
-    before: Pixels | None = None
-    """The keyframe before it in the same shot, however that is staged."""
-    takes: Sequence[Pixels] = ()
-    """Earlier takes of the same keyframe."""
-    control: Pixels | None = None
-    """The previz frame that it was drawn from; None for the previz itself."""
-    references: Sequence[Pixels] = ()
-    """Pictures of the fighters that it was given, in the order of the staging."""
-    staging: Staging | None = None
-    """Who stands where in which colours, under which light."""
-    keypoints: Mapping[str, object] | None = None
-    """Where the joints should be: the JSON of `previz.maps.keypoints_json`."""
-    backend: str = ""
-    """What drew it; thresholds may differ by backend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exhibit:
-    """A stored picture that the gate is to judge."""
-
-    label: str
-    """What people call it: `jab-03 take 1`."""
-    picture: StoredFile
-    neighbour: StoredFile | None
-    """The keyframe before it in the same shot, when that is staged otherwise and they must differ."""
-    before: StoredFile | None = None
-    """The keyframe before it in the same shot, however that is staged."""
-    takes: tuple[StoredFile, ...] = ()
-    """Earlier takes of the same keyframe."""
-    control: Control | None = None
-    """What it was drawn from, or to be measured against."""
-    references: tuple[StoredFile, ...] = ()
-    """Pictures of the fighters that it was given, in the order of the staging."""
-    staging: Staging | None = None
-    backend: str = ""
-
-
 class Check(Protocol):
     """One reason to reject a picture."""
 
@@ -168,23 +117,6 @@ def judge_exhibit(exhibit: Exhibit, expected_size: Size) -> Verdict:
     """Judge a stored picture, which should have *expected_size* (width, height) pixels.
 
     Raises:
-        UnreadableImage: it or its neighbour cannot be decoded.
+        UnreadableImage: it, or a picture that it is compared with, cannot be decoded.
     """
-    neighbour = exhibit.neighbour
-    neighbours = [] if neighbour is None else [_read(neighbour.absolute)]
-    evidence = Evidence(
-        pixels=_read(exhibit.picture.absolute),
-        expected_size=expected_size,
-        neighbours=neighbours,
-        staging=exhibit.staging,
-        backend=exhibit.backend,
-    )
-    return judge(evidence)
-
-
-def _read(path: Path) -> Pixels:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as exc:
-        raise UnreadableImage(f"{path} cannot be read as a picture: {exc}; make it again") from exc
+    return judge(evidence_of(exhibit, expected_size))

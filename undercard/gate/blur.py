@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from undercard.gate import Evidence, Finding, Pixels
+from undercard.gate import Evidence, Fault, Finding, Grey
+from undercard.gate._thresholds import threshold
 
 Tiles: TypeAlias = NDArray[np.float32]
 
@@ -23,9 +23,6 @@ TILE = 64
 STRUCTURE = 8.0
 """Standard deviation of a tile that holds something, levels; grain and 8-bit steps stay below 4."""
 SHARPEST_PERCENT = 90.0
-LEAST_SHARPNESS = 0.045
-"""Calibrated on 16 previz frames of five lights, 512×288 to 1024×576: wide 0.47 to 1.53, close-ups at f/2 with all
-but one fighter out of focus 0.23 to 0.42; blurred by 1 px 0.03 to 0.19, by 2 px up to 0.028, by 4 px up to 0.015."""
 
 
 class Blur:
@@ -36,17 +33,15 @@ class Blur:
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when something in the picture is sharp."""
-        score = sharpness(evidence.pixels)
-        passed = score >= LEAST_SHARPNESS
-        cause = f"nothing is in focus: sharpness {score:.3f}, at least {LEAST_SHARPNESS} is needed"
-        return Finding(
-            check=self.name, score=score, threshold=LEAST_SHARPNESS, passed=passed, cause="" if passed else cause
-        )
+        row = threshold(self.name, evidence.backend)
+        score = sharpness(evidence.grey)
+        cause = f"nothing is in focus: sharpness {score:.3f}, at least {row.limit} is needed"
+        return row.finding(score, Fault.SOFT, cause)
 
 
-def sharpness(pixels: Pixels) -> float:
-    """Return the contrast-free variance of the Laplacian of the sharpest tenth of *pixels*; 0 without structure."""
-    grey = np.asarray(Image.fromarray(pixels).convert("L")).astype(np.int16)
+def sharpness(luma: Grey) -> float:
+    """Return the contrast-free variance of the Laplacian of the sharpest tenth of *luma*; 0 without structure."""
+    grey = luma.astype(np.int16)
     inner = grey[1:-1, 1:-1]
     if not inner.size:
         return 0.0

@@ -1,0 +1,39 @@
+"""Rejects a picture whose lights are lost; score: share of it with all three channels at their upper end."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from undercard.gate import Evidence, Fault, Finding
+from undercard.gate._shares import region_of
+from undercard.gate._thresholds import threshold
+
+BURNT_LEVEL = 253
+"""JPEG and resampling move 255 by two levels."""
+
+
+class Burnt:
+    """Counts white pixels."""
+
+    name = "burnt"
+    cost = 0.002
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when lights still hold detail."""
+        row = threshold(self.name, evidence.backend)
+        darkest = darkest_channel(evidence.image)
+        share = sum(darkest.histogram()[BURNT_LEVEL:]) / (darkest.width * darkest.height)
+        if row.passes(share):
+            return row.finding(share, Fault.BURNT, "")
+        cause = f"burnt out: {share:.0%} of the picture is pure white, {row.limit:.0%} may be"
+        return row.finding(share, Fault.BURNT, cause, region_of(np.asarray(darkest) >= BURNT_LEVEL))
+
+
+def darkest_channel(image: Image.Image) -> Image.Image:
+    """Return the least of each pixel's three channels."""
+    red, green, blue = image.split()
+    return ImageChops.darker(ImageChops.darker(red, green), blue)
+
+
+CHECK = Burnt()

@@ -1,0 +1,34 @@
+"""Rejects a picture whose shades are lost; score: share of it with all three channels at exactly 0.
+
+A dark hall that was rendered still holds levels 1 to 8, one that was cut off does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import ImageChops
+
+from undercard.gate import Evidence, Fault, Finding
+from undercard.gate._shares import region_of
+from undercard.gate._thresholds import threshold
+
+
+class Crushed:
+    """Counts black pixels."""
+
+    name = "crushed"
+    cost = 0.002
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when shades still hold detail."""
+        row = threshold(self.name, evidence.backend)
+        red, green, blue = evidence.image.split()
+        lightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+        share = lightest.histogram()[0] / (lightest.width * lightest.height)
+        if row.passes(share):
+            return row.finding(share, Fault.BURNT, "")
+        cause = f"shadows crushed: {share:.0%} of the picture is pure black, {row.limit:.0%} may be"
+        return row.finding(share, Fault.BURNT, cause, region_of(np.asarray(lightest) == 0))
+
+
+CHECK = Crushed()
