@@ -1,0 +1,56 @@
+"""Rejects a picture that is one of those it was to be made from; score: the largest difference of any spot, levels.
+
+A model that returns its control image or a fighter's sheet has edited nothing. A sheet has another shape than the
+frame, so that it comes back stretched or with its sides cut off.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from undercard.gate import Evidence, Fault, Finding, Pixels
+from undercard.gate._spots import MOST_DIFFERENT, largest_difference
+from undercard.gate._thresholds import threshold
+
+COMPARED_WIDTH = 512
+"""A picture is fitted at this width: a sheet of 1024×1024 takes a fourth of the time, and spots are 4 px still."""
+
+
+class Copied:
+    """Compares with the control image and with each picture of a fighter."""
+
+    name = "copied"
+    cost = 0.015
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when some spot differs from every picture that it was given."""
+        row = threshold(self.name, evidence.backend)
+        differences = {
+            f"picture {index} of a fighter": _from_reference(evidence.pixels, reference)
+            for index, reference in enumerate(evidence.references, start=1)
+        }
+        if evidence.control is not None:
+            differences["control image"] = largest_difference(evidence.pixels, evidence.control)
+        if not differences:
+            return row.finding(MOST_DIFFERENT, Fault.NOT_EDITED, "")
+        nearest = min(differences, key=differences.__getitem__)
+        score = differences[nearest]
+        cause = (
+            f"not edited: it is the {nearest} that it was to be made from; no spot differs by more than {score:.1f} of"
+            f" 255 levels, {row.limit} are needed"
+        )
+        return row.finding(score, Fault.NOT_EDITED, cause)
+
+
+def _from_reference(pixels: Pixels, reference: Pixels) -> float:
+    """Return the largest difference from *reference*, stretched or with its sides cut off."""
+    height, width = pixels.shape[:2]
+    size = COMPARED_WIDTH, max(1, round(COMPARED_WIDTH * height / width))
+    picture = Image.fromarray(reference)
+    stretched = largest_difference(pixels, reference)
+    cut = ImageOps.fit(picture, size, Image.Resampling.BOX)
+    return min(stretched, largest_difference(pixels, np.asarray(cut)))
+
+
+CHECK = Copied()

@@ -1,0 +1,91 @@
+"""Rejects a picture that is put together from tiles that differ; score: step at the worst border, levels.
+
+A tile's border is a straight line across the whole picture on the decoder's grid, and everything on one side of it is
+lighter: fighters, canvas and hall by the same step, from one pixel to the next. A rope steps as sharply, but not where
+a fighter stands before it, and the same rope is in the control image; JPEG's blocks step this way and that.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undercard.gate import Evidence, Fault, Finding, Grey, Region
+from undercard.gate._thresholds import threshold
+
+Steps: TypeAlias = NDArray[np.float32]
+
+GRID = 8
+"""Pixels a cell of the latents."""
+PARTS = 24
+"""Of a line; each has its own step."""
+AGREEING_PERCENT = 25.0
+"""Of the parts, the least step of the rest is the line's."""
+ROOM = 2
+"""Pixels beside a line that show how steep the picture is there anyway."""
+
+
+class Seam:
+    """Measures steps along the lines of the grid."""
+
+    name = "seam"
+    cost = 0.02
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when no line of the grid steps along its whole length."""
+        row = threshold(self.name, evidence.backend)
+        score, region = worst_seam(evidence.grey, None if evidence.control is None else _luma(evidence.control))
+        cause = f"tiled: a step of {score:.1f} of 255 levels along a straight line across the picture"
+        return row.finding(score, Fault.TILED, cause, region)
+
+
+def worst_seam(grey: Grey, control: Grey | None) -> tuple[float, Region | None]:
+    """Return the largest step of a line of the grid, levels, and where that line is.
+
+    Args:
+        grey: the picture's luma.
+        control: that of its control image; what steps there as well is no seam.
+    """
+    height, width = grey.shape
+    best, where = 0.0, None
+    for upright in (True, False):
+        plane = grey.T if upright else grey
+        steps = line_steps(plane)
+        if control is not None and control.shape == grey.shape:
+            steps = np.maximum(steps - line_steps(control.T if upright else control), 0.0)
+        if not len(steps):
+            continue
+        index = int(steps.argmax())
+        if steps[index] > best:
+            at = (index + 1) * GRID
+            best = float(steps[index])
+            where = (at - ROOM, 0, 2 * ROOM, height) if upright else (0, at - ROOM, width, 2 * ROOM)
+    return best, where
+
+
+def line_steps(plane: Grey) -> Steps:
+    """Return how far the rows of *plane* step at each line of the grid, levels, where most of the line agrees."""
+    lines = np.arange(GRID, plane.shape[0] - ROOM, GRID)
+    if not len(lines) or plane.shape[1] < PARTS:
+        return np.zeros(0, np.float32)
+    rows = {offset: plane[lines + offset].astype(np.int16) for offset in range(-ROOM, ROOM)}
+    step = rows[0] - rows[-1]
+    # What the picture does on either side of the line it would do across it, too.
+    slope = (rows[1] - rows[0]) + (rows[-1] - rows[-2])
+    wide = plane.shape[1] // PARTS
+    excess = (2 * step - slope)[:, : PARTS * wide].reshape(len(lines), PARTS, wide)
+    parts = np.median(excess, axis=2) / 2.0
+    up, down = np.percentile(parts, (AGREEING_PERCENT, 100.0 - AGREEING_PERCENT), axis=1)
+    found: Steps = np.maximum(np.maximum(up, -down), 0.0).astype(np.float32)
+    return found
+
+
+def _luma(pixels: np.ndarray) -> Grey:
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+CHECK = Seam()
