@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate import Evidence, Fault, Finding, Grey, Region
+from undercard.gate import Evidence, Finding, Grey, Region
 from undercard.gate._thresholds import threshold
 
 Cells: TypeAlias = NDArray[np.bool_]
@@ -38,7 +38,7 @@ class DeadTiles:
         """Pass when no part of the picture is flat that should not be."""
         score, region = dead_share(evidence.grey)
         cause = f"dead tiles: {score:.1%} of the picture is one flat colour that ends in a straight, hard edge"
-        return threshold(self.name, evidence.backend).finding(score, Fault.NUMERICAL, cause, region)
+        return threshold(self.name, evidence.backend).finding(score, cause, region)
 
 
 def dead_share(grey: Grey) -> tuple[float, Region | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undercard.gate import Evidence, Fault, Finding, Grey
+from undercard.gate import Evidence, Finding, Grey
 from undercard.gate._thresholds import threshold
 
 TILE = 32
@@ -34,7 +34,7 @@ class Noise:
         row = threshold(self.name, evidence.backend)
         score = noise(evidence.grey)
         cause = f"noisy: grain of {score:.1f} of 255 levels where the picture is smooth, {row.limit} may be"
-        return row.finding(score, Fault.NOISY, cause)
+        return row.finding(score, cause)
 
 
 def noise(luma: Grey) -> float:

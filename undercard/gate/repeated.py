@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from undercard.gate import Evidence, Fault, Finding, Pixels
+from undercard.gate import Evidence, Finding, Pixels
 from undercard.gate._spots import MOST_DIFFERENT
 from undercard.gate._thresholds import threshold
 
@@ -27,7 +27,7 @@ class Repeated:
         differences = [difference(evidence.pixels, take) for take in evidence.takes]
         score = min(differences, default=MOST_DIFFERENT)
         cause = f"the same picture as an earlier take: {score:.1f} of 255 levels apart, {row.limit} are needed"
-        return row.finding(score, Fault.REPEATED, cause)
+        return row.finding(score, cause)
 
 
 def difference(first: Pixels, second: Pixels) -> float:

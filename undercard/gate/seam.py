@@ -1,8 +1,9 @@
 """Rejects a picture that is put together from tiles that differ; score: step at the worst border, levels.
 
 A tile's border is a straight line across the whole picture on the decoder's grid, and everything on one side of it is
-lighter: fighters, canvas and hall by the same step, from one pixel to the next. A rope steps as sharply, but not where
-a fighter stands before it, and the same rope is in the control image; JPEG's blocks step this way and that.
+lighter: fighters, canvas and hall by the same small step, from one pixel to the next, and it stays lighter. A rope
+steps as sharply, but not where a fighter stands before it, and behind it all is as before; the canvas's edge steps by
+more than tiles differ; both are in the control image as well. JPEG's blocks step this way and that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate import Evidence, Fault, Finding, Grey, Region
+from undercard.gate import Evidence, Finding, Grey, Region
 from undercard.gate._thresholds import threshold
 
 Steps: TypeAlias = NDArray[np.float32]
@@ -23,6 +24,10 @@ PARTS = 24
 """Of a line; each has its own step."""
 AGREEING_PERCENT = 25.0
 """Of the parts, the least step of the rest is the line's."""
+MOST_STEP = 24.0
+"""Levels; what steps by more is the edge of something."""
+LASTING_SHARE = 0.6
+"""Of the step, what two cells to either side of the line have to differ by in the same direction."""
 ROOM = 2
 """Pixels beside a line that show how steep the picture is there anyway."""
 
@@ -38,7 +43,7 @@ class Seam:
         row = threshold(self.name, evidence.backend)
         score, region = worst_seam(evidence.grey, None if evidence.control is None else _luma(evidence.control))
         cause = f"tiled: a step of {score:.1f} of 255 levels along a straight line across the picture"
-        return row.finding(score, Fault.TILED, cause, region)
+        return row.finding(score, cause, region)
 
 
 def worst_seam(grey: Grey, control: Grey | None) -> tuple[float, Region | None]:
@@ -78,8 +83,22 @@ def line_steps(plane: Grey) -> Steps:
     excess = (2 * step - slope)[:, : PARTS * wide].reshape(len(lines), PARTS, wide)
     parts = np.median(excess, axis=2) / 2.0
     up, down = np.percentile(parts, (AGREEING_PERCENT, 100.0 - AGREEING_PERCENT), axis=1)
-    found: Steps = np.maximum(np.maximum(up, -down), 0.0).astype(np.float32)
+    signed = np.where(up > -down, np.maximum(up, 0.0), np.minimum(down, 0.0))
+    lasts = _lasting(plane, len(lines)) * np.sign(signed) >= LASTING_SHARE * np.abs(signed)
+    found: Steps = np.where(lasts & (np.abs(signed) <= MOST_STEP), np.abs(signed), 0.0).astype(np.float32)
     return found
+
+
+def _lasting(plane: Grey, lines: int) -> Steps:
+    """Return by how much the two cells below each of the *lines* first ones are lighter than the two above, levels."""
+    height, width = plane.shape
+    rows, wide = height // GRID, width // PARTS
+    cells = plane[: rows * GRID, : PARTS * wide].reshape(rows, GRID, PARTS, wide).mean(axis=(1, 3), dtype=np.float32)
+    # At the picture's edge there is one cell only.
+    padded = np.pad(cells, ((1, 2), (0, 0)), mode="edge")
+    pairs = (padded[1:] + padded[:-1]) / 2.0
+    lasting: Steps = np.median(pairs[2:] - pairs[:-2], axis=1)
+    return lasting[:lines]
 
 
 def _luma(pixels: np.ndarray) -> Grey:

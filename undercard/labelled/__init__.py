@@ -26,6 +26,29 @@ FAULTS = {
     "missing fighter": Fault.WRONG_COUNT, "third fighter": Fault.WRONG_COUNT, "swapped corners": Fault.SWAPPED,
 }  # fmt: skip
 """What the gate should call each defect."""
+_PEOPLE = frozenset(
+    {Fault.WRONG_COUNT, Fault.WRONG_POSE, Fault.EXTRA_LIMB, Fault.SWAPPED, Fault.DRIFTED}
+)  # fmt: skip
+_LOOK = frozenset({Fault.BURNT, Fault.WRONG_LIGHT, Fault.JUMP})
+ALSO = {
+    "blank": frozenset(Fault),
+    "dead tile": _PEOPLE | _LOOK | {Fault.TILED},
+    "burn": _LOOK,
+    "crush": _LOOK,
+    "cast": _LOOK,
+    "exposure jump": _LOOK,
+    "zoom jump": _PEOPLE,
+    "wrong size": _PEOPLE,
+    "copied control": _LOOK,
+    "copied sheet": frozenset(Fault),
+    "repeated neighbour": _PEOPLE | _LOOK,
+    "wrong pose": _PEOPLE,
+    "mirrored": _PEOPLE | _LOOK,
+    "missing fighter": _PEOPLE,
+    "third fighter": _PEOPLE,
+    "swapped corners": _PEOPLE,
+}
+"""What comes of a defect by itself, so that the gate is not wrong to say it as well: a black tile hides people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +116,9 @@ def _copies(scene: Shoot) -> Iterator[Example]:
         yield Example(scene.seed, "copied sheet", word, scene.evidence(of_sheet))
         again = defects.copied(scene.picture, strength, rng)
         yield Example(scene.seed, "repeated take", word, scene.evidence(again, takes=(scene.picture,)))
-        same = defects.copied(scene.before, strength, rng)
-        yield Example(scene.seed, "repeated neighbour", word, scene.evidence(same))
+        if scene.changes:
+            same = defects.copied(scene.before, strength, rng)
+            yield Example(scene.seed, "repeated neighbour", word, scene.evidence(same))
 
 
 def _jumps(scene: Shoot) -> Iterator[Example]:
