@@ -26,7 +26,8 @@ from rich.table import Table
 
 from benchmarks.previz import machine
 from undercard.gate import REVISION, Evidence, Fault, checks, judge
-from undercard.labelled import FAULTS, Example, examples
+from undercard.labelled.examples import Example, examples
+from undercard.labelled.labels import FAULTS
 from undercard.labelled.shoot import shoot
 from undercard.labelled.tally import Share, Tally
 from undercard.planning import parse_size

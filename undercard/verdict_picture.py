@@ -118,7 +118,7 @@ def _draw_finding(draw: ImageDraw.ImageDraw, corner: tuple[int, int], finding: F
     if length >= 1.0:
         draw.rectangle((start, y + 6, start + length, y + 15), fill=colour)
     draw.line((mark, y + 2, mark, y + 19), fill=BRIGHT, width=2)
-    draw.text((end + 14, y), f"{finding.score:.3g}", fill=BRIGHT, font=face)
+    draw.text((end + 14, y), _figure(finding.score), fill=BRIGHT, font=face)
     draw.text((end + 84, y), _limit(finding), fill=QUIET, font=face)
     y += ROW
     for line in wrapped(drawable(finding.cause), font(15), PANEL_WIDTH - 16, 4):
@@ -131,7 +131,12 @@ def _limit(finding: Finding) -> str:
     """Return which scores pass; by the side on which this one lies, which is all that a finding tells of it."""
     above = finding.score > finding.threshold
     least = above if finding.passed else not above
-    return f"{'least' if least else 'most'} {finding.threshold:.3g}"
+    return f"{'least' if least else 'most'} {_figure(finding.threshold)}"
+
+
+def _figure(value: float) -> str:
+    """Return *value* in three figures, none of them beyond the third decimal."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{float(f'{value:.3g}'):.3f}".rstrip("0").rstrip(".")
 
 
 def _panel_height(verdict: Verdict) -> int:

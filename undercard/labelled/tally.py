@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from undercard.gate import Fault
-from undercard.labelled import ALSO, FAULTS, Example
+from undercard.labelled.examples import Example
+from undercard.labelled.labels import ALSO, FAULTS
 
 Z95 = 1.959964
 """Of a normal distribution, 95 % on both sides."""
