@@ -66,7 +66,10 @@ _NOTHING = Evidence(np.zeros((1, 1, 3), np.uint8), (1, 1))
 
 
 def seconds() -> dict[str, Any]:
-    """Time the gate over a good keyframe of 1024×1024 with all that lies beside it, read from files as in a run."""
+    """Time the gate over a good keyframe of 1024×1024 with all that lies beside it, read from files as in a run.
+
+    With others at work on the machine only the core seconds mean much.
+    """
     scene = shoot(1, TIMED_SIZE)
     with tempfile.TemporaryDirectory() as folder:
         paths = {}
@@ -83,25 +86,29 @@ def seconds() -> dict[str, Any]:
                 paths["control"], sheets, scene.scene.now, scene.keypoints, "stand-in", paths["before_control"],
             )  # fmt: skip
 
+        # A run has seen the pictures of the fighters and the keyframe before; this one and its control image are new.
         judge(evidence())
         by_check: dict[str, list[float]] = {check.name: [] for check in checks()}
-        whole = []
-        for _ in range(REPEATS):
-            started = time.perf_counter()
+        walls, cores = [], []
+        for repeat in range(REPEATS):
+            for name in ("picture", "control"):
+                paths[name] = paths[name].rename(Path(folder) / f"{name}{repeat}.png")
+            started, used = time.perf_counter(), time.process_time()
             judge(evidence())
-            whole.append(time.perf_counter() - started)
+            walls.append(time.perf_counter() - started)
+            cores.append(time.process_time() - used)
             read = _read(evidence())
             for check in checks():
-                started = time.perf_counter()
+                used = time.process_time()
                 check.examine(read)
-                by_check[check.name].append(time.perf_counter() - started)
+                by_check[check.name].append(time.process_time() - used)
     cheap = {check.name for check in checks() if check.cost <= CHEAP_SECONDS}
     medians = {name: round(statistics.median(times), 4) for name, times in by_check.items()}
     return {
-        "s_per_image": round(statistics.median(whole), 3),
-        "s_per_image_best": round(min(whole), 3),
-        "s_cheap_checks": round(sum(medians[name] for name in cheap), 3),
-        "s_by_check": medians,
+        "s_per_image": round(statistics.median(walls), 3),
+        "core_s_per_image": round(statistics.median(cores), 3),
+        "core_s_cheap_checks": round(sum(medians[name] for name in cheap), 3),
+        "core_s_by_check": medians,
     }
 
 
@@ -157,8 +164,8 @@ def show(results: dict[str, Any], console: Console) -> None:
     for mistake in results["mistakes"]:
         console.print(f"  {mistake['times']} × {mistake['picture']}: {mistake['said']}", highlight=False)
     console.print(
-        f"{results['s_per_image']:.3f} s a picture of 1024×1024, files read; {results['s_cheap_checks']:.3f} s for the"
-        " cheap checks alone",
+        f"{results['s_per_image']:.3f} s a picture of 1024×1024, files read ({results['core_s_per_image']:.3f} core"
+        f" seconds); {results['core_s_cheap_checks']:.3f} core seconds for the cheap checks alone",
         highlight=False,
     )
 

@@ -135,7 +135,7 @@ def test_both_keyframes_drawn_a_little_closer_are_of_one_size() -> None:
 def test_pictures_that_show_nothing_alike_have_no_scale() -> None:
     noise = np.random.default_rng(2).integers(0, 255, (288, 512, 3)).astype(np.uint8)
 
-    assert scale.enlargement(noise, keyframe()) is None
+    assert scale.enlargement(Image.fromarray(noise), Image.fromarray(keyframe())) is None
 
 
 def test_a_warmer_edit_is_still_in_the_light_of_the_shot() -> None:

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from undercard.gate import Pixels
-
 Lab: TypeAlias = NDArray[np.float64]
 
 PARTS = (32, 18)
@@ -22,9 +20,9 @@ _TO_XYZ = np.array(
 ) / np.array([[0.95047], [1.0], [1.08883]])
 
 
-def part_colours(pixels: Pixels) -> Lab:
-    """Return L*, a* and b* of the mean of each part of *pixels*, shape (parts, 3)."""
-    small = np.asarray(Image.fromarray(pixels).resize(PARTS, Image.Resampling.BOX), np.float64).reshape(-1, 3) / 255.0
+def part_colours(image: Image.Image) -> Lab:
+    """Return L*, a* and b* of the mean of each part of *image*, RGB; shape (parts, 3)."""
+    small = np.asarray(image.resize(PARTS, Image.Resampling.BOX), np.float64).reshape(-1, 3) / 255.0
     linear = np.where(small <= 0.04045, small / 12.92, ((small + 0.055) / 1.055) ** 2.4)
     xyz = linear @ _TO_XYZ.T
     # CIE 15: the cube root, and a straight line near black.

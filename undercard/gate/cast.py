@@ -29,7 +29,7 @@ class Cast:
         row = threshold(self.name, evidence.backend)
         if evidence.control is None:
             return row.finding(0.0, "")
-        a, b = colour_shift(part_colours(evidence.pixels), part_colours(evidence.control))
+        a, b = colour_shift(*(part_colours(evidence.thumbnail(each)) for each in (evidence.pixels, evidence.control)))
         score = float(np.hypot(a, b))
         light = f" {evidence.staging.light!r}" if evidence.staging is not None else ""
         cause = f"too {_word(a, b)} for the shot's light{light}: {score:.1f} off in CIE a*b*, {row.limit} may be"

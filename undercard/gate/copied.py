@@ -6,10 +6,9 @@ frame, so that it comes back stretched or with its sides cut off.
 
 from __future__ import annotations
 
-import numpy as np
 from PIL import Image, ImageOps
 
-from undercard.gate import Evidence, Finding, Pixels
+from undercard.gate import Evidence, Finding
 from undercard.gate._spots import MOST_DIFFERENT, largest_difference
 from undercard.gate._thresholds import threshold
 
@@ -26,12 +25,13 @@ class Copied:
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when some spot differs from every picture that it was given."""
         row = threshold(self.name, evidence.backend)
+        own, thumbnail = evidence.thumbnail(evidence.pixels), evidence.thumbnail
         differences = {
-            f"picture {index} of a fighter": _from_reference(evidence.pixels, reference)
+            f"picture {index} of a fighter": _from_reference(own, thumbnail(reference))
             for index, reference in enumerate(evidence.references, start=1)
         }
         if evidence.control is not None:
-            differences["control image"] = largest_difference(evidence.pixels, evidence.control)
+            differences["control image"] = largest_difference(own, thumbnail(evidence.control))
         if not differences:
             return row.finding(MOST_DIFFERENT, "")
         nearest = min(differences, key=differences.__getitem__)
@@ -43,11 +43,13 @@ class Copied:
         return row.finding(score, cause)
 
 
-def _from_reference(pixels: Pixels, reference: Pixels) -> float:
+def _from_reference(picture: Image.Image, reference: Image.Image) -> float:
     """Return the largest difference from *reference*, stretched or with its sides cut off."""
-    height, width = pixels.shape[:2]
-    cut = np.asarray(ImageOps.fit(Image.fromarray(reference), (4 * ACROSS, max(1, 4 * ACROSS * height // width))))
-    return min(largest_difference(pixels, other, ACROSS, Image.Resampling.BILINEAR) for other in (reference, cut))
+    size = 4 * ACROSS, max(1, 4 * ACROSS * picture.height // picture.width)
+    return min(
+        largest_difference(picture, other, ACROSS, Image.Resampling.BILINEAR)
+        for other in (reference, ImageOps.fit(reference, size))
+    )
 
 
 CHECK = Copied()

@@ -20,7 +20,10 @@ class Duplicate:
         row = threshold(self.name, evidence.backend)
         if _should_be_alike(evidence, row.limit):
             return row.finding(MOST_DIFFERENT, "")
-        differences = [largest_difference(evidence.pixels, neighbour) for neighbour in evidence.neighbours]
+        thumbnail = evidence.thumbnail
+        differences = [
+            largest_difference(thumbnail(evidence.pixels), thumbnail(neighbour)) for neighbour in evidence.neighbours
+        ]
         score = min(differences, default=MOST_DIFFERENT)
         cause = (
             "the same picture as another keyframe of the shot, though its staging differs:"
@@ -39,7 +42,7 @@ def _should_be_alike(evidence: Evidence, limit: float) -> bool:
     control, before_control = evidence.control, evidence.before_control
     if control is None or before_control is None:
         return False
-    return largest_difference(control, before_control) < limit
+    return largest_difference(evidence.thumbnail(control), evidence.thumbnail(before_control)) < limit
 
 
 CHECK = Duplicate()

@@ -33,7 +33,9 @@ class Jump:
         before, control, before_control = evidence.before, evidence.control, evidence.before_control
         if before is None or control is None or before_control is None:
             return row.finding(0.0, "")
-        difference = jump(*(part_colours(each) for each in (evidence.pixels, control, before, before_control)))
+        difference = jump(
+            *(part_colours(evidence.thumbnail(each)) for each in (evidence.pixels, control, before, before_control))
+        )
         score = float(np.linalg.norm(difference))
         cause = (
             f"{_word(difference)} than the keyframe before: {score:.1f} in CIE L*a*b* beyond what the camera explains,"

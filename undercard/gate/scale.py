@@ -6,22 +6,21 @@ found by enlarging the control image until its edges lie on the picture's.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from undercard.gate import Evidence, Finding, Pixels
+from undercard.gate import Evidence, Finding
 from undercard.gate._thresholds import threshold
 
 Edges: TypeAlias = NDArray[np.float32]
 
-WIDTH = 160
+WIDTH = 128
 """Pixels across the pictures that are compared."""
-SCALES = tuple(float(scale) for scale in np.exp(np.linspace(np.log(0.76), np.log(1.32), 23)))
-"""In steps of 2.5 %."""
+SCALES = tuple(float(scale) for scale in np.exp(np.linspace(np.log(0.76), -np.log(0.76), 13)))
+"""In steps of 4.7 %."""
 LEAST_LIKENESS = 0.35
 """Correlation of the edges; below it the two show nothing alike, and nothing is said."""
 
@@ -38,7 +37,10 @@ class Scale:
         before, control, before_control = evidence.before, evidence.control, evidence.before_control
         if before is None or control is None or before_control is None:
             return row.finding(0.0, "")
-        now, then = enlargement(evidence.pixels, control), enlargement(before, before_control)
+        now, then = (
+            enlargement(evidence.thumbnail(one), evidence.thumbnail(other))
+            for one, other in ((evidence.pixels, control), (before, before_control))
+        )
         if now is None or then is None:
             return row.finding(0.0, "")
         score = abs(now / then - 1.0)
@@ -49,25 +51,18 @@ class Scale:
         return row.finding(score, cause)
 
 
-def enlargement(pixels: Pixels, control: Pixels) -> float | None:
-    """Return how much larger *pixels* show what *control* shows; None where they show nothing alike."""
-    height, width = pixels.shape[:2]
-    size = WIDTH, max(8, round(WIDTH * height / width))
-    found = _edges(_small(pixels, size))
-    drawn = _small(control, size)
-    likenesses = [_likeness(found, _edges(_scaled(drawn, scale))) for scale in SCALES]
+def enlargement(picture: Image.Image, control: Image.Image) -> float | None:
+    """Return how much larger *picture* shows what *control* shows; None where they show nothing alike."""
+    size = WIDTH, max(16, round(WIDTH * picture.height / picture.width))
+    found, drawn = (_edges(image.convert("L").resize(size, Image.Resampling.BOX)) for image in (picture, control))
+    plane = Image.fromarray(drawn)
+    likenesses = [_likeness(found, np.asarray(_scaled(plane, scale))) for scale in SCALES]
     best = int(np.argmax(likenesses))
-    if likenesses[best] < LEAST_LIKENESS:
-        return None
-    return SCALES[best]
-
-
-def _small(pixels: Pixels, size: tuple[int, int]) -> Image.Image:
-    return Image.fromarray(pixels).convert("L").resize(size, Image.Resampling.BOX)
+    return SCALES[best] if likenesses[best] >= LEAST_LIKENESS else None
 
 
 def _scaled(image: Image.Image, scale: float) -> Image.Image:
-    """Return *image* enlarged about its middle, or made smaller with its edges drawn out."""
+    """Return *image* enlarged about its middle, or made smaller before black."""
     width, height = image.size
     shift = (width - width / scale) / 2.0, (height - height / scale) / 2.0
     return image.transform(
@@ -79,28 +74,17 @@ def _scaled(image: Image.Image, scale: float) -> Image.Image:
 
 
 def _edges(image: Image.Image) -> Edges:
-    """Return how steep *image* is, with its frame left out and little of its contrast."""
+    """Return how steep *image* is, with little of its contrast."""
     soft = np.asarray(image.filter(ImageFilter.GaussianBlur(0.8)), np.float32)
-    steep = np.hypot(soft[1:-1, 2:] - soft[1:-1, :-2], soft[2:, 1:-1] - soft[:-2, 1:-1])
     # The root, so that one bright rope does not outweigh the fighters.
-    edges: Edges = np.sqrt(steep) * _middle(steep.shape)
+    edges: Edges = np.sqrt(np.hypot(soft[1:-1, 2:] - soft[1:-1, :-2], soft[2:, 1:-1] - soft[:-2, 1:-1]))
     return edges
 
 
-@lru_cache(maxsize=8)
-def _middle(shape: tuple[int, int]) -> Edges:
-    """Return 1 where every scale of a picture has pixels, 0 in the frame around."""
-    mask = np.zeros(shape, np.float32)
-    margin = (1.0 - SCALES[0]) / 2.0
-    rows, columns = round(shape[0] * margin), round(shape[1] * margin)
-    mask[rows : shape[0] - rows, columns : shape[1] - columns] = 1.0
-    return mask
-
-
 def _likeness(first: Edges, second: Edges) -> float:
-    """Return the correlation of two pictures of edges, -1…1, within the middle."""
-    inside = _middle(first.shape) > 0
-    a, b = first[inside], second[inside]
+    """Return the correlation of two pictures of edges, -1…1, where every scale of a picture has pixels."""
+    rows, columns = (round(length * (1.0 - SCALES[0]) / 2.0) for length in first.shape)
+    a, b = (each[rows : each.shape[0] - rows, columns : each.shape[1] - columns] for each in (first, second))
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
 
