@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate import Evidence, Fault, Finding, Grey
+from undercard.gate import Evidence, Finding, Grey
 from undercard.gate._thresholds import threshold
 
 Tiles: TypeAlias = NDArray[np.float32]
@@ -36,7 +36,7 @@ class Blur:
         row = threshold(self.name, evidence.backend)
         score = sharpness(evidence.grey)
         cause = f"nothing is in focus: sharpness {score:.3f}, at least {row.limit} is needed"
-        return row.finding(score, Fault.SOFT, cause)
+        return row.finding(score, cause)
 
 
 def sharpness(luma: Grey) -> float:
