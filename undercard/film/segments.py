@@ -19,7 +19,7 @@ from undercard.film.timeline import Piece, Span, check_size
 from undercard.film.transition import transition_kind
 from undercard.requests import Size
 
-REVISION = 1
+REVISION = 2
 """Raised whenever the same stills would give other frames or other bytes; part of a cached segment's key."""
 
 
