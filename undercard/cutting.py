@@ -11,7 +11,9 @@ import numpy as np
 from undercard import store
 from undercard.backends import Renderer
 from undercard.errors import EncodingFailed
+from undercard.film.captions import captions, srt, vtt
 from undercard.film.footage import Still
+from undercard.film.graphics import overlaid, shown_in
 from undercard.film.motion import drawn_frames, frames
 from undercard.film.pixels import Pixels
 from undercard.film.qc import check
@@ -37,6 +39,7 @@ def piece_key(plan: Plan, piece: Piece, takes: Takes) -> str:
             "fps": str(plan.shot_list.fps),
             "size": plan.size,
             "transition": piece.transition,
+            "fonts": [store.sha256_of(font) for font in plan.shot_list.fonts],
             "spans": [_span_content(plan, span, takes[span.clip.shot]) for span in piece.spans],
         }
     )
@@ -79,7 +82,10 @@ def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Rend
 
     stills = [Still(keyframe.at, take.picture.absolute) for keyframe, take in zip(shot.keyframes, takes, strict=True)]
     drawing = draw if plan.animates else None
-    return frames(shot.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, span.clip.timing)
+    timing = span.clip.timing
+    shown = frames(shot.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, timing)
+    fps, fonts = plan.shot_list.fps, plan.shot_list.fonts
+    return overlaid(shown, span.clip.graphics, span.start, timing.moment, fps, fonts)
 
 
 def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:
@@ -87,6 +93,7 @@ def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:
     return {
         "motion": shot.motion,
         "frames": [shot.frames, span.start, span.stop],
+        "graphics": shown_in(span.clip.graphics, span.start, span.stop),
         "moments": [str(span.clip.timing.moment(frame)) for frame in range(span.start, span.stop)],
         "stills": [[keyframe.at, take.picture.sha256] for keyframe, take in zip(shot.keyframes, takes, strict=True)],
         "drawn": [plan.between(shot, moment).key for moment in drawn_in(plan, span)],
@@ -164,8 +171,15 @@ def film_name(plan: Plan, *, refused: bool = False) -> str:
     return "film.mp4" if plan.whole else "excerpt.mp4"
 
 
-def publish(film: store.StoredFile, folder: Path, name: str) -> Path:
-    """Put the finished film where people find it."""
+def publish(film: store.StoredFile, plan: Plan, folder: Path, name: str) -> Path:
+    """Put the finished film where people find it, with its captions beside it where the shot list has them there."""
     path = folder / name
     store.copy_out(film, path)
+    found = captions(plan.timeline) if plan.shot_list.captions != "burned" else ()
+    for suffix, written in ((".srt", srt), (".vtt", vtt)):
+        beside = path.with_suffix(suffix)
+        if found:
+            store.write_atomically(beside, written(found, plan.shot_list.fps).encode())
+        else:
+            beside.unlink(missing_ok=True)
     return path

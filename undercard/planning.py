@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import backends, choosing, controls, direction, film_work, prompts, timecode
+from undercard import backends, choosing, controls, direction, film_work, prompts, timecode, titling
 from undercard.backends import Work
 from undercard.choosing import AUTO
 from undercard.devices import Device
@@ -203,6 +203,7 @@ class Plan:
                 transition_in=_transition(shot, first=number == 0),
                 caption=shot.caption,
                 timing=shot.timing,
+                graphics=titling.graphics(self.shot_list, shot),
             )
             for number, shot in enumerate(self.shots)
         ]

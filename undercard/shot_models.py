@@ -8,17 +8,18 @@ import unicodedata
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from undercard import controls
 from undercard.film.timing import FASTEST, SLOWEST, Freeze, Speed, Timing, written_timing
+from undercard.shot_entry import Entry
 from undercard.shot_fields import (
     CameraName,
     Colour,
     ControlName,
     Degrees,
+    FontFile,
     FrameRate,
     Frames,
     FrameSize,
@@ -35,6 +36,7 @@ from undercard.shot_fields import (
     TransitionName,
     refusal,
 )
+from undercard.shot_titles import TitledEntry
 from undercard.staging import Corner, Stance
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -59,34 +61,6 @@ def _template(value: str) -> str:
         if name is not None and (name not in TEMPLATE_FIELDS or form or conversion):
             raise refusal(f"prompt template names {{{name}}}", remedy)
     return value
-
-
-class Entry(BaseModel):
-    """A mapping of the shot list. Unknown keys are errors, nothing is converted, nothing changes once read."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-    short_form: ClassVar[str | None] = None
-    """The field that a bare string stands for: `camera: low` is `camera: {name: low}`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_short_form(cls, value: object) -> object:
-        if cls.short_form is not None and isinstance(value, str):
-            return {cls.short_form: value}
-        return value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        described = handler(schema)
-        if cls.short_form is not None:
-            mapping = handler.resolve_ref_schema(described)
-            whole = dict(mapping)
-            short = whole["properties"][cls.short_form]
-            mapping.clear()
-            mapping["anyOf"] = [short.get("anyOf", [short])[0], whole]
-        return described
 
 
 class LookEntry(Entry):
@@ -213,7 +187,7 @@ class ReplayEntry(Entry):
     """How fast it runs; slower than 1, moments between its frames are drawn."""
 
 
-class Shot(Entry):
+class Shot(TitledEntry):
     """From one cut to the next."""
 
     id: Identifier
@@ -238,7 +212,6 @@ class Shot(Entry):
     """How its keyframes become its frames."""
     transition: TransitionEntry = TransitionEntry()
     """How it follows the shot before it."""
-    caption: Text = ""
 
     @property
     def source(self) -> str:
@@ -293,6 +266,11 @@ class ShotList(Entry):
     seed: Seed = 1
     """Seed of every shot that names none."""
     sound: Sound | None = None
+    captions: Literal["beside", "burned", "both"] = "beside"
+    """Where captions go: files beside the film (.srt and .vtt), on the picture, or both."""
+    fonts: Annotated[tuple[FontFile, ...], Field(max_length=8)] = ()
+    """Fonts beside the shot list, for characters that the shipped ones lack (they have Latin, Greek, Cyrillic, Arabic,
+    Hebrew, Devanagari, Thai, Chinese and Japanese)."""
     shots: Annotated[tuple[Shot, ...], Field(min_length=1)]
 
     def __hash__(self) -> int:

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from undercard.errors import Problem
+from undercard.shot_entry import Entry
 from undercard.shot_fields import nearest
-from undercard.shot_models import Entry, ShotList
+from undercard.shot_models import ShotList
 from undercard.yaml_source import Location, Source, where
 
 MAX_TOLD = 200

@@ -19,6 +19,7 @@ from undercard.shot_models import TransitionEntry
 from undercard.shot_problems import problem
 from undercard.shot_times import entries, frames, replays, times
 from undercard.staging import Pose
+from undercard.title_rules import titles
 from undercard.yaml_source import Location, Source, Value
 
 MAX_SHOTS = 2000
@@ -42,6 +43,7 @@ def across(source: Source, fps: Fraction) -> Iterator[Problem]:
     for index, shot in enumerate(shots):
         yield from times(source, index, shot, fps)
         yield from _fighters(source, index, shot, cast)
+        yield from titles(source, index, shot, cast, fps)
         if "number" in shot:
             yield problem(source, ("shots", index, "number"), "shots are numbered by their order", "remove it")
     yield from replays(source, shots, fps)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from undercard import shot_problems, shot_rules, timecode, yaml_source
+from undercard import shot_problems, shot_rules, timecode, title_rules, yaml_source
 from undercard.errors import BadShotList, UnknownShots
 from undercard.shot_fields import Setting, nearest
 from undercard.shot_models import Shot, ShotList
@@ -40,6 +40,8 @@ def load(path: Path) -> ShotList:
         film = ShotList.model_validate(data, context=Setting(path.parent, fps))
     except ValidationError as exc:
         found += shot_problems.translate(exc, source, added)
+    if film is not None and not found:
+        found += title_rules.unlettered(source, film)
     if found or film is None:
         raise BadShotList(source.file, shot_problems.in_order(found))
     return film

@@ -11,7 +11,12 @@ ffmpeg         the only file that knows ffmpeg
 qc             hold the finished film against its timeline
 contact_sheet  every keyframe on one picture
 sheet_grid     where its frames lie
-lettering      text on pictures
+graphics       what is laid over a shot: titles, lower thirds, clocks, scores, captions
+graphic_design what each of them looks like
+layer          lettering and shapes on nothing
+typeface       lines of any script in the fonts that are shipped
+captions       captions beside the film
+lettering      text on the contact sheet
 stills         reading a keyframe's picture
 pixels         a frame, and the mixing of two
 """
