@@ -203,3 +203,12 @@ def test_an_edge_between_two_pixels_covers_half_of_one() -> None:
     layer.box((2.5, 2, 6, 6), "#ffffff")
 
     assert layer.over(grey(0, (8, 8)))[4, :, 0].tolist() == [0, 0, 128, 255, 255, 255, 0, 0]
+
+
+@pytest.mark.parametrize("kind", GRAPHICS)
+@pytest.mark.parametrize("size", [(64, 64), (64, 128), (1920, 64)])
+def test_every_graphic_can_be_drawn_on_the_smallest_films(kind: str, size: tuple[int, int]) -> None:
+    (frame,) = overlaid([grey(100, size)], (SAMPLES[kind],), 24, int, FPS)
+
+    assert (frame != 100).any()
+    assert frame.shape == (size[1], size[0], 3)

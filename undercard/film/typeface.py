@@ -29,6 +29,8 @@ SHIPPED: dict[Style, tuple[str, ...]] = {"display": ("Oswald-SemiBold.ttf", *FAL
 PROBE_PX = 24
 """Size at which two glyphs are compared; large enough for the box of a lacking one to differ from any letter."""
 ELLIPSIS = "…"
+SMALLEST_PX = 6
+"""Nothing that is set smaller can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,9 @@ def lettering(text: str, size: int, style: Style, fonts: Fonts = ()) -> Letterin
 def fitted(text: str, size: int, width: float, style: Style, fonts: Fonts = ()) -> Lettering:
     """Shape *text* in type of *size* px, or in smaller type where it would be wider than *width* px."""
     line = lettering(text, size, style, fonts)
-    while line.width > width and line.size > 6:
-        line = lettering(text, max(6, min(line.size - 1, int(line.size * width / line.width))), style, fonts)
+    while line.width > width and line.size > SMALLEST_PX:
+        smaller = min(line.size - 1, int(line.size * width / line.width))
+        line = lettering(text, max(SMALLEST_PX, smaller), style, fonts)
     return line
 
 
@@ -83,12 +86,13 @@ def wrapped(text: str, size: int, width: float, lines: int, fonts: Fonts = ()) -
 
     Where it is too long for them the type is made smaller.
     """
-    for smaller in range(size, 5, -1):
+    smallest = min(size, SMALLEST_PX)
+    for smaller in range(size, smallest - 1, -1):
         found = _broken(text, smaller, width, fonts)
         if len(found) <= lines:
             return [lettering(line, smaller, "text", fonts) for line in found]
-    found = _broken(text, 6, width, fonts)
-    return [lettering(line, 6, "text", fonts) for line in [*found[: lines - 1], found[lines - 1] + ELLIPSIS]]
+    kept = [*found[: lines - 1], found[lines - 1] + ELLIPSIS]
+    return [lettering(line, smallest, "text", fonts) for line in kept]
 
 
 def lacking(text: str, style: Style, fonts: Fonts = ()) -> str:
