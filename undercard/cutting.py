@@ -18,7 +18,7 @@ from undercard.film.motion import drawn_frames, frames
 from undercard.film.pixels import Pixels
 from undercard.film.qc import check
 from undercard.film.segments import REVISION, encode, join, piece_frames
-from undercard.film.timeline import Piece, Span, Timeline
+from undercard.film.timeline import Clip, Piece, Span, Timeline
 from undercard.film.timing import Moment
 from undercard.keyframes import accepted_take
 from undercard.manifest import FilmRecord, KeyframeRecord
@@ -66,7 +66,11 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
         def shoot(span: Span) -> Iterator[Pixels]:
             return _span_frames(plan, span, takes[span.clip.shot], renderer)
 
-        shown = _counted(plan, piece, piece_frames(piece, shoot), meter)
+        def letter(clip: Clip, frame: int, pixels: Pixels) -> Pixels:
+            elapsed = clip.timing.moment(frame) - clip.timing.moment(0)
+            return overlaid(pixels, clip.graphics, frame, elapsed, plan.shot_list.fps, plan.shot_list.fonts)
+
+        shown = _counted(plan, piece, piece_frames(piece, shoot, letter), meter)
         try:
             encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
         except EncodingFailed as exc:
@@ -83,9 +87,7 @@ def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Rend
     stills = [Still(keyframe.at, take.picture.absolute) for keyframe, take in zip(shot.keyframes, takes, strict=True)]
     drawing = draw if plan.animates else None
     timing = span.clip.timing
-    shown = frames(shot.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, timing)
-    fps, fonts = plan.shot_list.fps, plan.shot_list.fonts
-    return overlaid(shown, span.clip.graphics, span.start, timing.moment, fps, fonts)
+    return frames(shot.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, timing)
 
 
 def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:

@@ -79,6 +79,6 @@ class TitledEntry(Entry):
     lower_third: LowerThirdEntry | None = None
     clock: ClockEntry | None = None
     score: Annotated[tuple[ScoreEntry, ...], Field(max_length=2)] = ()
-    """The points of one fighter or two, top left: [{fighter: ray, points: 105}, {fighter: sol, points: 104}]."""
+    """The points of one fighter or two, on the right: [{fighter: ray, points: 105}, {fighter: sol, points: 104}]."""
     caption: Text = ""
     """What is said: in a file beside the film, on the picture, or both, as the film's `captions` tells."""

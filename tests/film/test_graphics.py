@@ -12,7 +12,7 @@ from undercard.errors import BadInput
 from undercard.film.graphics import GRAPHICS, Graphic, graphic_kind, overlaid, shown_in
 from undercard.film.layer import Layer
 from undercard.film.pixels import Pixels
-from undercard.film.timing import Moment, Timing
+from undercard.film.timing import Moment
 from undercard.film.typeface import fitted, lacking, lettering, wrapped
 
 SIZE = (256, 144)
@@ -26,10 +26,10 @@ SAMPLES = {
 }
 
 
-def shown(*graphics: Graphic, frames: int = 48, start: int = 0, timing: Timing | None = None) -> list[Pixels]:
-    background = [grey(100, SIZE)] * frames
-    moment = (timing or Timing()).moment
-    return list(overlaid(background, graphics, start, moment, FPS))
+def shown(*graphics: Graphic, frames: int = 48, start: int = 0, speed: Moment = 1) -> list[Pixels]:
+    """Lay *graphics* over grey frames, with the action at *speed*."""
+    background = grey(100, SIZE)
+    return [overlaid(background, graphics, frame, frame * speed, FPS) for frame in range(start, start + frames)]
 
 
 def touched(frame: Pixels) -> tuple[float, float, float, float]:
@@ -78,7 +78,7 @@ def test_a_graphic_that_comes_and_goes_does_so_evenly_on_both_sides(kind: str) -
 def test_frames_that_a_graphic_covers_are_not_written_into() -> None:
     background = grey(100, SIZE)
 
-    list(overlaid([background], (SAMPLES["title"],), 20, int, FPS))
+    overlaid(background, (SAMPLES["title"],), 20, 20, FPS)
 
     assert (background == 100).all()
 
@@ -92,13 +92,16 @@ def test_a_clock_runs_down_by_the_second_and_stops_at_nothing() -> None:
     assert changes == [24, 48]
 
 
-def test_a_clock_runs_with_the_action_from_where_the_shot_begins() -> None:
-    def half_speed(frame: int) -> Moment:
-        return 10 + Fraction(frame, 2)
+def test_a_clock_runs_with_the_action() -> None:
+    frames = shown(SAMPLES["clock"], speed=Fraction(3, 4))
 
-    frames = list(overlaid([grey(100, SIZE)] * 60, (SAMPLES["clock"],), 0, half_speed, FPS))
+    assert [n for n in range(1, 48) if not np.array_equal(frames[n], frames[n - 1])] == [32]
 
-    assert [n for n in range(1, 60) if not np.array_equal(frames[n], frames[n - 1])] == [48]
+
+def test_a_frame_that_nothing_covers_is_passed_on_as_it_is() -> None:
+    background = grey(100, SIZE)
+
+    assert overlaid(background, (SAMPLES["title"],), 48, 48, FPS) is background
 
 
 def test_a_lower_third_has_its_corners_colour() -> None:
@@ -208,7 +211,7 @@ def test_an_edge_between_two_pixels_covers_half_of_one() -> None:
 @pytest.mark.parametrize("kind", GRAPHICS)
 @pytest.mark.parametrize("size", [(64, 64), (64, 128), (1920, 64)])
 def test_every_graphic_can_be_drawn_on_the_smallest_films(kind: str, size: tuple[int, int]) -> None:
-    (frame,) = overlaid([grey(100, size)], (SAMPLES[kind],), 24, int, FPS)
+    frame = overlaid(grey(100, size), (SAMPLES[kind],), 24, 24, FPS)
 
     assert (frame != 100).any()
     assert frame.shape == (size[1], size[0], 3)

@@ -169,3 +169,30 @@ def test_no_transition_lengthens_the_film(name: str) -> None:
     clips = Clip("a", 30, "hold"), Clip("b", 30, "hold", Transition(name, 0 if kind.instant else 9))
 
     assert Timeline(Fraction(24), (64, 48), clips).frame_count == 60 - 9 * kind.overlaps
+
+
+@pytest.mark.parametrize("name", [name for name, kind in TRANSITIONS.items() if kind.overlaps])
+def test_lettering_stays_in_its_place_and_fades_where_two_shots_overlap(name: str) -> None:
+    """Shot `a` has a red mark in the corner and `b` a green one, on black."""
+
+    def shoot(span: Span) -> list[Pixels]:
+        return [grey(0)] * span.frame_count
+
+    def letter(clip: Clip, frame: int, pixels: Pixels) -> Pixels:
+        marked = pixels.copy()
+        marked[2:6, 2:6, 0 if clip.shot == "a" else 1] = 200
+        return marked
+
+    shown = list(piece_frames(between(name, 3), shoot, letter))
+
+    assert [frame[3, 3].tolist() for frame in shown] == [[150, 50, 0], [100, 100, 0], [50, 150, 0]]
+    assert all((frame[8:] == 0).all() for frame in shown)
+
+
+def test_a_dip_takes_the_lettering_along_into_black() -> None:
+    def letter(clip: Clip, frame: int, pixels: Pixels) -> Pixels:
+        return np.full_like(pixels, 200)
+
+    shown = piece_frames(between("dip", 4), lambda span: [grey(0)] * span.frame_count, letter)
+
+    assert [level(frame) for frame in shown] == [133, 67, 0, 100]

@@ -73,16 +73,16 @@ def clock(size: Size, lines: tuple[str, ...], colours: tuple[str, ...], fonts: F
 
 
 def score(size: Size, lines: tuple[str, ...], colours: tuple[str, ...], fonts: Fonts) -> Layer:
-    """Lay names and points, `name, points, name, points …`, in the top left corner, a row a fighter."""
+    """Lay names and points, `name, points, name, points …`, on the right above where captions are, a row a fighter."""
     width, height = size
     layer = Layer(size)
     type_px = round(height * 0.052)
     names = [fitted(name, type_px, width * 0.32, "display", fonts) for name in lines[::2]]
     points = [lettering(point, type_px, "display", fonts) for point in lines[1::2]]
     pad, deep, bar = height * 0.022, height * 0.078, width * 0.009
-    left, top = width * SAFE, height * SAFE
-    middle = left + bar + 2 * pad + max(name.width for name in names)
-    right = middle + 2 * pad + max(point.width for point in points)
+    right, top = width * (1 - SAFE), height * 0.80 - deep * len(names)
+    middle = right - 2 * pad - max(point.width for point in points)
+    left = middle - bar - 2 * pad - max(name.width for name in names)
     for row, (name, point, colour) in enumerate(zip(names, points, colours, strict=True)):
         above = top + row * deep
         baseline = above + deep / 2 + type_px * CAP

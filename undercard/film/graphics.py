@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -91,29 +91,22 @@ def graphic_kind(name: str) -> GraphicKind:
 
 
 def overlaid(
-    frames: Iterable[Pixels],
-    graphics: tuple[Graphic, ...],
-    start: int,
-    moment: Callable[[int], Moment],
-    fps: Fraction,
-    fonts: Fonts = (),
-) -> Iterator[Pixels]:
-    """Yield *frames* with *graphics* over them.
+    pixels: Pixels, graphics: tuple[Graphic, ...], frame: int, elapsed: Moment, fps: Fraction, fonts: Fonts = ()
+) -> Pixels:
+    """Return *pixels* with *graphics* over them; *pixels* themselves where none shows.
 
     Args:
-        frames: of a shot.
-        graphics: in the order in which they lie on each other.
-        start: which frame of the shot the first is.
-        moment: frame of the shot → moment of its action, which clocks run by, from the shot's first.
+        pixels: a frame of a shot.
+        graphics: the shot's, in the order in which they lie on each other.
+        frame: which of the shot's frames it is.
+        elapsed: how far the shot's action has come since it began, in frames; clocks run by it.
         fps: frames a second.
         fonts: files of the user's own, for characters that the shipped ones lack.
     """
-    for frame, pixels in enumerate(frames, start):
-        shown = pixels
-        for graphic in graphics:
-            if graphic.start <= frame < graphic.stop:
-                shown = _laid(shown, graphic, frame, _lines_at(graphic, moment(frame) - moment(0), fps), fps, fonts)
-        yield shown
+    for graphic in graphics:
+        if graphic.start <= frame < graphic.stop:
+            pixels = _laid(pixels, graphic, frame, _lines_at(graphic, elapsed, fps), fps, fonts)
+    return pixels
 
 
 def shown_in(graphics: tuple[Graphic, ...], start: int, stop: int) -> tuple[Graphic, ...]:
