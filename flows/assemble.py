@@ -46,7 +46,7 @@ def assemble(run: RunOptions) -> Path:
     name = cutting.film_name(ready, refused=refused, unreviewed=bool(review))
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     film = join(name=name, pieces=whole(_cut(ready, takes)), timeline=whole(ready.timeline))
-    path = cutting.publish(film.file, folder, name)
+    path = cutting.publish(film.file, ready, folder, name)
     manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture), "review": review}))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)

@@ -38,7 +38,7 @@ def keyframes(run: RunOptions) -> Path:
     remembered = manifest.remembered(folder)
     pursuits = [
         pursuit
-        for shot in plan.shots
+        for shot in plan.filmed
         for pursuit in begin(plan.keyframes(shot), remembered, run.takes, exact=plan.exact, repairs=load().repair_limit)
     ]
     with ExitStack() as stack:

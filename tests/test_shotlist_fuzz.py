@@ -13,7 +13,23 @@ from undercard import direction, prompts, shotlist
 from undercard.errors import BadShotList
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-RICH = DUEL.replace("length: 24", "length: 2s\n    camera: {name: low, subject: ray}\n    transition: dip", 1)
+RICH = (
+    DUEL.replace("length: 24", "length: 2s\n    camera: {name: low, subject: ray}\n    transition: dip", 1).replace(
+        "{at: 8,", "{at: 8, speed: 0.5, freeze: 3,"
+    )
+    + """\
+  - id: again
+    length: 12
+    replay: {of: jab, at: 4, speed: 0.5}
+    transition: {kind: wipe_left, frames: 5}
+    title: {text: The jab, under: again, at: 2, length: 8}
+    lower_third: {fighter: ray, note: Challenger}
+    clock: {round: 1, left: "2:58"}
+    score: [{fighter: ray, points: 10}]
+    caption: Again.
+captions: burned
+"""
+)
 WORDS = ("id", "ray", "jab", "guard", "at", "length", "poses", "pose", "1:30", "2s", "-1", "", "wide", "head", "none")
 SCALARS = (
     st.none()
@@ -74,7 +90,7 @@ def test_whatever_stands_in_a_list_it_can_be_staged_or_its_faults_are_told(data:
         assert found.problems
         return
     for shot in found.shots:
-        assert direction.staging_at(found, shot, shot.frames - 1).light == shot.light
+        assert direction.staging_at(found, shot, shot.timing.moment(shot.frames - 1)).light == shot.light
         assert prompts.prompt(found, shot, shot.keyframes[-1])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from undercard import direction, shotlist
+from undercard.film.transition import transition_kind
 from undercard.previz.figure import figure
 from undercard.shot_models import Shot, ShotList
 from undercard.staging import PlacedFighter, Staging
@@ -18,10 +19,11 @@ def film() -> ShotList:
 
 
 def drawn() -> Iterator[tuple[Shot, int, Staging]]:
-    """Yield every eighth frame of every shot."""
+    """Yield every eighth frame of every shot that is filmed."""
     for shot in film().shots:
-        for frame in range(0, shot.frames, 8):
-            yield shot, frame, direction.staging_at(film(), shot, frame)
+        if shot.replay is None:
+            for frame in range(0, shot.frames, 8):
+                yield shot, frame, direction.staging_at(film(), shot, shot.timing.moment(frame))
 
 
 def joints(fighters: tuple[PlacedFighter, ...]) -> np.ndarray:
@@ -30,7 +32,7 @@ def joints(fighters: tuple[PlacedFighter, ...]) -> np.ndarray:
 
 
 def test_the_film_runs_a_little_over_a_minute() -> None:
-    overlaps = sum(shot.transition.frames or 0 for shot in film().shots if shot.transition.kind == "crossfade")
+    overlaps = sum(shot.transition.length for shot in film().shots if transition_kind(shot.transition.kind).overlaps)
     seconds = (sum(shot.frames for shot in film().shots) - overlaps) / film().fps
 
     assert len(film().shots) >= 24

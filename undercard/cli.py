@@ -1,4 +1,4 @@
-"""The command line: `undercard render`, `approve`, `plan`, `provision`, `shots`, `sheets`, `gate`, `doctor` and more."""
+"""The command line: `undercard render` and the commands around it."""
 
 from __future__ import annotations
 
@@ -112,6 +112,8 @@ def shots(
         table = Table(*columns, title=film.title)
         for shot in film.shots:
             frames = ", ".join(str(keyframe.at) for keyframe in shot.keyframes)
+            if shot.replay is not None:
+                frames = f"{shot.replay.of} again, from {shot.replay.at}"
             camera = shot.camera.name or "placed"
             table.add_row(str(shot.number), shot.id, str(shot.frames), camera, shot.light, shot.motion, frames)
         console.print(table)
@@ -119,7 +121,7 @@ def shots(
 
 @app.command()
 def vocabulary() -> None:
-    """Print the poses, cameras, control images, lights, motions and transitions that a shot list may name."""
+    """Print the poses, cameras, control images, lights, motions, graphics and transitions that a shot list may name."""
     from undercard import vocabulary as words
 
     console = Console()

@@ -44,7 +44,7 @@ def print_prompts(film: ShotList, console: Console) -> None:
     """Print the prompt of every keyframe of *film*."""
     from undercard import prompts
 
-    for shot in film.shots:
+    for shot in (shot for shot in film.shots if shot.replay is None):
         for keyframe in shot.keyframes:
             console.print(f"[bold]{shot.id}[/] at {keyframe.at}", highlight=False)
             console.print(prompts.prompt(film, shot, keyframe), markup=False, highlight=False, soft_wrap=True)

@@ -11,11 +11,15 @@ import numpy as np
 from undercard import store
 from undercard.backends import Renderer
 from undercard.errors import EncodingFailed
-from undercard.film.motion import Still, drawn_frames, frames
+from undercard.film.captions import captions, srt, vtt
+from undercard.film.footage import Still
+from undercard.film.graphics import overlaid, shown_in
+from undercard.film.motion import drawn_frames, frames
 from undercard.film.pixels import Pixels
 from undercard.film.qc import check
 from undercard.film.segments import REVISION, encode, join, piece_frames
-from undercard.film.timeline import Piece, Span, Timeline
+from undercard.film.timeline import Clip, Piece, Span, Timeline
+from undercard.film.timing import Moment
 from undercard.keyframes import accepted_take, usable_take
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.planning import Plan, PlannedKeyframe
@@ -35,17 +39,19 @@ def piece_key(plan: Plan, piece: Piece, takes: Takes) -> str:
             "fps": str(plan.shot_list.fps),
             "size": plan.size,
             "transition": piece.transition,
+            "fonts": [store.sha256_of(font) for font in plan.shot_list.fonts],
             "spans": [_span_content(plan, span, takes[span.clip.shot]) for span in piece.spans],
         }
     )
 
 
-def drawn_in(plan: Plan, span: Span) -> tuple[int, ...]:
-    """Return the frames of *span* that are drawn, rather than made from its shot's keyframes."""
+def drawn_in(plan: Plan, span: Span) -> tuple[Moment, ...]:
+    """Return the moments that are drawn for *span*, rather than made from its shot's keyframes."""
     shot = plan.shot(span.clip.shot)
     if not plan.animates:
         return ()
-    return drawn_frames(shot.motion, [keyframe.at for keyframe in shot.keyframes], span.start, span.stop)
+    falls = [keyframe.at for keyframe in shot.keyframes]
+    return drawn_frames(shot.motion, falls, span.start, span.stop, span.clip.timing)
 
 
 def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter: Meter) -> store.StoredFile:
@@ -60,7 +66,11 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
         def shoot(span: Span) -> Iterator[Pixels]:
             return _span_frames(plan, span, takes[span.clip.shot], renderer)
 
-        shown = _counted(plan, piece, piece_frames(piece, shoot), meter)
+        def letter(clip: Clip, frame: int, pixels: Pixels) -> Pixels:
+            elapsed = clip.timing.moment(frame) - clip.timing.moment(0)
+            return overlaid(pixels, clip.graphics, frame, elapsed, plan.shot_list.fps, plan.shot_list.fonts)
+
+        shown = _counted(plan, piece, piece_frames(piece, shoot, letter), meter)
         try:
             encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
         except EncodingFailed as exc:
@@ -71,11 +81,13 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
 def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Renderer) -> Iterator[Pixels]:
     shot = plan.shot(span.clip.shot)
 
-    def draw(frame: int) -> Pixels:
-        return np.asarray(renderer.render(plan.between(shot, frame)).image)
+    def draw(moment: Moment) -> Pixels:
+        return np.asarray(renderer.render(plan.between(shot, moment)).image)
 
     stills = [Still(keyframe.at, take.picture.absolute) for keyframe, take in zip(shot.keyframes, takes, strict=True)]
-    return frames(shot.motion, stills, plan.size, shot.frames, draw if plan.animates else None, span.start, span.stop)
+    drawing = draw if plan.animates else None
+    timing = span.clip.timing
+    return frames(shot.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, timing)
 
 
 def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:
@@ -83,8 +95,10 @@ def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:
     return {
         "motion": shot.motion,
         "frames": [shot.frames, span.start, span.stop],
+        "graphics": shown_in(span.clip.graphics, span.start, span.stop),
+        "moments": [str(span.clip.timing.moment(frame)) for frame in range(span.start, span.stop)],
         "stills": [[keyframe.at, take.picture.sha256] for keyframe, take in zip(shot.keyframes, takes, strict=True)],
-        "drawn": [plan.between(shot, frame).key for frame in drawn_in(plan, span)],
+        "drawn": [plan.between(shot, moment).key for moment in drawn_in(plan, span)],
     }
 
 
@@ -133,16 +147,18 @@ def cost(plan: Plan) -> float:
 def usable_takes(plan: Plan, shot: Shot, records: Mapping[str, KeyframeRecord]) -> tuple[Take, ...] | None:
     """Return a take for each keyframe of *shot*, or None while one of them has none or has changed since.
 
-    It is the accepted one, else the best that the gate rejected; see `unreviewed`.
+    It is the accepted one, else the best that the gate rejected; see `unreviewed`. Those of a replay are the takes of
+    the shot that it shows again.
     """
-    takes = [usable_take(records.get(k.label), k, exact=plan.exact) for k in plan.keyframes(shot)]
+    filmed = plan.keyframes(plan.shot(shot.source))
+    takes = [usable_take(records.get(k.label), k, exact=plan.exact) for k in filmed]
     found = tuple(take for take in takes if take is not None)
     return found if len(found) == len(takes) else None
 
 
 def unreviewed(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[str, ...]:
     """Return the labels of the keyframes of *plan* whose take the gate rejected and nobody has approved."""
-    keyframes = (keyframe for shot in plan.shots for keyframe in plan.keyframes(shot))
+    keyframes = (keyframe for shot in plan.filmed for keyframe in plan.keyframes(shot))
     return tuple(k.label for k in keyframes if accepted_take(records.get(k.label), k, exact=plan.exact) is None)
 
 
@@ -166,8 +182,15 @@ def film_name(plan: Plan, *, refused: bool = False, unreviewed: bool = False) ->
     return "film.mp4" if plan.whole else "excerpt.mp4"
 
 
-def publish(film: store.StoredFile, folder: Path, name: str) -> Path:
-    """Put the finished film where people find it."""
+def publish(film: store.StoredFile, plan: Plan, folder: Path, name: str) -> Path:
+    """Put the finished film where people find it, with its captions beside it where the shot list has them there."""
     path = folder / name
     store.copy_out(film, path)
+    found = captions(plan.timeline) if plan.shot_list.captions != "burned" else ()
+    for suffix, written in ((".srt", srt), (".vtt", vtt)):
+        beside = path.with_suffix(suffix)
+        if found:
+            store.write_atomically(beside, written(found, plan.shot_list.fps).encode())
+        else:
+            beside.unlink(missing_ok=True)
     return path

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import backends, choosing, controls, direction, film_work, prompts, timecode
+from undercard import backends, choosing, controls, direction, film_work, prompts, timecode, titling
 from undercard.backends import Work
 from undercard.choosing import AUTO
 from undercard.devices import Device
 from undercard.errors import BadInput
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
+from undercard.film.timing import Moment
 from undercard.film.transition import transition_kind
 from undercard.likeness import SHEET_SIZE, Likeness
 from undercard.repairs import Treatment
@@ -120,7 +121,9 @@ class Plan:
         return len(self.shots) == len(self.shot_list.shots)
 
     def keyframes(self, shot: Shot) -> tuple[PlannedKeyframe, ...]:
-        """Return the keyframes of *shot*."""
+        """Return the keyframes of *shot*; a replay has none of its own."""
+        if shot.replay is not None:
+            return ()
         staged = direction.stagings(self.shot_list, shot)
         return tuple(
             PlannedKeyframe(
@@ -139,14 +142,14 @@ class Plan:
             for index, ((frame, staging), keyframe) in enumerate(zip(staged, shot.keyframes, strict=True), start=1)
         )
 
-    def between(self, shot: Shot, frame: int) -> RenderRequest:
-        """Return the request for a frame of *shot* that falls between keyframes."""
+    def between(self, shot: Shot, moment: Moment) -> RenderRequest:
+        """Return the request for a moment of *shot* that falls between keyframes."""
         return RenderRequest(
             prompt="",
             negative_prompt="",
             seed=shot.seed,
             size=self.size,
-            staging=direction.staging_at(self.shot_list, shot, frame),
+            staging=direction.staging_at(self.shot_list, shot, moment),
             renderer=self.renderer,
         )
 
@@ -197,6 +200,12 @@ class Plan:
         raise KeyError(shot_id)
 
     @property
+    def filmed(self) -> tuple[Shot, ...]:
+        """The shots whose keyframes the selected ones show, in film order: their own, and what replays go back to."""
+        sources = {shot.source for shot in self.shots}
+        return tuple(shot for shot in self.shot_list.shots if shot.id in sources)
+
+    @property
     def timeline(self) -> Timeline:
         """The film of the selected shots."""
         clips = [
@@ -206,6 +215,8 @@ class Plan:
                 motion=shot.motion,
                 transition_in=_transition(shot, first=number == 0),
                 caption=shot.caption,
+                timing=shot.timing,
+                graphics=titling.graphics(self.shot_list, shot),
             )
             for number, shot in enumerate(self.shots)
         ]

@@ -24,8 +24,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from undercard import controls, timecode
+from undercard.errors import BadInput
 from undercard.film.motion import MOTIONS
 from undercard.film.transition import TRANSITIONS
+from undercard.film.typeface import check_font
 from undercard.previz import cameras, lights, poses
 
 COLOURS: Mapping[str, str] = {
@@ -213,6 +215,15 @@ def _music(value: object, info: ValidationInfo) -> Path:
     return path
 
 
+def _font(value: object, info: ValidationInfo) -> Path:
+    path = _inside(value, info)
+    try:
+        check_font(path)
+    except BadInput as exc:
+        raise refusal(f"file {value!r} is no font that can be read", "give a TrueType or OpenType file") from exc
+    return path
+
+
 def _abouts(table: Mapping[str, Any]) -> dict[str, str]:
     return {name: row.about for name, row in table.items()}
 
@@ -257,6 +268,7 @@ FrameSize = Annotated[
 Frames = Annotated[int, BeforeValidator(_frames), WithJsonSchema(_TIME)]
 Picture = Annotated[Path, BeforeValidator(_picture), WithJsonSchema({"type": "string"})]
 Music = Annotated[Path, BeforeValidator(_music), WithJsonSchema({"type": "string"})]
+FontFile = Annotated[Path, BeforeValidator(_font), WithJsonSchema({"type": "string"})]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 Metres = Annotated[float, Field(ge=-50, le=50)]
 Degrees = Annotated[float, Field(ge=-3600, le=3600)]

@@ -8,16 +8,18 @@ import unicodedata
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from undercard import controls
+from undercard.film.timing import FASTEST, SLOWEST, Freeze, Speed, Timing, written_timing
+from undercard.shot_entry import Entry
 from undercard.shot_fields import (
     CameraName,
     Colour,
     ControlName,
     Degrees,
+    FontFile,
     FrameRate,
     Frames,
     FrameSize,
@@ -34,6 +36,7 @@ from undercard.shot_fields import (
     TransitionName,
     refusal,
 )
+from undercard.shot_titles import TitledEntry
 from undercard.staging import Corner, Stance
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -41,6 +44,11 @@ Ease = Literal["linear", "smooth", "snap", "settle"]
 DEFAULT_TEMPLATE = "{style} {control} {likeness} {fighters} {camera} {light} {prompt}"
 TEMPLATE_FIELDS = ("title", "style", "control", "likeness", "fighters", "camera", "light", "prompt")
 """What a prompt template may name; `undercard.direction` fills them in."""
+
+
+def exact(factor: float) -> Fraction:
+    """Return the fraction that a written *factor* means: 0.1 is a tenth and 0.333 a third."""
+    return Fraction(factor).limit_denominator(100)
 
 
 def _template(value: str) -> str:
@@ -53,34 +61,6 @@ def _template(value: str) -> str:
         if name is not None and (name not in TEMPLATE_FIELDS or form or conversion):
             raise refusal(f"prompt template names {{{name}}}", remedy)
     return value
-
-
-class Entry(BaseModel):
-    """A mapping of the shot list. Unknown keys are errors, nothing is converted, nothing changes once read."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-    short_form: ClassVar[str | None] = None
-    """The field that a bare string stands for: `camera: low` is `camera: {name: low}`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_short_form(cls, value: object) -> object:
-        if cls.short_form is not None and isinstance(value, str):
-            return {cls.short_form: value}
-        return value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        described = handler(schema)
-        if cls.short_form is not None:
-            mapping = handler.resolve_ref_schema(described)
-            whole = dict(mapping)
-            short = whole["properties"][cls.short_form]
-            mapping.clear()
-            mapping["anyOf"] = [short.get("anyOf", [short])[0], whole]
-        return described
 
 
 class LookEntry(Entry):
@@ -152,11 +132,19 @@ class Cue(Entry):
     """Where a punch lands. Left out, it finds an opponent in reach; `none` leaves it in the air."""
 
 
+SpeedFactor = Annotated[float, Field(ge=float(SLOWEST), le=float(FASTEST))]
+
+
 class Keyframe(Entry):
     """A moment that is rendered as a picture of its own."""
 
     at: Frames
-    """When: frames from the shot's start, or seconds such as "0.5s"."""
+    """When: frames of the action from the shot's start, or seconds such as "0.5s"."""
+    speed: SpeedFactor | None = None
+    """How fast the action runs here: 0.25 is slow motion, 1 as written. From one keyframe that names a speed to the
+    next it changes evenly, beginning at 1 unless told. The shot's length stays what it is: slow motion shows less."""
+    freeze: Annotated[int, Field(ge=0, le=1000)] = 0
+    """How many frames longer the picture stands still here, as on an impact."""
     poses: dict[str, Cue] = Field(default_factory=dict)
     """What each fighter does, by his id in the cast."""
     ease: Ease = "smooth"
@@ -186,7 +174,20 @@ class TransitionEntry(Entry):
         return 0 if self.kind == "cut" else 12
 
 
-class Shot(Entry):
+class ReplayEntry(Entry):
+    """A shot whose pictures are shown again."""
+
+    short_form: ClassVar[str | None] = "of"
+
+    of: str
+    """Its id."""
+    at: Frames = 0
+    """The frame of its action to begin on."""
+    speed: SpeedFactor = 0.5
+    """How fast it runs; slower than 1, moments between its frames are drawn."""
+
+
+class Shot(TitledEntry):
     """From one cut to the next."""
 
     id: Identifier
@@ -196,6 +197,9 @@ class Shot(Entry):
     frames: Frames = Field(alias="length")
     """How long it is: frames, or seconds such as "2.5s" (to the nearest frame; halves go up)."""
     keyframes: Annotated[tuple[Keyframe, ...], Field(min_length=1)]
+    """What is rendered; a replay shows those of the shot it is of, and has none of its own."""
+    replay: ReplayEntry | None = None
+    """Show another shot again in place of keyframes."""
     camera: CameraEntry = CameraEntry(name="wide")
     light: LightName = "stage"
     prompt: Text = ""
@@ -208,7 +212,21 @@ class Shot(Entry):
     """How its keyframes become its frames."""
     transition: TransitionEntry = TransitionEntry()
     """How it follows the shot before it."""
-    caption: Text = ""
+
+    @property
+    def source(self) -> str:
+        """The id of the shot whose keyframes it shows: its own, but for a replay."""
+        return self.id if self.replay is None else self.replay.of
+
+    @property
+    def timing(self) -> Timing:
+        """How its action runs over its frames."""
+        if self.replay is not None:
+            return Timing(self.replay.at, (Speed(self.replay.at, exact(self.replay.speed)),))
+        return written_timing(
+            [Speed(key.at, exact(key.speed)) for key in self.keyframes if key.speed is not None],
+            [Freeze(key.at, key.freeze) for key in self.keyframes if key.freeze],
+        )
 
     def __hash__(self) -> int:
         return hash((self.id, self.number, self.frames))
@@ -248,6 +266,11 @@ class ShotList(Entry):
     seed: Seed = 1
     """Seed of every shot that names none."""
     sound: Sound | None = None
+    captions: Literal["beside", "burned", "both"] = "beside"
+    """Where captions go: files beside the film (.srt and .vtt), on the picture, or both."""
+    fonts: Annotated[tuple[FontFile, ...], Field(max_length=8)] = ()
+    """Fonts beside the shot list, for characters that the shipped ones lack (they have Latin, Greek, Cyrillic, Arabic,
+    Hebrew, Devanagari, Thai, Chinese and Japanese)."""
     shots: Annotated[tuple[Shot, ...], Field(min_length=1)]
 
     def __hash__(self) -> int:

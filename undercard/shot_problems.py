@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from undercard.errors import Problem
+from undercard.shot_entry import Entry
 from undercard.shot_fields import nearest
-from undercard.shot_models import Entry, ShotList
+from undercard.shot_models import ShotList
 from undercard.yaml_source import Location, Source, where
 
 MAX_TOLD = 200
@@ -48,7 +49,7 @@ def translate(exc: ValidationError, source: Source, added: frozenset[Location]) 
         location: Location = error["loc"]
         # pydantic counts a list's valid items only: with a bad item in it, it is too short as well.
         follows = error["type"] == "too_short" and any(place[: len(location)] == location != place for place in places)
-        if location in added or follows:
+        if location[:3] in added or follows:
             continue
         what, remedy = _explain(error)
         yield Problem(_place(source, location), what, remedy, source.line(location))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from undercard import controls
+from undercard.film.graphics import GRAPHICS
 from undercard.film.motion import MOTIONS
 from undercard.film.transition import TRANSITIONS
 from undercard.previz import cameras, lights, poses
@@ -16,5 +17,6 @@ def everything() -> dict[str, dict[str, str]]:
         "controls": controls.abouts(),
         "lights": {name: lights.about(name) for name in lights.names()},
         "motions": {name: motion.about for name, motion in MOTIONS.items()},
+        "graphics": {name: kind.about for name, kind in GRAPHICS.items()},
         "transitions": {name: kind.about for name, kind in TRANSITIONS.items()},
     }

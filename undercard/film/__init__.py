@@ -1,14 +1,22 @@
 """The film: from accepted keyframes to a checked MP4.
 
 timeline       which shot shows when, and the pieces that are encoded on their own
+timing         which moment of a shot's action each of its frames shows
+footage        the stills of a shot, and which of its frames are wanted
 motion         how a shot's stills become its frames
+flow           the pictures between two stills
 transition     how one shot becomes the next
 segments       encode a piece, join the pieces
 ffmpeg         the only file that knows ffmpeg
 qc             hold the finished film against its timeline
 contact_sheet  every keyframe on one picture
 sheet_grid     where its frames lie
-lettering      text on pictures
+graphics       what is laid over a shot: titles, lower thirds, clocks, scores, captions
+graphic_design what each of them looks like
+layer          lettering and shapes on nothing
+typeface       lines of any script in the fonts that are shipped
+captions       captions beside the film
+lettering      text on the contact sheet
 stills         reading a keyframe's picture
 pixels         a frame, and the mixing of two
 """

@@ -8,36 +8,63 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 import numpy as np
 
 from undercard.errors import EncodingFailed, FilmError
 from undercard.film import ffmpeg
-from undercard.film.pixels import Pixels
-from undercard.film.timeline import Piece, Span, check_size
-from undercard.film.transition import transition_kind
+from undercard.film.pixels import Pixels, mix
+from undercard.film.timeline import Clip, Piece, Span, check_size
+from undercard.film.transition import TransitionKind, transition_kind
 from undercard.requests import Size
 
-REVISION = 1
+REVISION = 2
 """Raised whenever the same stills would give other frames or other bytes; part of a cached segment's key."""
 
+Letter: TypeAlias = Callable[[Clip, int, Pixels], Pixels]
+"""(clip, frame of it, picture) → the picture with the clip's lettering for that frame; itself where there is none."""
 
-def piece_frames(piece: Piece, shoot: Callable[[Span], Iterable[Pixels]]) -> Iterator[Pixels]:
+
+def piece_frames(
+    piece: Piece, shoot: Callable[[Span], Iterable[Pixels]], letter: Letter = lambda clip, frame, pixels: pixels
+) -> Iterator[Pixels]:
     """Yield the frames of *piece*.
+
+    Lettering does not slide away with a picture that is whipped or wiped: where two shots overlap, that of the one
+    fades into that of the other over what the transition shows. A dip takes it along into its colour.
 
     Args:
         piece: from `Timeline.pieces`.
         shoot: gives the frames of a span; `motion.frames` does.
+        letter: lays what belongs over a clip's frame over it.
     """
+
+    def lettered(span: Span) -> Iterator[Pixels]:
+        for frame, pixels in enumerate(shoot(span), span.start):
+            yield letter(span.clip, frame, pixels)
+
     if piece.transition is None:
-        yield from shoot(piece.spans[0])
+        yield from lettered(piece.spans[0])
         return
+    kind = transition_kind(piece.transition.kind)
     *before, incoming = piece.spans
-    outgoing_count = before[0].frame_count if before else 0
-    outgoing = shoot(before[0]) if before else ()
-    splice = transition_kind(piece.transition.kind).splice
-    yield from splice(outgoing, shoot(incoming), outgoing_count, incoming.frame_count)
+    if kind.overlaps:
+        yield from _overlapped(before[0], incoming, kind, shoot, letter)
+        return
+    outgoing = lettered(before[0]) if before else ()
+    yield from kind.splice(outgoing, lettered(incoming), before[0].frame_count if before else 0, incoming.frame_count)
+
+
+def _overlapped(
+    outgoing: Span, incoming: Span, kind: TransitionKind, shoot: Callable[[Span], Iterable[Pixels]], letter: Letter
+) -> Iterator[Pixels]:
+    count = incoming.frame_count
+    for index, pixels in enumerate(kind.splice(shoot(outgoing), shoot(incoming), count, count)):
+        leaving = letter(outgoing.clip, outgoing.start + index, pixels)
+        coming = letter(incoming.clip, incoming.start + index, pixels)
+        yield pixels if leaving is coming else mix(leaving, coming, (index + 1) / (count + 1))
 
 
 def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, frame_count: int) -> None:

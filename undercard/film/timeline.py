@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from undercard.errors import BadInput
+from undercard.film.graphics import Graphic, graphic_kind
 from undercard.film.motion import motion_kind
+from undercard.film.timing import REAL_TIME, Timing
 from undercard.film.transition import transition_kind
 from undercard.requests import Size
 
@@ -41,6 +43,10 @@ class Clip:
     """A name in `motion.MOTIONS`."""
     transition_in: Transition = CUT
     caption: str = ""
+    timing: Timing = REAL_TIME
+    """How the shot's action runs over its frames."""
+    graphics: tuple[Graphic, ...] = ()
+    """What is laid over its frames, from the lowest up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,8 @@ def _check_clips(clips: tuple[Clip, ...]) -> None:
         try:
             motion_kind(clip.motion)
             transition_kind(clip.transition_in.kind)
+            for graphic in clip.graphics:
+                graphic_kind(graphic.kind)
         except BadInput as exc:
             raise BadInput(f"shot {clip.shot!r}: {exc}") from exc
 

@@ -1,0 +1,142 @@
+"""Graphics: titles, lower thirds, clocks, scores and captions over a shot. To add one, write a function and its row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+
+from undercard.errors import BadInput
+from undercard.film import graphic_design as design
+from undercard.film.layer import Layer
+from undercard.film.pixels import Pixels
+from undercard.film.timing import Moment
+from undercard.film.typeface import Fonts
+from undercard.requests import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Graphic:
+    """What is laid over frames [start, stop) of a shot."""
+
+    kind: str
+    """A name in `GRAPHICS`."""
+    lines: tuple[str, ...]
+    """What it says; what each line is, its kind knows."""
+    start: int
+    stop: int
+    colours: tuple[str, ...] = ()
+    """`#rrggbb`, as its kind uses them."""
+    seconds_left: int | None = None
+    """What a clock shows as the shot's action begins; None for anything that does not run."""
+
+
+SOFT = 0.15
+"""Width of the edge behind which a graphic is uncovered, as a share of the graphic's."""
+Entrance: TypeAlias = Callable[[Layer, Pixels, float], Pixels]
+"""(layer, frame, how far it has come in, 0…1) → the frame with the layer over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphicKind:
+    """A row of the table."""
+
+    about: str
+    """One line for people who write shot lists."""
+    draw: Callable[[Size, tuple[str, ...], tuple[str, ...], Fonts], Layer]
+    """(size of the film, lines, colours, fonts) → the whole graphic."""
+    entrance: Entrance | None = None
+    """How it comes and goes; None for one that is there from its first frame to its last."""
+    entrance_share: Fraction = Fraction(1, 3)
+    """How long that takes, in seconds."""
+
+
+def _fading(layer: Layer, frame: Pixels, come: float) -> Pixels:
+    return layer.over(frame, come)
+
+
+def _unrolling(layer: Layer, frame: Pixels, come: float) -> Pixels:
+    """Uncover it from the left behind a soft edge."""
+    left, right = layer.columns
+    along = (np.arange(layer.size[0], dtype=np.float32) + 0.5 - left) / max(1, right - left)
+    return layer.over(frame, shown=np.clip((np.float32(come * (1 + SOFT)) - along) / np.float32(SOFT), 0, 1))
+
+
+GRAPHICS: dict[str, GraphicKind] = {
+    "title": GraphicKind(
+        "a title card over the whole picture, with a line under it", design.title, _fading, Fraction(1, 2)
+    ),
+    "lower_third": GraphicKind(
+        "a fighter's name on a bar in his corner's colour, with a note", design.lower_third, _unrolling
+    ),
+    "clock": GraphicKind("the round and the time left in it, running down", design.clock),
+    "score": GraphicKind("the judges' points of each fighter", design.score),
+    "caption": GraphicKind("a burned-in subtitle", design.caption),
+}
+
+
+def graphic_kind(name: str) -> GraphicKind:
+    """Return the graphic called *name*.
+
+    Raises:
+        BadInput: there is no such graphic.
+    """
+    if name not in GRAPHICS:
+        raise BadInput(f"graphic {name!r} does not exist; use one of {', '.join(GRAPHICS)}")
+    return GRAPHICS[name]
+
+
+def overlaid(
+    pixels: Pixels, graphics: tuple[Graphic, ...], frame: int, elapsed: Moment, fps: Fraction, fonts: Fonts = ()
+) -> Pixels:
+    """Return *pixels* with *graphics* over them; *pixels* themselves where none shows.
+
+    Args:
+        pixels: a frame of a shot.
+        graphics: the shot's, in the order in which they lie on each other.
+        frame: which of the shot's frames it is.
+        elapsed: how far the shot's action has come since it began, in frames; clocks run by it.
+        fps: frames a second.
+        fonts: files of the user's own, for characters that the shipped ones lack.
+    """
+    for graphic in graphics:
+        if graphic.start <= frame < graphic.stop:
+            pixels = _laid(pixels, graphic, frame, _lines_at(graphic, elapsed, fps), fps, fonts)
+    return pixels
+
+
+def shown_in(graphics: tuple[Graphic, ...], start: int, stop: int) -> tuple[Graphic, ...]:
+    """Return those of *graphics* that show on any of the frames [*start*, *stop*)."""
+    return tuple(graphic for graphic in graphics if graphic.start < stop and start < graphic.stop)
+
+
+def _laid(pixels: Pixels, graphic: Graphic, frame: int, lines: tuple[str, ...], fps: Fraction, fonts: Fonts) -> Pixels:
+    kind = graphic_kind(graphic.kind)
+    layer = _layer(graphic.kind, (pixels.shape[1], pixels.shape[0]), lines, graphic.colours, fonts)
+    if kind.entrance is None:
+        return layer.over(pixels)
+    return kind.entrance(layer, pixels, _come(graphic, frame, max(1, round(kind.entrance_share * fps))))
+
+
+def _come(graphic: Graphic, frame: int, takes: int) -> float:
+    """Return how far a graphic has come in, or has not yet gone: smoothstep, and never quite 0."""
+    takes = max(1, min(takes, (graphic.stop - graphic.start) // 2))
+    t = min(1.0, (frame - graphic.start + 1) / (takes + 1), (graphic.stop - frame) / (takes + 1))
+    return t * t * (3.0 - 2.0 * t)
+
+
+def _lines_at(graphic: Graphic, elapsed: Moment, fps: Fraction) -> tuple[str, ...]:
+    if graphic.seconds_left is None:
+        return graphic.lines
+    left = max(0, graphic.seconds_left - int(elapsed / fps))
+    return (*graphic.lines, f"{left // 60}:{left % 60:02d}")
+
+
+# A clock has a layer a second; the others one a shot.
+@lru_cache(maxsize=64)
+def _layer(kind: str, size: Size, lines: tuple[str, ...], colours: tuple[str, ...], fonts: Fonts) -> Layer:
+    return graphic_kind(kind).draw(size, lines, colours, fonts)
