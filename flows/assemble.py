@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import backends, cutting, manifest, options, progress, report
+from undercard import backends, cutting, manifest, options, progress, report, scoring
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, ShotsFailed
 from undercard.manifest import KeyframeRecord
@@ -43,7 +43,9 @@ def assemble(run: RunOptions) -> Path:
     refused = bool(mixture) and not run.mixed
     name = cutting.film_name(ready, refused=refused)
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
-    film = join(name=name, pieces=whole(_cut(ready, takes)), timeline=whole(ready.timeline))
+    # Sound first: a file that cannot be played is known before an hour of drawing.
+    sound = _sound(ready)
+    film = join(name=name, pieces=whole(_cut(ready, takes)), timeline=whole(ready.timeline), sound=whole(sound))
     path = cutting.publish(film.file, folder, name)
     manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture)}))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
@@ -63,6 +65,14 @@ def _ready(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[Plan, cut
     everything = len(complete) == len(plan.shot_list.shots)
     wanted = plan.shot_list.shots if everything else plan.shots
     return narrowed(plan, [shot for shot in wanted if shot.id in complete]), complete
+
+
+def _sound(plan: Plan) -> scoring.Mix | None:
+    """Mix the film's sound; None where nothing would be heard."""
+    score = scoring.score(plan)
+    if score.silent:
+        return None
+    return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
 
 
 def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:

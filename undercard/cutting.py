@@ -21,6 +21,7 @@ from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.planning import Plan, PlannedKeyframe
 from undercard.progress import Meter
 from undercard.requests import Take, content_key
+from undercard.scoring import Mix
 from undercard.shotlist import Shot
 
 Takes: TypeAlias = Mapping[str, tuple[Take, ...]]
@@ -105,15 +106,15 @@ def _counted(plan: Plan, piece: Piece, shown: Iterator[Pixels], meter: Meter) ->
         meter.work(cost, f"shot {piece.name}")
 
 
-def join_film(pieces: Sequence[store.StoredFile], timeline: Timeline) -> FilmRecord:
-    """Join *pieces* without encoding them again, check the film by decoding it, and store it.
+def join_film(pieces: Sequence[store.StoredFile], timeline: Timeline, sound: Mix | None = None) -> FilmRecord:
+    """Join *pieces* and *sound* without encoding them again, check the film by decoding it, and store it.
 
     Raises:
         BadFilm: it is not what *timeline* says.
         EncodingFailed: ffmpeg stopped with an error.
     """
     with store.scratch(".mp4") as path:
-        join([piece.absolute for piece in pieces], path)
+        join([piece.absolute for piece in pieces], path, sound.file.absolute if sound else None)
         found = check(path, timeline)
         return FilmRecord(
             file=store.put_file(path),
@@ -122,6 +123,8 @@ def join_film(pieces: Sequence[store.StoredFile], timeline: Timeline) -> FilmRec
             codec=found.codec,
             pixel_format=found.pixel_format,
             shots=tuple(clip.shot for clip in timeline.clips),
+            loudness_lufs=sound.lufs if sound else None,
+            true_peak_dbtp=sound.true_peak_dbtp if sound else None,
         )
 
 

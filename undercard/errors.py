@@ -7,6 +7,7 @@ UndercardError
 │   │   └── BadWorkflow     a workflow for ComfyUI
 │   ├── UnknownShots        a selection names shots that the list lacks
 │   ├── UnreadableImage     a picture that cannot be decoded
+│   ├── UnreadableSound     a sound file that cannot be decoded
 │   └── BadCheckpoint       a file of weights that is not what it is taken for
 ├── BackendError            a backend could not render
 │   ├── UnknownBackend      no file of that name in undercard/backends
@@ -87,6 +88,10 @@ class UnknownShots(BadInput):
 
 class UnreadableImage(BadInput):
     """A picture that cannot be decoded."""
+
+
+class UnreadableSound(BadInput):
+    """A sound file that cannot be decoded."""
 
 
 class BadCheckpoint(BadInput):

@@ -24,7 +24,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from undercard import controls, timecode
+from undercard.errors import UnreadableSound
 from undercard.film.motion import MOTIONS
+from undercard.film.sound_file import check_playable
+from undercard.film.synthesis import SOUNDS
 from undercard.film.transition import TRANSITIONS
 from undercard.previz import cameras, lights, poses
 
@@ -210,6 +213,10 @@ def _music(value: object, info: ValidationInfo) -> Path:
     path = _inside(value, info)
     if path.suffix.lower() not in MUSIC_ENDINGS:
         raise refusal(f"file {value!r} is no music by its name", f"give one of {', '.join(MUSIC_ENDINGS)}")
+    try:
+        check_playable(path)
+    except UnreadableSound as exc:
+        raise refusal(f"file {value!r} cannot be played: {exc}", "give one that a player plays") from exc
     return path
 
 
@@ -230,6 +237,8 @@ LightName = Annotated[str, OneOf("light", lambda: {name: lights.about(name) for 
 MotionName = Annotated[str, OneOf("motion", lambda: _abouts(MOTIONS))]
 ControlName = Annotated[str, OneOf("control image", controls.abouts)]
 TransitionName = Annotated[str, OneOf("transition", lambda: _abouts(TRANSITIONS))]
+SoundName = Annotated[str, OneOf("sound", lambda: _abouts(SOUNDS))]
+Decibels = Annotated[float, Field(ge=-60, le=12)]
 Colour = Annotated[
     str,
     AfterValidator(_colour),

@@ -45,6 +45,7 @@ def across(source: Source, fps: Fraction) -> Iterator[Problem]:
         if "number" in shot:
             yield problem(source, ("shots", index, "number"), "shots are numbered by their order", "remove it")
     yield from _transitions(source, shots, fps)
+    yield from _tracks(source, _mapping(data.get("sound")), shots, fps)
     seconds = sum(_frames(shot.get("length"), fps) or 0 for shot in shots) / fps
     if seconds > MAX_SECONDS:
         yield problem(source, ("shots",), f"a film of {float(seconds / 3600):.1f} hours", "keep it to 2 hours")
@@ -84,6 +85,25 @@ def _times(source: Source, index: int, shot: dict[str, Value], fps: Fraction) ->
             what = f"frame {at} is beyond the shot, whose last is {length - 1}"
             yield problem(source, location, what, f"use at most {length - 1}, or a longer shot")
         before = at
+    for number, cue in enumerate(_entries(shot.get("sounds"))):
+        at = _frames(cue.get("at"), fps)
+        if at is not None and length is not None and 1 <= length <= at:
+            what = f"frame {at} is beyond the shot, whose last is {length - 1}"
+            yield problem(source, ("shots", index, "sounds", number, "at"), what, f"use at most {length - 1}")
+
+
+def _tracks(
+    source: Source, sound: dict[str, Value], shots: Sequence[dict[str, Value]], fps: Fraction
+) -> Iterator[Problem]:
+    ids = [name for shot in shots if isinstance(name := shot.get("id"), str)]
+    for index, track in enumerate(_entries(sound.get("tracks"))):
+        shot = track.get("shot")
+        if isinstance(shot, str) and shot not in ids:
+            yield problem(source, ("sound", "tracks", index, "shot"), f"no shot {shot!r}", nearest(shot, ids))
+        start, stop = _frames(track.get("start", 0), fps), _frames(track.get("stop"), fps)
+        if start is not None and stop is not None and stop <= start:
+            what = f"a track that stops at frame {stop} and starts at {start}"
+            yield problem(source, ("sound", "tracks", index, "stop"), what, "stop it after its start")
 
 
 def _fighters(source: Source, index: int, shot: dict[str, Value], cast: dict[str, Value]) -> Iterator[Problem]:
