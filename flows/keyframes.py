@@ -150,7 +150,7 @@ def keyframes(run: RunOptions) -> Path:
     remembered = manifest.remembered(folder)
     pursuits = [
         pursuit
-        for shot in plan.shots
+        for shot in plan.filmed
         for pursuit in begin(plan.keyframes(shot), remembered, run.takes, exact=plan.exact)
     ]
     with ExitStack() as stack:

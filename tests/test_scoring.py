@@ -159,3 +159,21 @@ def test_the_title_fight_is_heard_where_it_is_seen() -> None:
         ("cheer", "victory", 16),
     ):
         assert (sound, start(shot) + frame) in found
+
+
+def test_a_replay_is_heard_where_its_slow_punch_lands_and_softer(tmp_path: Path) -> None:
+    replay = "  - id: again\n    length: 30\n    replay: {of: jab, at: 2, speed: 0.5}\n  - id: nod\n"
+
+    score = scored(duel(tmp_path, ("  - id: nod\n", replay)))
+
+    # Six frames of the action after its start, at half speed.
+    assert placed(score) == [("bell", 0), ("thud", 8), ("thud", 24 + 12)]
+    assert score.effects[1].gain_db < 0
+
+
+def test_a_freeze_holds_up_what_is_heard_after_it(tmp_path: Path) -> None:
+    frozen = "      - {at: 0, freeze: 5, poses: {ray: guard, sol: guard}}\n"
+
+    found = placed(scored(duel(tmp_path, ("      - {at: 0, poses: {ray: guard, sol: guard}}\n", frozen))))
+
+    assert found == [("bell", 0), ("thud", 13)]

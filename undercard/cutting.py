@@ -11,11 +11,13 @@ import numpy as np
 from undercard import store
 from undercard.backends import Renderer
 from undercard.errors import EncodingFailed
-from undercard.film.motion import Still, drawn_frames, frames
+from undercard.film.footage import Still
+from undercard.film.motion import drawn_frames, frames
 from undercard.film.pixels import Pixels
 from undercard.film.qc import check
 from undercard.film.segments import REVISION, encode, join, piece_frames
 from undercard.film.timeline import Piece, Span, Timeline
+from undercard.film.timing import Moment
 from undercard.keyframes import accepted_take
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.planning import Plan, PlannedKeyframe
@@ -41,12 +43,13 @@ def piece_key(plan: Plan, piece: Piece, takes: Takes) -> str:
     )
 
 
-def drawn_in(plan: Plan, span: Span) -> tuple[int, ...]:
-    """Return the frames of *span* that are drawn, rather than made from its shot's keyframes."""
+def drawn_in(plan: Plan, span: Span) -> tuple[Moment, ...]:
+    """Return the moments that are drawn for *span*, rather than made from its shot's keyframes."""
     shot = plan.shot(span.clip.shot)
     if not plan.animates:
         return ()
-    return drawn_frames(shot.motion, [keyframe.at for keyframe in shot.keyframes], span.start, span.stop)
+    falls = [keyframe.at for keyframe in shot.keyframes]
+    return drawn_frames(shot.motion, falls, span.start, span.stop, span.clip.timing)
 
 
 def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter: Meter) -> store.StoredFile:
@@ -72,11 +75,12 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
 def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Renderer) -> Iterator[Pixels]:
     shot = plan.shot(span.clip.shot)
 
-    def draw(frame: int) -> Pixels:
-        return np.asarray(renderer.render(plan.between(shot, frame)).image)
+    def draw(moment: Moment) -> Pixels:
+        return np.asarray(renderer.render(plan.between(shot, moment)).image)
 
     stills = [Still(keyframe.at, take.picture.absolute) for keyframe, take in zip(shot.keyframes, takes, strict=True)]
-    return frames(shot.motion, stills, plan.size, shot.frames, draw if plan.animates else None, span.start, span.stop)
+    drawing = draw if plan.animates else None
+    return frames(shot.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, span.clip.timing)
 
 
 def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:
@@ -84,8 +88,9 @@ def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:
     return {
         "motion": shot.motion,
         "frames": [shot.frames, span.start, span.stop],
+        "moments": [str(span.clip.timing.moment(frame)) for frame in range(span.start, span.stop)],
         "stills": [[keyframe.at, take.picture.sha256] for keyframe, take in zip(shot.keyframes, takes, strict=True)],
-        "drawn": [plan.between(shot, frame).key for frame in drawn_in(plan, span)],
+        "drawn": [plan.between(shot, moment).key for moment in drawn_in(plan, span)],
     }
 
 
@@ -134,8 +139,12 @@ def cost(plan: Plan) -> float:
 
 
 def accepted_takes(plan: Plan, shot: Shot, records: Mapping[str, KeyframeRecord]) -> tuple[Take, ...] | None:
-    """Return the accepted takes of *shot*, or None while one of its keyframes lacks one or has changed since."""
-    takes = [accepted_take(records.get(k.label), k, exact=plan.exact) for k in plan.keyframes(shot)]
+    """Return the accepted takes of *shot*, or None while one of its keyframes lacks one or has changed since.
+
+    Those of a replay are the takes of the shot that it shows again.
+    """
+    filmed = plan.keyframes(plan.shot(shot.source))
+    takes = [accepted_take(records.get(k.label), k, exact=plan.exact) for k in filmed]
     found = tuple(take for take in takes if take is not None)
     return found if len(found) == len(takes) else None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from undercard import wording
+from undercard.film.timing import Moment
 from undercard.previz import cameras, poses
 from undercard.shot_fields import COLOURS
 from undercard.shot_models import CameraEntry, CastMember, Cue, Ease, LookEntry, Shot, ShotList
@@ -58,6 +59,8 @@ class _Track:
     stagings: tuple[Staging, ...]
     camera_frames: tuple[int, ...]
     cameras: tuple[Camera, ...]
+    last: Moment
+    """What the shot's last frame shows."""
 
 
 def stagings(shot_list: ShotList, shot: Shot) -> tuple[tuple[int, Staging], ...]:
@@ -66,20 +69,20 @@ def stagings(shot_list: ShotList, shot: Shot) -> tuple[tuple[int, Staging], ...]
     return tuple(zip(track.frames, track.stagings, strict=True))
 
 
-def staging_at(shot_list: ShotList, shot: Shot, frame: int) -> Staging:
-    """Return what the stage shows on *frame* of *shot*; after the last keyframe it stays.
+def staging_at(shot_list: ShotList, shot: Shot, frame: Moment) -> Staging:
+    """Return what the stage shows on *frame* of the action of *shot*; after the last keyframe it stays.
 
     Raises:
         ValueError: the shot has no such frame.
     """
-    if not 0 <= frame < shot.frames:
-        raise ValueError(f"shot {shot.id!r} has frames 0…{shot.frames - 1}, not {frame}")
     track = _track(shot_list, shot)
+    if not 0 <= frame <= track.last:
+        raise ValueError(f"shot {shot.id!r} has frames 0…{track.last}, not {frame}")
     index = bisect_right(track.frames, frame) - 1
     start = track.stagings[index]
     if track.frames[index] == frame or index + 1 == len(track.frames):
         return replace(start, camera=_camera_at(shot, track, frame))
-    share = (frame - track.frames[index]) / (track.frames[index + 1] - track.frames[index])
+    share = float((frame - track.frames[index]) / (track.frames[index + 1] - track.frames[index]))
     moved = between(start, track.stagings[index + 1], EASES[shot.keyframes[index + 1].ease](share))
     fighters = tuple(_with_whole_aims(fighter) for fighter in moved.fighters)
     return Staging(camera=_camera_at(shot, track, frame), fighters=fighters, light=moved.light)
@@ -100,6 +103,7 @@ def _track(shot_list: ShotList, shot: Shot) -> _Track:
         stagings=(),
         camera_frames=tuple(at for at, _, _ in camera_keys),
         cameras=tuple(_camera(entry, fighters) for _, entry, fighters in camera_keys),
+        last=shot.timing.moment(shot.frames - 1),
     )
     shown = tuple(
         Staging(camera=_camera_at(shot, track, keyframe.at), fighters=fighters, light=shot.light)
@@ -219,7 +223,7 @@ def _camera(entry: CameraEntry, fighters: tuple[PlacedFighter, ...]) -> Camera:
     return replace(named, roll_degrees=named.roll_degrees + entry.roll_degrees)
 
 
-def _camera_at(shot: Shot, track: _Track, frame: int) -> Camera:
+def _camera_at(shot: Shot, track: _Track, frame: Moment) -> Camera:
     """Return the camera on *frame*; it moves on its own clock, so that a punch's snap does not jerk it."""
     index = bisect_right(track.camera_frames, frame) - 1
     start = track.cameras[index]
@@ -228,4 +232,4 @@ def _camera_at(shot: Shot, track: _Track, frame: int) -> Camera:
     first, last = track.camera_frames[index : index + 2]
     entry = next(keyframe.camera for keyframe in shot.keyframes if keyframe.at == last)
     assert entry is not None
-    return blend(start, track.cameras[index + 1], EASES[entry.ease]((frame - first) / (last - first)))
+    return blend(start, track.cameras[index + 1], EASES[entry.ease](float((frame - first) / (last - first))))

@@ -13,6 +13,7 @@ from undercard.choosing import AUTO
 from undercard.devices import Device
 from undercard.errors import BadInput
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
+from undercard.film.timing import Moment
 from undercard.film.transition import transition_kind
 from undercard.likeness import SHEET_SIZE, Likeness
 from undercard.requests import SEED_LIMIT, RenderRequest, Size
@@ -108,7 +109,9 @@ class Plan:
         return len(self.shots) == len(self.shot_list.shots)
 
     def keyframes(self, shot: Shot) -> tuple[PlannedKeyframe, ...]:
-        """Return the keyframes of *shot*."""
+        """Return the keyframes of *shot*; a replay has none of its own."""
+        if shot.replay is not None:
+            return ()
         staged = direction.stagings(self.shot_list, shot)
         return tuple(
             PlannedKeyframe(
@@ -126,14 +129,14 @@ class Plan:
             for index, ((frame, staging), keyframe) in enumerate(zip(staged, shot.keyframes, strict=True), start=1)
         )
 
-    def between(self, shot: Shot, frame: int) -> RenderRequest:
-        """Return the request for a frame of *shot* that falls between keyframes."""
+    def between(self, shot: Shot, moment: Moment) -> RenderRequest:
+        """Return the request for a moment of *shot* that falls between keyframes."""
         return RenderRequest(
             prompt="",
             negative_prompt="",
             seed=shot.seed,
             size=self.size,
-            staging=direction.staging_at(self.shot_list, shot, frame),
+            staging=direction.staging_at(self.shot_list, shot, moment),
             renderer=self.renderer,
         )
 
@@ -184,6 +187,12 @@ class Plan:
         raise KeyError(shot_id)
 
     @property
+    def filmed(self) -> tuple[Shot, ...]:
+        """The shots whose keyframes the selected ones show, in film order: their own, and what replays go back to."""
+        sources = {shot.source for shot in self.shots}
+        return tuple(shot for shot in self.shot_list.shots if shot.id in sources)
+
+    @property
     def timeline(self) -> Timeline:
         """The film of the selected shots."""
         clips = [
@@ -193,6 +202,7 @@ class Plan:
                 motion=shot.motion,
                 transition_in=_transition(shot, first=number == 0),
                 caption=shot.caption,
+                timing=shot.timing,
             )
             for number, shot in enumerate(self.shots)
         ]

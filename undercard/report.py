@@ -45,7 +45,7 @@ def shot_rows(plan: Plan, records: Mapping[str, KeyframeRecord]) -> list[ShotRow
     by_shot: dict[str, list[KeyframeRecord]] = {}
     for record in records.values():
         by_shot.setdefault(record.shot, []).append(record)
-    return [_row(shot, by_shot.get(shot.id, [])) for shot in plan.shot_list.shots]
+    return [_row(shot, by_shot.get(shot.source, [])) for shot in plan.shot_list.shots]
 
 
 def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:

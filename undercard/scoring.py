@@ -24,6 +24,8 @@ COVERED = frozenset({"block"})
 """Poses that take a punch to the head on the gloves."""
 FALLEN = frozenset({"down"})
 CHEERED = frozenset({"victory", "raised"})
+REPLAY_DB = -4.0
+"""A replay is remembered, not lived."""
 MUSIC_DUCK_DB = 8.0
 MUSIC_FADE_SECONDS = 2
 
@@ -54,8 +56,7 @@ def score(plan: Plan) -> Score:
     for shot in plan.shots:
         heard += (_moved(each, starts[shot.id], 0.0) for each in _written(shot))
         if wanted.effects:
-            found = impacts(plan.shot_list, shot)
-            heard += (_moved(each, starts[shot.id], wanted.effects_db) for each in found)
+            heard += (_moved(each, starts[shot.id], wanted.effects_db) for each in _shown(plan, shot))
     if wanted.effects and not any(each.sound == "bell" for shot in plan.shot_list.shots for each in shot.sounds):
         heard += _first_bell(plan, starts)
     return Score(
@@ -108,8 +109,17 @@ def mixed(scored: Score) -> Mix:
         )
 
 
+def _shown(plan: Plan, shot: Shot) -> Iterator[Effect]:
+    """Yield what the poses of *shot* sound like on its own frames: slowed as it is, and of what a replay is of."""
+    gain = 0.0 if shot.replay is None else REPLAY_DB
+    for effect in impacts(plan.shot_list, plan.shot(shot.source)):
+        frame = shot.timing.frame_at(effect.frame, shot.frames)
+        if frame is not None:
+            yield Effect(effect.sound, frame, gain)
+
+
 def impacts(shot_list: ShotList, shot: Shot) -> Iterator[Effect]:
-    """Yield what the poses of *shot* sound like, on the shot's own frames.
+    """Yield what the poses of *shot* sound like, on the frames of its action.
 
     A punch lands on the keyframe that its fist has been aimed by; before it, the fist is on its way, and after it, it
     swings through. A punch that is aimed at nobody is heard in the air.
@@ -167,6 +177,8 @@ def _first_bell(plan: Plan, starts: dict[str, int]) -> list[Effect]:
     """Return the bell for a film whose list names none: where two first stand ready for each other."""
     assert plan.shot_list.sound is not None
     for shot in plan.shots:
+        if shot.replay is not None:
+            continue
         first = direction.cues(shot)[0]
         if len(first) == 2 and all((cue.pose or "guard") in READY for cue in first.values()):
             return [Effect("bell", starts[shot.id], plan.shot_list.sound.effects_db)]

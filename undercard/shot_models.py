@@ -13,6 +13,7 @@ from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema
 
 from undercard import controls
+from undercard.film.timing import FASTEST, SLOWEST, Freeze, Speed, Timing, written_timing
 from undercard.shot_fields import (
     CameraName,
     Colour,
@@ -43,6 +44,11 @@ Ease = Literal["linear", "smooth", "snap", "settle"]
 DEFAULT_TEMPLATE = "{style} {control} {likeness} {fighters} {camera} {light} {prompt}"
 TEMPLATE_FIELDS = ("title", "style", "control", "likeness", "fighters", "camera", "light", "prompt")
 """What a prompt template may name; `undercard.direction` fills them in."""
+
+
+def exact(factor: float) -> Fraction:
+    """Return the fraction that a written *factor* means: 0.1 is a tenth and 0.333 a third."""
+    return Fraction(factor).limit_denominator(100)
 
 
 def _template(value: str) -> str:
@@ -154,11 +160,19 @@ class Cue(Entry):
     """Where a punch lands. Left out, it finds an opponent in reach; `none` leaves it in the air."""
 
 
+SpeedFactor = Annotated[float, Field(ge=float(SLOWEST), le=float(FASTEST))]
+
+
 class Keyframe(Entry):
     """A moment that is rendered as a picture of its own."""
 
     at: Frames
-    """When: frames from the shot's start, or seconds such as "0.5s"."""
+    """When: frames of the action from the shot's start, or seconds such as "0.5s"."""
+    speed: SpeedFactor | None = None
+    """How fast the action runs here: 0.25 is slow motion, 1 as written. From one keyframe that names a speed to the
+    next it changes evenly, beginning at 1 unless told. The shot's length stays what it is: slow motion shows less."""
+    freeze: Annotated[int, Field(ge=0, le=1000)] = 0
+    """How many frames longer the picture stands still here, as on an impact."""
     poses: dict[str, Cue] = Field(default_factory=dict)
     """What each fighter does, by his id in the cast."""
     ease: Ease = "smooth"
@@ -198,6 +212,19 @@ class SoundCue(Entry):
     gain_db: Decibels = 0.0
 
 
+class ReplayEntry(Entry):
+    """A shot whose pictures are shown again."""
+
+    short_form: ClassVar[str | None] = "of"
+
+    of: str
+    """Its id."""
+    at: Frames = 0
+    """The frame of its action to begin on."""
+    speed: SpeedFactor = 0.5
+    """How fast it runs; slower than 1, moments between its frames are drawn."""
+
+
 class Shot(Entry):
     """From one cut to the next."""
 
@@ -208,6 +235,9 @@ class Shot(Entry):
     frames: Frames = Field(alias="length")
     """How long it is: frames, or seconds such as "2.5s" (to the nearest frame; halves go up)."""
     keyframes: Annotated[tuple[Keyframe, ...], Field(min_length=1)]
+    """What is rendered; a replay shows those of the shot it is of, and has none of its own."""
+    replay: ReplayEntry | None = None
+    """Show another shot again in place of keyframes."""
     camera: CameraEntry = CameraEntry(name="wide")
     light: LightName = "stage"
     prompt: Text = ""
@@ -223,6 +253,21 @@ class Shot(Entry):
     caption: Text = ""
     sounds: tuple[SoundCue, ...] = ()
     """What is heard beside what the poses sound like: bells, a cheer."""
+
+    @property
+    def source(self) -> str:
+        """The id of the shot whose keyframes it shows: its own, but for a replay."""
+        return self.id if self.replay is None else self.replay.of
+
+    @property
+    def timing(self) -> Timing:
+        """How its action runs over its frames."""
+        if self.replay is not None:
+            return Timing(self.replay.at, (Speed(self.replay.at, exact(self.replay.speed)),))
+        return written_timing(
+            [Speed(key.at, exact(key.speed)) for key in self.keyframes if key.speed is not None],
+            [Freeze(key.at, key.freeze) for key in self.keyframes if key.freeze],
+        )
 
     def __hash__(self) -> int:
         return hash((self.id, self.number, self.frames))

@@ -48,7 +48,7 @@ def translate(exc: ValidationError, source: Source, added: frozenset[Location]) 
         location: Location = error["loc"]
         # pydantic counts a list's valid items only: with a bad item in it, it is too short as well.
         follows = error["type"] == "too_short" and any(place[: len(location)] == location != place for place in places)
-        if location in added or follows:
+        if location[:3] in added or follows:
             continue
         what, remedy = _explain(error)
         yield Problem(_place(source, location), what, remedy, source.line(location))

@@ -11,13 +11,14 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
-from undercard import timecode
+from undercard import shot_sounds
 from undercard.errors import Problem
 from undercard.film.transition import TRANSITIONS, TransitionKind
 from undercard.previz import poses
 from undercard.shot_fields import nearest
 from undercard.shot_models import TransitionEntry
 from undercard.shot_problems import problem
+from undercard.shot_times import entries, frames, replays, times
 from undercard.staging import Pose
 from undercard.yaml_source import Location, Source, Value
 
@@ -33,20 +34,21 @@ POSE_FIELDS = tuple(field.name for field in dataclass_fields(Pose))
 def across(source: Source, fps: Fraction) -> Iterator[Problem]:
     """Yield what is wrong between the fields of *source*: ids, times, transitions, who fights in which shot."""
     data = source.data if isinstance(source.data, dict) else {}
-    shots = _entries(data.get("shots"))
+    shots = entries(data.get("shots"))
     if len(shots) > MAX_SHOTS:
         yield problem(source, ("shots",), f"{len(shots):,} shots", f"keep to {MAX_SHOTS:,} a film")
         return
     cast = _mapping(data.get("cast"))
     yield from _ids(source, shots)
     for index, shot in enumerate(shots):
-        yield from _times(source, index, shot, fps)
+        yield from times(source, index, shot, fps)
         yield from _fighters(source, index, shot, cast)
         if "number" in shot:
             yield problem(source, ("shots", index, "number"), "shots are numbered by their order", "remove it")
+    yield from replays(source, shots, fps)
     yield from _transitions(source, shots, fps)
-    yield from _tracks(source, _mapping(data.get("sound")), shots, fps)
-    seconds = sum(_frames(shot.get("length"), fps) or 0 for shot in shots) / fps
+    yield from shot_sounds.across(source, shots, fps)
+    seconds = sum(frames(shot.get("length"), fps) or 0 for shot in shots) / fps
     if seconds > MAX_SECONDS:
         yield problem(source, ("shots",), f"a film of {float(seconds / 3600):.1f} hours", "keep it to 2 hours")
 
@@ -65,50 +67,9 @@ def _ids(source: Source, shots: Sequence[dict[str, Value]]) -> Iterator[Problem]
             yield problem(source, ("shots", index, "id"), what, "give each shot an id of its own")
 
 
-def _times(source: Source, index: int, shot: dict[str, Value], fps: Fraction) -> Iterator[Problem]:
-    length = _frames(shot.get("length"), fps)
-    if length is not None and length < 1:
-        what = f"a length of {shot['length']!r} is no frame at all"
-        yield problem(source, ("shots", index, "length"), what, "make it 1 frame at least")
-    before: int | None = None
-    for number, keyframe in enumerate(_entries(shot.get("keyframes"))):
-        at = _frames(keyframe.get("at"), fps)
-        if at is None:
-            continue
-        location = ("shots", index, "keyframes", number, "at")
-        if number == 0 and at != 0:
-            yield problem(source, location, f"the first keyframe falls on frame {at}", "put it at 0")
-        if before is not None and at <= before:
-            what = f"frame {at} does not come after frame {before} of the keyframe before"
-            yield problem(source, location, what, "put the keyframes in order, a frame apart at least")
-        if length is not None and 1 <= length <= at:
-            what = f"frame {at} is beyond the shot, whose last is {length - 1}"
-            yield problem(source, location, what, f"use at most {length - 1}, or a longer shot")
-        before = at
-    for number, cue in enumerate(_entries(shot.get("sounds"))):
-        at = _frames(cue.get("at"), fps)
-        if at is not None and length is not None and 1 <= length <= at:
-            what = f"frame {at} is beyond the shot, whose last is {length - 1}"
-            yield problem(source, ("shots", index, "sounds", number, "at"), what, f"use at most {length - 1}")
-
-
-def _tracks(
-    source: Source, sound: dict[str, Value], shots: Sequence[dict[str, Value]], fps: Fraction
-) -> Iterator[Problem]:
-    ids = [name for shot in shots if isinstance(name := shot.get("id"), str)]
-    for index, track in enumerate(_entries(sound.get("tracks"))):
-        shot = track.get("shot")
-        if isinstance(shot, str) and shot not in ids:
-            yield problem(source, ("sound", "tracks", index, "shot"), f"no shot {shot!r}", nearest(shot, ids))
-        start, stop = _frames(track.get("start", 0), fps), _frames(track.get("stop"), fps)
-        if start is not None and stop is not None and stop <= start:
-            what = f"a track that stops at frame {stop} and starts at {start}"
-            yield problem(source, ("sound", "tracks", index, "stop"), what, "stop it after its start")
-
-
 def _fighters(source: Source, index: int, shot: dict[str, Value], cast: dict[str, Value]) -> Iterator[Problem]:
     entered: list[str] = []
-    for number, keyframe in enumerate(_entries(shot.get("keyframes"))):
+    for number, keyframe in enumerate(entries(shot.get("keyframes"))):
         location = ("shots", index, "keyframes", number, "poses")
         cues = _mapping(keyframe.get("poses"))
         for name, cue in cues.items():
@@ -177,26 +138,26 @@ def _camera(source: Source, location: Location, camera: Value, present: Collecti
 def _transitions(source: Source, shots: Sequence[dict[str, Value]], fps: Fraction) -> Iterator[Problem]:
     taken = 0  # what the shot before gave to the transition that opens it
     for index, shot in enumerate(shots):
-        name, frames = _transition(shot)
+        name, duration = _transition(shot)
         kind = TRANSITIONS.get(name)
-        length = _frames(shot.get("length"), fps)
+        length = frames(shot.get("length"), fps)
         location = ("shots", index, "transition")
-        before = _frames(shots[index - 1].get("length"), fps) if index else None
+        before = frames(shots[index - 1].get("length"), fps) if index else None
         if kind is None or length is None or length < 1 or (index and before is None):
             taken = 0  # another problem says what is wrong
             continue
-        if kind.instant and frames:
-            yield problem(source, location, f"a {name} of {frames} frames", "a cut has none: remove frames")
-        if not kind.instant and frames < 1:
-            yield problem(source, location, f"a {name} of {frames} frames", "use at least 1, or cut")
+        if kind.instant and duration:
+            yield problem(source, location, f"a {name} of {duration} frames", "a cut has none: remove frames")
+        if not kind.instant and duration < 1:
+            yield problem(source, location, f"a {name} of {duration} frames", "use at least 1, or cut")
         if index == 0 and kind.overlaps:
             what = f"{name} into the first shot has nothing to come from"
             yield problem(source, location, what, "use cut, or dip for a fade from black")
-        head = kind.takes(frames)[1]
+        head = kind.takes(duration)[1]
         room = None if before is None else before - 1 - taken
         longest = _longest(kind, length - 1, room)
-        if not kind.instant and frames > longest and not (index == 0 and kind.overlaps):
-            what = f"a {name} of {frames} frames exceeds its shots ({_lengths(before, length)})"
+        if not kind.instant and duration > longest and not (index == 0 and kind.overlaps):
+            what = f"a {name} of {duration} frames exceeds its shots ({_lengths(before, length)})"
             yield problem(source, location, what, f"use at most {longest}" if longest else "use a cut")
         taken = head
 
@@ -208,10 +169,10 @@ def _lengths(before: int | None, length: int) -> str:
 def _longest(kind: TransitionKind, room: int, room_before: int | None) -> int:
     """Return the longest transition whose two sides both keep a frame of their own."""
     most = 2 * room + 1 if room_before is None else 2 * max(room, room_before, 0) + 1
-    for frames in range(max(most, 0), 0, -1):
-        outgoing, incoming = kind.takes(frames)
+    for count in range(max(most, 0), 0, -1):
+        outgoing, incoming = kind.takes(count)
         if incoming <= room and (room_before is None or outgoing <= room_before):
-            return frames
+            return count
     return 0
 
 
@@ -224,17 +185,5 @@ def _transition(shot: dict[str, Value]) -> tuple[str, int]:
     return entry.kind, entry.length
 
 
-def _frames(value: Value, fps: Fraction) -> int | None:
-    try:
-        return timecode.frame_count(value, fps)
-    except timecode.BadTime:
-        return None
-
-
 def _mapping(value: Value) -> dict[str, Value]:
     return value if isinstance(value, dict) else {}
-
-
-def _entries(value: Value) -> list[dict[str, Value]]:
-    """Return the mappings of a list; what is no mapping counts as an empty one, so that indices stay true."""
-    return [_mapping(item) for item in value] if isinstance(value, tuple) else []

@@ -15,6 +15,7 @@ from undercard import shot_problems, shot_rules, timecode, yaml_source
 from undercard.errors import BadShotList, UnknownShots
 from undercard.shot_fields import Setting, nearest
 from undercard.shot_models import Shot, ShotList
+from undercard.shot_times import REPLAYED
 from undercard.store import write_atomically
 
 __all__ = ["Shot", "ShotList", "from_shot", "json_schema", "load", "schema_text", "select", "write_schema"]
@@ -113,10 +114,25 @@ def _complete(data: yaml_source.Value) -> tuple[yaml_source.Value, frozenset[yam
         if not isinstance(shot, dict):
             completed.append(shot)
             continue
-        extra = {name: data[name] for name in INHERITED if name in data and name not in shot}
+        source = _replayed(shot, shots)
+        extra = {name: data[name] for name in INHERITED if name in data and name not in source}
+        extra |= {name: source[name] for name in (*REPLAYED, "motion") if name in source and name not in shot}
         added |= {("shots", index, name) for name in extra}
         completed.append({**shot, **extra, "number": index + 1})
     return {**data, "shots": tuple(completed)}, frozenset(added)
+
+
+def _replayed(shot: dict[str, yaml_source.Value], shots: tuple[yaml_source.Value, ...]) -> dict[str, yaml_source.Value]:
+    """Return the shot that *shot* shows again, or itself where it is no replay.
+
+    A replay of nothing that there is gets another shot's pictures, so that one mistake is told once.
+    """
+    replay = shot.get("replay")
+    if replay is None:
+        return shot
+    named = replay.get("of") if isinstance(replay, dict) else replay
+    filmed = [other for other in shots if isinstance(other, dict) and "replay" not in other]
+    return next((other for other in filmed if other.get("id") == named), next(iter(filmed), shot))
 
 
 def _frame_rate(data: yaml_source.Value) -> Fraction:

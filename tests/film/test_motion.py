@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from PIL import Image
 
 from tests.film.footage import SIZE, grey, level, saved
 from undercard.errors import BadInput, FilmError, UnreadableImage
-from undercard.film.motion import MOTIONS, Still, drawn_frames, frames
+from undercard.film.footage import Still
+from undercard.film.motion import MOTIONS, drawn_frames, frames
 from undercard.film.pixels import Pixels
+from undercard.film.timing import Freeze, Moment, Speed, Timing
 
 
 @pytest.fixture
@@ -20,6 +23,11 @@ def stills(tmp_path: Path) -> tuple[Still, ...]:
     """Keyframes on frames 0, 7 and 12, in 200, 210 and 220 grey."""
     falls = {0: 200, 7: 210, 12: 220}
     return tuple(Still(frame, saved(tmp_path / f"{frame}.png", grey(lev))) for frame, lev in falls.items())
+
+
+def numbered(moment: Moment) -> Pixels:
+    """Draw a moment in the grey of its number; half a frame in, it is half a grey more."""
+    return grey(round(moment))
 
 
 def levels(shot: Iterator[Pixels]) -> list[int]:
@@ -34,7 +42,7 @@ def test_a_still_shows_until_the_next_one_falls(motion: str, stills: tuple[Still
 
 
 def test_pose_draws_on_twos_and_shows_a_keyframe_from_the_start_of_its_pair(stills: tuple[Still, ...]) -> None:
-    shown = levels(frames("pose", stills, SIZE, 16, grey, 0, 16))
+    shown = levels(frames("pose", stills, SIZE, 16, numbered, 0, 16))
 
     assert shown == [200, 200, 2, 2, 4, 4, 210, 210, 8, 8, 10, 10, 220, 220, 220, 220]
 
@@ -43,7 +51,7 @@ def test_pose_gives_each_of_two_keyframes_in_one_pair_its_own_frame(tmp_path: Pa
     falls = {0: 200, 4: 210, 5: 220, 9: 230}
     stills = [Still(frame, saved(tmp_path / f"{frame}.png", grey(lev))) for frame, lev in falls.items()]
 
-    shown = levels(frames("pose", stills, SIZE, 10, grey, 0, 10))
+    shown = levels(frames("pose", stills, SIZE, 10, numbered, 0, 10))
 
     assert shown == [200, 200, 2, 2, 210, 220, 6, 6, 230, 230]
 
@@ -51,7 +59,7 @@ def test_pose_gives_each_of_two_keyframes_in_one_pair_its_own_frame(tmp_path: Pa
 def test_pose_holds_the_first_still_before_it_falls(tmp_path: Path) -> None:
     stills = [Still(4, saved(tmp_path / "a.png", grey(200))), Still(9, saved(tmp_path / "b.png", grey(210)))]
 
-    shown = levels(frames("pose", stills, SIZE, 10, grey, 0, 10))
+    shown = levels(frames("pose", stills, SIZE, 10, numbered, 0, 10))
 
     assert shown == [200] * 6 + [6, 6] + [210] * 2
 
@@ -65,23 +73,30 @@ def test_pose_crossfades_the_stills_where_the_backend_cannot_animate(tmp_path: P
 @given(
     falls=st.sets(st.integers(0, 39), min_size=1, max_size=6),
     ends=st.tuples(st.integers(0, 40), st.integers(0, 40)),
+    timing=st.sampled_from(
+        [
+            Timing(),
+            Timing(0, (Speed(0, Fraction(1, 2)),)),
+            Timing(0, (Speed(4, Fraction(1)), Speed(9, Fraction(1, 4)), Speed(12, Fraction(2))), (Freeze(9, 5),)),
+        ]
+    ),
 )
 def test_draw_is_asked_for_exactly_the_frames_that_were_promised(
-    tmp_path_factory: pytest.TempPathFactory, falls: set[int], ends: tuple[int, int]
+    tmp_path_factory: pytest.TempPathFactory, falls: set[int], ends: tuple[int, int], timing: Timing
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "still.png"
     if not path.exists():
         saved(path, grey(200))
-    asked: list[int] = []
+    asked: list[Moment] = []
 
-    def draw(frame: int) -> Pixels:
-        asked.append(frame)
-        return grey(frame)
+    def draw(moment: Moment) -> Pixels:
+        asked.append(moment)
+        return numbered(moment)
 
     start, stop = sorted(ends)
-    list(frames("pose", [Still(fall, path) for fall in sorted(falls)], SIZE, 40, draw, start, stop))
+    list(frames("pose", [Still(fall, path) for fall in sorted(falls)], SIZE, 40, draw, start, stop, timing))
 
-    assert tuple(asked) == drawn_frames("pose", sorted(falls), start, stop)
+    assert tuple(asked) == drawn_frames("pose", sorted(falls), start, stop, timing)
     assert asked == sorted(set(asked))
 
 
@@ -92,10 +107,10 @@ def test_only_pose_draws(motion: str) -> None:
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_a_range_of_a_shot_is_what_the_whole_shot_has_there(motion: str, stills: tuple[Still, ...]) -> None:
-    whole = list(frames(motion, stills, SIZE, 16, grey, 0, 16))
+    whole = list(frames(motion, stills, SIZE, 16, numbered, 0, 16))
 
     for start, stop in [(0, 1), (3, 9), (5, 6), (11, 16), (7, 7)]:
-        part = list(frames(motion, stills, SIZE, 16, grey, start, stop))
+        part = list(frames(motion, stills, SIZE, 16, numbered, start, stop))
         assert len(part) == stop - start
         assert all(np.array_equal(a, b) for a, b in zip(part, whole[start:stop], strict=True))
 
@@ -184,5 +199,97 @@ def test_keyframes_that_do_not_rise_within_the_shot_are_refused(falls: list[int]
 
 
 def test_an_unknown_motion_is_refused_with_those_there_are() -> None:
-    with pytest.raises(BadInput, match="motion 'orbit' does not exist; use one of hold, push_in, pull_out, pose"):
+    with pytest.raises(BadInput, match=r"motion 'orbit' does not exist; use one of hold, push_in, .*, pose"):
         drawn_frames("orbit", [0], 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("motion", "axis", "sign"), [("pan_left", 1, 1), ("pan_right", 1, -1), ("pan_up", 0, 1), ("pan_down", 0, -1)]
+)
+def test_a_pan_glides_to_its_side_without_jitter(motion: str, axis: int, sign: int, spot: Still) -> None:
+    length = 180 if axis == 0 else 320
+    middle = 90 if axis == 0 else 80
+
+    def place(frame: Pixels) -> float:
+        weights = frame[:, :, 0].astype(float).sum(axis=1 - axis)
+        return float((weights * np.arange(weights.size)).sum() / weights.sum())
+
+    places = np.array([place(frame) for frame in frames(motion, [spot], (320, 180), 72, None, 0, 72)])
+
+    # The window is 1 / 1.12 of the picture, and goes from one side of it to the other.
+    eased = [t**3 * (t * (t * 6 - 15) + 10) for t in (frame / 71 for frame in range(72))]
+    start = (middle + 0.5) * 1.12 - 0.5 - (0 if sign < 0 else 0.12 * length)
+    expected = start + sign * 0.12 * length * np.array(eased)
+    assert np.abs(places - expected).max() < 0.05
+    assert (sign * np.diff(places)).min() > -0.05
+
+
+def test_a_push_in_shows_at_every_frame_what_its_easing_says_to_a_twentieth_of_a_pixel(spot: Still) -> None:
+    places = np.array([bright_centre(frame) for frame in frames("push_in", [spot], (320, 180), 72, None, 0, 72)])
+
+    eased = np.array([t**3 * (t * (t * 6 - 15) + 10) for t in (frame / 71 for frame in range(72))])
+    expected = 159.5 + (80 - 159.5) * (1 + 0.12 * eased)
+    assert np.abs(places - expected).max() < 0.05
+
+
+@pytest.fixture
+def two_spots(tmp_path: Path) -> tuple[Still, Still]:
+    """A textured disc that has moved 24 px to the right."""
+    texture = np.random.default_rng(5).uniform(60, 250, (12, 12))
+    disc = np.asarray(Image.fromarray(texture.astype(np.uint8)).resize((60, 60), Image.Resampling.BICUBIC))
+    stills = []
+    for frame, left in ((0, 70), (8, 94)):
+        picture = np.full((180, 320, 3), 30, np.uint8)
+        picture[60:120, left : left + 60] = disc[:, :, None]
+        stills.append(Still(frame, saved(tmp_path / f"disc-{frame}.png", picture)))
+    return stills[0], stills[1]
+
+
+def test_flow_moves_what_two_stills_share_evenly_from_the_one_to_the_other(two_spots: tuple[Still, Still]) -> None:
+    def centre(frame: Pixels) -> float:
+        columns = (frame[:, :, 0].astype(float) - 30).clip(0).sum(axis=0)
+        return float((columns * np.arange(columns.size)).sum() / columns.sum())
+
+    shown = list(frames("flow", two_spots, (320, 180), 10, None, 0, 10))
+
+    places = np.array([centre(frame) for frame in shown])
+    assert np.abs(places[:9] - (places[0] + 3.0 * np.arange(9))).max() < 1.0
+    # A crossfade would show two discs half as strong: halfway there is one, where neither still has it.
+    assert np.abs(shown[4][60:120, 82:142].astype(int) - shown[0][60:120, 70:130]).mean() < 12
+    assert np.array_equal(shown[9], shown[8])
+
+
+def test_flow_gives_the_same_pixels_again(two_spots: tuple[Still, Still]) -> None:
+    first = list(frames("flow", two_spots, (320, 180), 10, None, 3, 5))
+
+    assert all(
+        np.array_equal(a, b) for a, b in zip(first, frames("flow", two_spots, (320, 180), 10, None, 3, 5), strict=True)
+    )
+
+
+def test_flow_between_pictures_with_nothing_in_common_is_a_crossfade(tmp_path: Path) -> None:
+    stills = [Still(0, saved(tmp_path / "a.png", grey(100))), Still(4, saved(tmp_path / "b.png", grey(200)))]
+
+    assert levels(frames("flow", stills, SIZE, 5, None, 0, 5)) == [100, 125, 150, 175, 200]
+
+
+def test_half_speed_draws_every_frame_of_the_action_once_and_holds_it_for_two(stills: tuple[Still, ...]) -> None:
+    half = Timing(0, (Speed(0, Fraction(1, 2)),))
+
+    shown = levels(frames("pose", stills, SIZE, 20, numbered, 0, 20, half))
+
+    assert shown == [200, 200, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 210, 210, 8, 8, 9, 9]
+
+
+def test_a_freeze_holds_its_keyframe_and_the_action_goes_on_from_it(stills: tuple[Still, ...]) -> None:
+    frozen = Timing(freezes=(Freeze(7, 4),))
+
+    shown = levels(frames("hold", stills, SIZE, 19, None, 0, 19, frozen))
+
+    assert shown == [200] * 7 + [210] * 9 + [220] * 3
+
+
+def test_a_replay_of_stills_alone_flows_between_them(stills: tuple[Still, ...]) -> None:
+    half = Timing(7, (Speed(7, Fraction(1, 2)),))
+
+    assert levels(frames("pose", stills, SIZE, 11, None, 0, 11, half)) == [*range(210, 221)]

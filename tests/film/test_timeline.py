@@ -8,7 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from undercard.errors import BadInput
+from undercard.film.motion import MOTIONS
 from undercard.film.timeline import Clip, Piece, Span, Timeline, Transition
+from undercard.film.transition import TRANSITIONS
 
 FPS = Fraction(24)
 SIZE = (1024, 576)
@@ -91,7 +93,7 @@ def test_the_length_in_seconds_is_exact() -> None:
 
 @given(
     lengths=st.lists(st.integers(1, 60), min_size=1, max_size=8),
-    kinds=st.lists(st.sampled_from(["cut", "crossfade", "dip"]), min_size=8, max_size=8),
+    kinds=st.lists(st.sampled_from(list(TRANSITIONS)), min_size=8, max_size=8),
     transitions=st.lists(st.integers(1, 20), min_size=8, max_size=8),
 )
 def test_every_frame_of_every_shot_is_in_exactly_one_piece(
@@ -145,11 +147,11 @@ def test_every_frame_of_every_shot_is_in_exactly_one_piece(
         ((clip("a", 0),), "shot 'a': 0 frames; use at least 1"),
         (
             (clip("a", 9), clip("b", 9, "wipe", 3)),
-            "shot 'b': transition 'wipe' does not exist; use one of cut, crossfade, dip",
+            f"shot 'b': transition 'wipe' does not exist; use one of {', '.join(TRANSITIONS)}",
         ),
         (
             (Clip("a", 9, "orbit"),),
-            "shot 'a': motion 'orbit' does not exist; use one of hold, push_in, pull_out, pose",
+            f"shot 'a': motion 'orbit' does not exist; use one of {', '.join(MOTIONS)}",
         ),
         ((), "the timeline has no shots; give it at least one"),
     ],

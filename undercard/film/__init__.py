@@ -1,7 +1,10 @@
 """The film: from accepted keyframes to a checked MP4.
 
 timeline       which shot shows when, and the pieces that are encoded on their own
+timing         which moment of a shot's action each of its frames shows
+footage        the stills of a shot, and which of its frames are wanted
 motion         how a shot's stills become its frames
+flow           the pictures between two stills
 transition     how one shot becomes the next
 segments       encode a piece, join the pieces
 ffmpeg         the only file that knows ffmpeg

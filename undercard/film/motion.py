@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
 from undercard.errors import BadInput, FilmError
+from undercard.film.flow import flow as optical_flow
+from undercard.film.footage import Draw, Footage, Still
 from undercard.film.pixels import Pixels, mix
-from undercard.film.stills import fitted, fitted_opener, opener
+from undercard.film.stills import Place, fitted, fitted_opener, opener
+from undercard.film.timing import REAL_TIME, Moment, Timing
 from undercard.requests import Size
-
-Draw: TypeAlias = Callable[[int], Pixels]
-"""Draw one frame of the shot: RGB, uint8, shape (height, width, 3) of the film's size."""
 
 PUSH = 0.12
 """How much a push-in enlarges the picture by its end. Enough to be felt over 3 s, and a still of the film's own size
 stays sharp."""
-
-
-@dataclass(frozen=True, slots=True)
-class Still:
-    """A keyframe's picture."""
-
-    frame: int
-    """The frame of the shot that it falls on."""
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Footage:
-    """Frames [start, stop) of a shot, and what they are made from."""
-
-    stills: tuple[Still, ...]
-    """In the order in which they fall."""
-    size: Size
-    frame_count: int
-    """Of the whole shot."""
-    draw: Draw | None
-    start: int
-    stop: int
-
-    def __post_init__(self) -> None:
-        if not self.stills:
-            raise BadInput("a shot without a still cannot be filmed; give it at least one keyframe")
-        falls = [still.frame for still in self.stills]
-        if falls != sorted(set(falls)) or falls[0] < 0 or falls[-1] >= self.frame_count:
-            raise BadInput(f"keyframes fall on frames {falls}; they must rise within 0…{self.frame_count - 1}")
-        if not 0 <= self.start <= self.stop <= self.frame_count:
-            raise BadInput(f"frames {self.start}…{self.stop} do not lie within 0…{self.frame_count}")
-
-    def index_at(self, frame: int) -> int:
-        """Return the index of the still that shows on *frame*: the last to have fallen, or the first."""
-        return max(0, bisect_right(self.stills, frame, key=lambda still: still.frame) - 1)
+Falls: TypeAlias = Sequence[int]
+"""The frames of a shot's action on which its keyframes fall, rising."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +31,8 @@ class Motion:
     about: str
     """One line for people who write shot lists."""
     shoot: Callable[[Footage], Iterator[Pixels]]
-    draws: Callable[[Sequence[int], int, int], tuple[int, ...]] | None = None
-    """(frames on which keyframes fall, start, stop) → the frames it draws; None for a motion that draws none."""
+    draws: Callable[[Falls, int, int, Timing], tuple[Moment, ...]] | None = None
+    """(where keyframes fall, start, stop, timing) → the moments it draws; None for a motion that draws none."""
 
 
 def frames(
@@ -78,6 +43,7 @@ def frames(
     draw: Draw | None,
     start: int,
     stop: int,
+    timing: Timing = REAL_TIME,
 ) -> Iterator[Pixels]:
     """Yield frames [*start*, *stop*) of a shot: RGB, uint8, shape (height, width, 3).
 
@@ -89,32 +55,36 @@ def frames(
         stills: the keyframes' pictures, in the order in which they fall.
         size: of the film.
         frame_count: length of the whole shot.
-        draw: draws the frames that `drawn_frames` names; None where the backend cannot animate.
+        draw: draws the moments that `drawn_frames` names; None where the backend cannot animate.
         start: the first frame.
         stop: the frame after the last.
+        timing: how the action runs; cameras move by the film's own time.
 
     Raises:
         BadInput: no such motion, or frames that the shot has not.
         UnreadableImage: a still cannot be decoded.
         FilmError: *draw* returned something else than a frame of the film.
     """
-    return motion_kind(motion).shoot(Footage(tuple(stills), size, frame_count, draw, start, stop))
+    return motion_kind(motion).shoot(Footage(tuple(stills), size, frame_count, draw, start, stop, timing))
 
 
-def drawn_frames(motion: str, keyframes: Sequence[int], start: int, stop: int) -> tuple[int, ...]:
-    """Return which frames `frames` asks `draw` for, in order, none twice.
+def drawn_frames(
+    motion: str, keyframes: Falls, start: int, stop: int, timing: Timing = REAL_TIME
+) -> tuple[Moment, ...]:
+    """Return which moments `frames` asks `draw` for, in order, none twice.
 
     Args:
         motion: a name in `MOTIONS`.
-        keyframes: the frames on which keyframes fall, rising.
+        keyframes: the frames of the action on which keyframes fall, rising.
         start: the first frame.
         stop: the frame after the last.
+        timing: how the action runs.
 
     Raises:
         BadInput: no such motion.
     """
     draws = motion_kind(motion).draws
-    return draws(keyframes, start, stop) if draws else ()
+    return draws(keyframes, start, stop, timing) if draws else ()
 
 
 def hold(footage: Footage) -> Iterator[Pixels]:
@@ -132,35 +102,90 @@ def pull_out(footage: Footage) -> Iterator[Pixels]:
     return _zoom(footage, lambda t: 1.0 + PUSH * (1.0 - ease(t)))
 
 
+def pan_left(footage: Footage) -> Iterator[Pixels]:
+    """Turn slowly from the right of the picture to its left."""
+    return _pan(footage, lambda t: (1.0 - t, 0.5))
+
+
+def pan_right(footage: Footage) -> Iterator[Pixels]:
+    """Turn slowly from the left of the picture to its right."""
+    return _pan(footage, lambda t: (t, 0.5))
+
+
+def pan_up(footage: Footage) -> Iterator[Pixels]:
+    """Rise slowly from the bottom of the picture to its top."""
+    return _pan(footage, lambda t: (0.5, 1.0 - t))
+
+
+def pan_down(footage: Footage) -> Iterator[Pixels]:
+    """Sink slowly from the top of the picture to its bottom."""
+    return _pan(footage, lambda t: (0.5, t))
+
+
+def crossfade(footage: Footage) -> Iterator[Pixels]:
+    """Mix each still into the next, frame by frame."""
+    still = fitted_opener(footage.size)
+    for frame in range(footage.start, footage.stop):
+        here, after, t = footage.between(frame)
+        yield mix(still(here.path), still(after.path), t) if t else still(here.path)
+
+
+def flow(footage: Footage) -> Iterator[Pixels]:
+    """Move what two stills share from where the one has it to where the next has it."""
+    still = fitted_opener(footage.size)
+    found = lru_cache(maxsize=1)(lambda here, after: optical_flow(still(here), still(after)))
+    for frame in range(footage.start, footage.stop):
+        here, after, t = footage.between(frame)
+        yield found(here.path, after.path).at(t) if t else still(here.path)
+
+
 def pose(footage: Footage) -> Iterator[Pixels]:
-    """Animate on twos: keyframes as they are, and every other frame between them drawn and held for two.
+    """Animate on twos: keyframes as they are, and the moments between them drawn and held for two frames.
 
     Frames 2k and 2k + 1 are a pair and show one picture. The pair that a keyframe falls in shows its still from the
     pair's start, and nothing is drawn for it. Before the first keyframe and after the last the pose does not
-    change: their stills hold. Without `draw` the stills crossfade, frame by frame.
+    change: their stills hold. In slow motion moments between the action's own frames are drawn. Without `draw` the
+    stills flow into each other, frame by frame.
 
     A range that begins or ends inside a pair draws it all the same: the two pieces on either side of such a seam
     each draw that one frame.
     """
     if footage.draw is None:
-        return _crossfaded(footage)
+        return flow(footage)
     return _drawn_on_twos(footage, footage.draw)
 
 
-def pose_draws(keyframes: Sequence[int], start: int, stop: int) -> tuple[int, ...]:
-    """Return the even frames that `pose` draws."""
-    taken = {frame // 2 for frame in keyframes}
-    if not taken or start >= stop:
-        return ()
-    first, last = min(taken), max(taken)
-    pairs = range(max(start // 2, first + 1), min((stop + 1) // 2, last))
-    return tuple(2 * pair for pair in pairs if pair not in taken)
+def pose_draws(keyframes: Falls, start: int, stop: int, timing: Timing = REAL_TIME) -> tuple[Moment, ...]:
+    """Return the moments that `pose` draws."""
+    pairs = range(start // 2, (stop + 1) // 2) if keyframes and start < stop else range(0)
+    moments = (timing.moment(2 * pair) for pair in pairs if not _stills_of(keyframes, timing, 2 * pair))
+    return tuple(dict.fromkeys(moments))
+
+
+def _stills_of(keyframes: Falls, timing: Timing, even: int) -> tuple[int, int] | None:
+    """Return which keyframes the two frames of a pair show, as indices; None where neither does and one is drawn."""
+    here, after = timing.moment(even), timing.moment(even + 2)
+    inside = [index for index, fall in enumerate(keyframes) if here <= fall < after or fall == here]
+    if inside:
+        # Of two keyframes in one pair each has its own frame; a lone one has both.
+        return inside[0], inside[-1]
+    if here < keyframes[0]:
+        return 0, 0
+    if here > keyframes[-1]:
+        return len(keyframes) - 1, len(keyframes) - 1
+    return None
 
 
 MOTIONS: dict[str, Motion] = {
     "hold": Motion("each still stands until the next one falls", hold),
     "push_in": Motion("the camera closes in slowly (ken burns)", push_in),
     "pull_out": Motion("the camera starts close and widens slowly", pull_out),
+    "pan_left": Motion("the camera turns slowly to the left of the picture", pan_left),
+    "pan_right": Motion("the camera turns slowly to the right of the picture", pan_right),
+    "pan_up": Motion("the camera rises slowly to the top of the picture", pan_up),
+    "pan_down": Motion("the camera sinks slowly to the bottom of the picture", pan_down),
+    "crossfade": Motion("each still mixes into the next", crossfade),
+    "flow": Motion("what two stills share moves from the one to the other (optical flow)", flow),
     "pose": Motion("the fighters move from keyframe to keyframe, drawn on twos", pose, pose_draws),
 }
 
@@ -186,48 +211,44 @@ def ease(t: float) -> float:
 
 def _zoom(footage: Footage, magnification: Callable[[float], float]) -> Iterator[Pixels]:
     """Yield the stills seen through a centred window that is 1 / *magnification*(time in 0…1) of the picture."""
+    return _windowed(footage, lambda t: (magnification(t), (0.5, 0.5)))
+
+
+def _pan(footage: Footage, place: Callable[[float], Place]) -> Iterator[Pixels]:
+    """Yield the stills seen through a window that moves to *place*(eased time in 0…1)."""
+    return _windowed(footage, lambda t: (1.0 + PUSH, place(ease(t))))
+
+
+def _windowed(footage: Footage, window: Callable[[float], tuple[float, Place]]) -> Iterator[Pixels]:
     picture = opener()
-    shown: tuple[int, float] | None = None
+    shown: tuple[int, tuple[float, Place]] | None = None
     pixels = np.empty(0, np.uint8)
     for frame in range(footage.start, footage.stop):
-        look = (footage.index_at(frame), magnification(frame / max(1, footage.frame_count - 1)))
+        look = (footage.index_at(footage.timing.moment(frame)), window(footage.share(frame)))
         if look != shown:
-            pixels = fitted(picture(footage.stills[look[0]].path), footage.size, look[1])
+            pixels = fitted(picture(footage.stills[look[0]].path), footage.size, *look[1])
             shown = look
         yield pixels
 
 
-def _crossfaded(footage: Footage) -> Iterator[Pixels]:
-    still = fitted_opener(footage.size)
-    for frame in range(footage.start, footage.stop):
-        index = footage.index_at(frame)
-        here, after = footage.stills[index], footage.stills[min(index + 1, len(footage.stills) - 1)]
-        if here == after or frame <= here.frame:
-            yield still(here.path)
-        else:
-            t = (frame - here.frame) / (after.frame - here.frame)
-            yield mix(still(here.path), still(after.path), t)
-
-
 def _drawn_on_twos(footage: Footage, draw: Draw) -> Iterator[Pixels]:
     still = fitted_opener(footage.size)
-    to_draw = set(pose_draws([s.frame for s in footage.stills], footage.start, footage.stop))
-    held: tuple[int, Pixels] | None = None
+    falls = [each.frame for each in footage.stills]
+    held: tuple[Moment, Pixels] | None = None
     for frame in range(footage.start, footage.stop):
         even = frame - frame % 2
-        if even not in to_draw:
-            # Of two keyframes in one pair each has its own frame; a lone one has both.
-            ahead = footage.stills[footage.index_at(even + 1)]
-            here = footage.stills[footage.index_at(frame)]
-            yield still((here if here.frame >= even else ahead).path)
+        kept = _stills_of(falls, footage.timing, even)
+        if kept is not None:
+            yield still(footage.stills[kept[frame % 2]].path)
             continue
-        if held is None or held[0] != even:
-            held = even, _checked(draw(even), even, footage.size)
+        moment = footage.timing.moment(even)
+        if held is None or held[0] != moment:
+            held = moment, _checked(draw(moment), moment, footage.size)
         yield held[1]
 
 
-def _checked(pixels: Pixels, frame: int, size: Size) -> Pixels:
+def _checked(pixels: Pixels, moment: Moment, size: Size) -> Pixels:
     shape = (size[1], size[0], 3)
     if pixels.shape != shape or pixels.dtype != np.uint8:
-        raise FilmError(f"frame {frame} was drawn as {pixels.dtype} {pixels.shape}; the film needs uint8 {shape}")
+        raise FilmError(f"frame {moment} was drawn as {pixels.dtype} {pixels.shape}; the film needs uint8 {shape}")
     return pixels

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -27,15 +28,19 @@ def open_still(path: Path) -> Image.Image:
         raise UnreadableImage(f"{path} cannot be decoded: {exc}; render the shot again") from exc
 
 
-def fitted(picture: Image.Image, size: Size, magnification: float = 1.0) -> Pixels:
-    """Return *picture* cropped around its centre to the shape of *size* and scaled to it.
+Place: TypeAlias = tuple[float, float]
+"""Where a window lies in a picture: (0, 0) in its top left corner, (1, 1) in its bottom right one."""
+
+
+def fitted(picture: Image.Image, size: Size, magnification: float = 1.0, place: Place = (0.5, 0.5)) -> Pixels:
+    """Return *picture* cropped at *place* to the shape of *size* and scaled to it.
 
     The window's edges are fractions of a pixel, and the filter samples there: a slow move glides instead of
     stepping from pixel to pixel.
     """
     scale = min(picture.width / size[0], picture.height / size[1]) / magnification
     width, height = size[0] * scale, size[1] * scale
-    left, top = (picture.width - width) / 2, (picture.height - height) / 2
+    left, top = (picture.width - width) * place[0], (picture.height - height) * place[1]
     # Rounding may leave an edge a hair outside, which Pillow refuses.
     box = (
         max(0.0, left),

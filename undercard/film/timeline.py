@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from undercard.errors import BadInput
 from undercard.film.motion import motion_kind
+from undercard.film.timing import REAL_TIME, Timing
 from undercard.film.transition import transition_kind
 from undercard.requests import Size
 
@@ -41,6 +42,8 @@ class Clip:
     """A name in `motion.MOTIONS`."""
     transition_in: Transition = CUT
     caption: str = ""
+    timing: Timing = REAL_TIME
+    """How the shot's action runs over its frames."""
 
 
 @dataclass(frozen=True, slots=True)
