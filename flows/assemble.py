@@ -17,7 +17,6 @@ from undercard.errors import MixedFilm, ShotsFailed
 from undercard.manifest import KeyframeRecord
 from undercard.options import RunOptions
 from undercard.planning import Plan, narrowed
-from undercard.store import StoredFile
 
 
 @flow(name="assemble", flow_run_name="assemble · {run.shot_list.stem}")
@@ -45,8 +44,10 @@ def assemble(run: RunOptions) -> Path:
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     # Sound first: a file that cannot be played is known before an hour of drawing.
     sound = _sound(ready)
-    film = join(name=name, pieces=whole(_cut(ready, takes)), timeline=whole(ready.timeline), sound=whole(sound))
+    pieces = _cut(ready, takes)
+    film = join(name=name, pieces=whole(pieces), timeline=whole(ready.timeline), sound=whole(sound))
     path = cutting.publish(film.file, folder, name)
+    cutting.publish_timeline(ready, pieces, path)
     manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture)}))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
@@ -75,7 +76,7 @@ def _sound(plan: Plan) -> scoring.Mix | None:
     return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
 
 
-def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:
+def _cut(plan: Plan, takes: cutting.Takes) -> list[cutting.CutPiece]:
     """Draw and encode every piece, several at once, and return them in the film's order."""
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())

@@ -8,7 +8,7 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import cutting, scoring, store
+from undercard import cutting, scoring
 from undercard.backends import Renderer
 from undercard.film import segments
 from undercard.film.sound import Score
@@ -41,7 +41,7 @@ def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> store.StoredFile:
+def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> cutting.CutPiece:
     """Draw and encode one piece of the film: the body of a shot, or the transition between two."""
     return cutting.cut_piece(plan, piece, takes, renderer, meter)
 
@@ -69,9 +69,9 @@ def mix_sound(score: Score) -> scoring.Mix:
     result_serializer="json",
 )
 def join_film(
-    name: str, pieces: list[store.StoredFile], timeline: Timeline, sound: scoring.Mix | None = None
+    name: str, pieces: list[cutting.CutPiece], timeline: Timeline, sound: scoring.Mix | None = None
 ) -> FilmRecord:
-    """Join the pieces and the sound without encoding them again, and check the film by decoding it."""
+    """Join the pieces and the sound without encoding them again, and check the film."""
     film = cutting.join_film(pieces, timeline, sound)
     get_run_logger().info("%s: %d frames in %d pieces", name, film.frames, len(pieces))
     return film

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import __version__, cli_inputs, cli_plan
+from undercard import __version__, cli_film, cli_inputs, cli_plan
 from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
@@ -139,6 +139,7 @@ def schema() -> None:
     typer.echo(shotlist.schema_text(), nl=False)
 
 
+app.command()(cli_film.cut)
 app.command()(cli_inputs.sheets)
 app.command()(cli_plan.plan)
 app.command()(cli_plan.doctor)

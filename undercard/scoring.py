@@ -40,6 +40,12 @@ class Mix(BaseModel):
     """Integrated loudness; None where there is nothing to measure."""
     true_peak_dbtp: float | None
 
+    @property
+    def loudness(self) -> loudness.Loudness:
+        """As it was measured."""
+        lufs = -math.inf if self.lufs is None else self.lufs
+        return loudness.Loudness(lufs, -math.inf if self.true_peak_dbtp is None else self.true_peak_dbtp)
+
 
 def score(plan: Plan) -> Score:
     """Return what the film of *plan* lets be heard.

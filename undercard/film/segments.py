@@ -20,7 +20,7 @@ from undercard.film.timeline import Piece, Span, check_size
 from undercard.film.transition import transition_kind
 from undercard.requests import Size
 
-REVISION = 2
+REVISION = 3
 """Raised whenever the same stills would give other frames or other bytes; part of a cached segment's key."""
 MAX_CLOCK = 500_000
 """Ticks a second: two hours of them still fit into the 32 bits of an MP4's header."""
