@@ -139,6 +139,7 @@ def schema() -> None:
     typer.echo(shotlist.schema_text(), nl=False)
 
 
+app.command()(cli_film.deliver)
 app.command()(cli_film.cut)
 app.command()(cli_inputs.sheets)
 app.command()(cli_plan.plan)

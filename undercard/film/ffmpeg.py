@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -99,6 +100,46 @@ def join_command(listed: Path, path: Path, frame_ticks: int, sound: Path | None 
         **{"bsf:v": f"setts=pts={shown}:dts={decoded}:duration={frame_ticks}"},
     )
     return _command(output)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a finished film is delivered."""
+
+    options: Mapping[str, str | int]
+    filters: tuple[str, ...]
+    sound: str | None
+    tagged: bool
+
+
+def deliver_command(film: Path, path: Path, recipe: Recipe, size: Size, fps: Fraction) -> list[str]:
+    """Return the command that reads raw RGB frames from its standard input and delivers them with *film*'s sound.
+
+    Args:
+        film: whose sound, chapters and title go along.
+        path: where it goes; its ending says in what format.
+        recipe: of `delivery.PRESETS`.
+        size: of the frames, (width, height).
+        fps: frames a second.
+    """
+    convert = "in_range=full:out_range=limited:out_color_matrix=bt709:flags=bicubic+accurate_rnd+full_chroma_int"
+    pixels = recipe.options.get("pix_fmt", "yuv420p")
+    tags = f"scale={convert},format={pixels},setparams=range=limited:" + ":".join(
+        f"{name}={value}" for name, value in BT709.items()
+    )
+    graph = ",".join([*((tags,) if recipe.tagged else ()), *recipe.filters, "setsar=1"])
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-loglevel", "error", "-xerror", "-y"]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{size[0]}x{size[1]}", "-framerate", str(fps)]
+    command += ["-i", "pipe:0", "-i", f"file:{film}", "-filter_complex", f"[0:v]{graph}[v]", "-map", "[v]"]
+    for name, value in recipe.options.items():
+        command += [f"-{name}", str(value)]
+    if recipe.tagged:
+        for name, value in {**BT709, "color_range": "tv"}.items():
+            command += [f"-{name}", value]
+        command += ["-movflags", "+faststart", "-video_track_timescale", str(ticks_per_second(fps))]
+    if recipe.sound:
+        command += ["-map", "1:a", "-c:a", "copy" if recipe.sound == "aac" else recipe.sound]
+    return [*command, "-map_metadata", "1", "-map_chapters", "1", f"file:{path}"]
 
 
 def measure_command(stats: Path, sound: Path | None = None) -> list[str]:

@@ -105,7 +105,8 @@ def check_piece(
 
 def _looks(container: InputContainer, name: str, fps: Fraction, size: Size, frame_count: int) -> list[Look]:
     stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
+    # One core: pieces are cut side by side, and a decoder on all cores holds a picture for each.
+    stream.thread_count = 1
     stream.codec_context.options = {"err_detect": "explode"}
     rows, columns = points(size)
     looks: list[Look] = []
