@@ -11,13 +11,12 @@ from prefect.logging import get_run_logger
 
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import backends, cutting, manifest, options, progress, report
+from undercard import backends, cutting, manifest, options, progress, report, scoring
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.manifest import KeyframeRecord
 from undercard.options import RunOptions
 from undercard.planning import Plan, narrowed
-from undercard.store import StoredFile
 
 
 @flow(name="assemble", flow_run_name="assemble · {run.shot_list.stem}")
@@ -45,8 +44,12 @@ def assemble(run: RunOptions) -> Path:
     review = cutting.unreviewed(ready, records)
     name = cutting.film_name(ready, refused=refused, unreviewed=bool(review))
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
-    film = join(name=name, pieces=whole(_cut(ready, takes)), timeline=whole(ready.timeline))
+    # Sound first: a file that cannot be played is known before an hour of drawing.
+    sound = _sound(ready)
+    pieces = _cut(ready, takes)
+    film = join(name=name, pieces=whole(pieces), timeline=whole(ready.timeline), sound=whole(sound))
     path = cutting.publish(film.file, ready, folder, name)
+    cutting.publish_timeline(ready, pieces, path)
     manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture), "review": review}))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
@@ -78,7 +81,15 @@ def _ready(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[Plan, cut
     return narrowed(plan, [shot for shot in wanted if shot.id in complete]), complete
 
 
-def _cut(plan: Plan, takes: cutting.Takes) -> list[StoredFile]:
+def _sound(plan: Plan) -> scoring.Mix | None:
+    """Mix the film's sound; None where nothing would be heard."""
+    score = scoring.score(plan)
+    if score.silent:
+        return None
+    return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
+
+
+def _cut(plan: Plan, takes: cutting.Takes) -> list[cutting.CutPiece]:
     """Draw and encode every piece, several at once, and return them in the film's order."""
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())

@@ -1,4 +1,4 @@
-"""The film's tasks: a piece of it, and the whole."""
+"""The film's tasks: a piece of it, its sound, and the whole."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import cutting, store
+from undercard import cutting, scoring
 from undercard.backends import Renderer
 from undercard.film import segments
+from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
 from undercard.manifest import FilmRecord
 from undercard.planning import Plan
@@ -23,7 +24,13 @@ def _piece_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 
 
 def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    return "film-" + content_key([segments.REVISION, [piece.sha256 for piece in parameters["pieces"]]])
+    sound = parameters["sound"]
+    heard = sound.file.sha256 if sound else None
+    return "film-" + content_key([segments.REVISION, [piece.sha256 for piece in parameters["pieces"]], heard])
+
+
+def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    return "sound-" + scoring.key(parameters["score"])
 
 
 @task(
@@ -34,9 +41,24 @@ def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> store.StoredFile:
+def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> cutting.CutPiece:
     """Draw and encode one piece of the film: the body of a shot, or the transition between two."""
     return cutting.cut_piece(plan, piece, takes, renderer, meter)
+
+
+@task(
+    task_run_name="sound",
+    cache_key_fn=_sound_key,
+    persist_result=True,
+    cache_result_in_memory=False,
+    result_serializer="json",
+)
+def mix_sound(score: Score) -> scoring.Mix:
+    """Mix the film's sound and bring it to the loudness that players expect."""
+    mix = scoring.mixed(score)
+    level = "silent" if mix.lufs is None else f"{mix.lufs:.1f} LUFS, peaks at {mix.true_peak_dbtp:.1f} dBTP"
+    get_run_logger().info("%d effects, %d tracks: %s", len(score.effects), len(score.tracks), level)
+    return mix
 
 
 @task(
@@ -46,8 +68,10 @@ def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def join_film(name: str, pieces: list[store.StoredFile], timeline: Timeline) -> FilmRecord:
-    """Join the pieces without encoding them again, and check the film by decoding it."""
-    film = cutting.join_film(pieces, timeline)
+def join_film(
+    name: str, pieces: list[cutting.CutPiece], timeline: Timeline, sound: scoring.Mix | None = None
+) -> FilmRecord:
+    """Join the pieces and the sound without encoding them again, and check the film."""
+    film = cutting.join_film(pieces, timeline, sound)
     get_run_logger().info("%s: %d frames in %d pieces", name, film.frames, len(pieces))
     return film

@@ -97,7 +97,7 @@ def test_a_change_makes_its_own_pieces_anew_and_no_other(
     assert {name for name in new if new[name] != old[name]} == stale
 
 
-def cut(plan: Plan, takes: cutting.Takes, renderer: Renderer) -> list[store.StoredFile]:
+def cut(plan: Plan, takes: cutting.Takes, renderer: Renderer) -> list[cutting.CutPiece]:
     return [cutting.cut_piece(plan, piece, takes, renderer, progress.current()) for piece in plan.timeline.pieces()]
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import __version__, cli_gate, cli_inputs, cli_plan, cli_provision, cli_review
+from undercard import __version__, cli_film, cli_gate, cli_inputs, cli_plan, cli_provision, cli_review
 from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
@@ -144,6 +144,8 @@ def schema() -> None:
 
 
 app.command()(cli_review.approve)
+app.command()(cli_film.deliver)
+app.command()(cli_film.cut)
 app.command()(cli_inputs.sheets)
 app.command()(cli_gate.gate)
 app.command()(cli_plan.plan)

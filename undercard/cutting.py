@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from undercard import store
+from undercard import expectation, scoring, store
 from undercard.backends import Renderer
 from undercard.errors import EncodingFailed
+from undercard.film import interchange, qc
 from undercard.film.captions import captions, srt, vtt
 from undercard.film.footage import Still
 from undercard.film.graphics import overlaid, shown_in
 from undercard.film.motion import drawn_frames, frames
 from undercard.film.pixels import Pixels
-from undercard.film.qc import check
 from undercard.film.segments import REVISION, encode, join, piece_frames
 from undercard.film.timeline import Clip, Piece, Span, Timeline
 from undercard.film.timing import Moment
+from undercard.film.watch import Watch
 from undercard.keyframes import accepted_take, usable_take
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.planning import Plan, PlannedKeyframe
 from undercard.progress import Meter
 from undercard.requests import Take, content_key
+from undercard.scoring import Mix
 from undercard.shotlist import Shot
 
 Takes: TypeAlias = Mapping[str, tuple[Take, ...]]
@@ -54,10 +57,20 @@ def drawn_in(plan: Plan, span: Span) -> tuple[Moment, ...]:
     return drawn_frames(shot.motion, falls, span.start, span.stop, span.clip.timing)
 
 
-def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter: Meter) -> store.StoredFile:
-    """Draw and encode *piece* and store it.
+class CutPiece(store.StoredFile):
+    """An encoded piece, decoded again and found to be what was drawn."""
+
+    first: tuple[float, float]
+    """Mean luma of its first two frames."""
+    last: tuple[float, float]
+    """And of its last two."""
+
+
+def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter: Meter) -> CutPiece:
+    """Draw and encode *piece*, check it by decoding it, and store it.
 
     Raises:
+        BadFilm: it does not show what was drawn, or shows black, a flash or a picture that stands still.
         EncodingFailed: ffmpeg stopped with an error.
         StoreError: it cannot be stored.
     """
@@ -70,12 +83,26 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
             elapsed = clip.timing.moment(frame) - clip.timing.moment(0)
             return overlaid(pixels, clip.graphics, frame, elapsed, plan.shot_list.fps, plan.shot_list.fonts)
 
-        shown = _counted(plan, piece, piece_frames(piece, shoot, letter), meter)
+        watch = Watch(plan.size)
+        shown = _counted(plan, piece, watch.over(piece_frames(piece, shoot, letter)), meter)
         try:
             encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
         except EncodingFailed as exc:
             raise EncodingFailed(f"shot {piece.name}: {exc}") from exc
-        return store.put_file(path)
+        expected = expectation.expected(plan, piece, takes)
+        where = partial(_place, plan, piece)
+        ends = qc.check_piece(path, plan.shot_list.fps, plan.size, watch.looks, expected, where)
+        return CutPiece(**store.put_file(path).model_dump(), first=ends.first, last=ends.last)
+
+
+def _place(plan: Plan, piece: Piece, frame: int) -> str:
+    """Return where *frame* of *piece* is in the film, as an error names it."""
+    begins = 0
+    for each in plan.timeline.pieces():
+        if each == piece:
+            break
+        begins += each.frame_count
+    return f"{qc.time_code(begins + frame, plan.shot_list.fps)}, shot {piece.name}, frame {frame}"
 
 
 def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Renderer) -> Iterator[Pixels]:
@@ -119,16 +146,21 @@ def _counted(plan: Plan, piece: Piece, shown: Iterator[Pixels], meter: Meter) ->
         meter.work(cost, f"shot {piece.name}")
 
 
-def join_film(pieces: Sequence[store.StoredFile], timeline: Timeline) -> FilmRecord:
-    """Join *pieces* without encoding them again, check the film by decoding it, and store it.
+def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None = None) -> FilmRecord:
+    """Join *pieces* and *sound* without encoding them again, check the film, and store it.
 
     Raises:
-        BadFilm: it is not what *timeline* says.
+        BadFilm: it is not what *timeline* says; the light jumps at a seam; the sound is too loud or too quiet.
         EncodingFailed: ffmpeg stopped with an error.
     """
+    _check_seams(pieces, timeline)
+    if sound is not None:
+        qc.check_loudness("the sound", sound.loudness, timeline.seconds)
     with store.scratch(".mp4") as path:
-        join([piece.absolute for piece in pieces], path)
-        found = check(path, timeline)
+        segments = [piece.absolute for piece in pieces]
+        heard = sound.file.absolute if sound else None
+        join(segments, path, heard)
+        found = qc.check_joined(path, timeline, segments, heard)
         return FilmRecord(
             file=store.put_file(path),
             frames=found.frames,
@@ -136,7 +168,21 @@ def join_film(pieces: Sequence[store.StoredFile], timeline: Timeline) -> FilmRec
             codec=found.codec,
             pixel_format=found.pixel_format,
             shots=tuple(clip.shot for clip in timeline.clips),
+            loudness_lufs=sound.lufs if sound else None,
+            true_peak_dbtp=sound.true_peak_dbtp if sound else None,
         )
+
+
+def _check_seams(pieces: Sequence[CutPiece], timeline: Timeline) -> None:
+    shown = timeline.pieces()
+    begins = 0
+    for index in range(1, len(shown)):
+        begins += shown[index - 1].frame_count
+        transition = shown[index].transition or shown[index - 1].transition
+        if transition is not None and transition.kind in expectation.SMOOTH:
+            before, after = pieces[index - 1], pieces[index]
+            where = f"{qc.time_code(begins, timeline.fps)}, {shown[index - 1].name} to {shown[index].name}"
+            qc.check_seam(qc.Ends(before.first, before.last), qc.Ends(after.first, after.last), where)
 
 
 def cost(plan: Plan) -> float:
@@ -194,3 +240,20 @@ def publish(film: store.StoredFile, plan: Plan, folder: Path, name: str) -> Path
         else:
             beside.unlink(missing_ok=True)
     return path
+
+
+def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path) -> tuple[Path, ...]:
+    """Write what other editors open beside *film*: .otio, .edl and .fcpxml, and an .otioz that holds the film, too.
+
+    Raises:
+        FilmError: one cannot be written.
+        StoreError: there is no room for it.
+    """
+    # The film of an excerpt has a timeline of its own.
+    stem = "timeline" if film.stem == "film" else f"{film.stem}-timeline"
+    shown = interchange.cuts(plan.timeline, [piece.sha256 for piece in pieces])
+    edit = interchange.timeline_of(plan.shot_list.title, plan.shot_list.fps, shown, film.name, scoring.score(plan))
+    written = interchange.write(edit, film.parent, plan.size, stem)
+    bundle = film.with_name(f"{stem}.otioz")
+    interchange.write_bundle(edit, bundle, film)
+    return (*written, bundle)

@@ -9,6 +9,7 @@ UndercardError
 │   ├── UnknownModel        the catalogue has nothing of that name
 │   ├── UnknownShots        a selection names shots that the list lacks
 │   ├── UnreadableImage     a picture that cannot be decoded
+│   ├── UnreadableSound     a sound file that cannot be decoded
 │   └── BadCheckpoint       a file of weights that is not what it is taken for
 ├── BackendError            a backend could not render
 │   ├── UnknownBackend      no file of that name in undercard/backends
@@ -103,6 +104,10 @@ class UnknownShots(BadInput):
 
 class UnreadableImage(BadInput):
     """A picture that cannot be decoded."""
+
+
+class UnreadableSound(BadInput):
+    """A sound file that cannot be decoded."""
 
 
 class BadCheckpoint(BadInput):

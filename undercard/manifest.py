@@ -94,6 +94,9 @@ class FilmRecord(BaseModel):
     codec: str
     pixel_format: str
     shots: tuple[str, ...]
+    loudness_lufs: float | None = None
+    """By EBU R128; None for a film without sound, or with too little to be measured."""
+    true_peak_dbtp: float | None = None
     mixed: bool = False
     """Its keyframes come from renderers that give different pixels."""
     review: tuple[str, ...] = ()

@@ -24,8 +24,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from undercard import controls, timecode
-from undercard.errors import BadInput
+from undercard.errors import BadInput, UnreadableSound
 from undercard.film.motion import MOTIONS
+from undercard.film.sound_file import check_playable
+from undercard.film.synthesis import SOUNDS
 from undercard.film.transition import TRANSITIONS
 from undercard.film.typeface import check_font
 from undercard.previz import cameras, lights, poses
@@ -212,6 +214,10 @@ def _music(value: object, info: ValidationInfo) -> Path:
     path = _inside(value, info)
     if path.suffix.lower() not in MUSIC_ENDINGS:
         raise refusal(f"file {value!r} is no music by its name", f"give one of {', '.join(MUSIC_ENDINGS)}")
+    try:
+        check_playable(path)
+    except UnreadableSound as exc:
+        raise refusal(f"file {value!r} cannot be played: {exc}", "give one that a player plays") from exc
     return path
 
 
@@ -241,6 +247,8 @@ LightName = Annotated[str, OneOf("light", lambda: {name: lights.about(name) for 
 MotionName = Annotated[str, OneOf("motion", lambda: _abouts(MOTIONS))]
 ControlName = Annotated[str, OneOf("control image", controls.abouts)]
 TransitionName = Annotated[str, OneOf("transition", lambda: _abouts(TRANSITIONS))]
+SoundName = Annotated[str, OneOf("sound", lambda: _abouts(SOUNDS))]
+Decibels = Annotated[float, Field(ge=-60, le=12)]
 Colour = Annotated[
     str,
     AfterValidator(_colour),

@@ -18,6 +18,7 @@ from undercard.shot_fields import (
     CameraName,
     Colour,
     ControlName,
+    Decibels,
     Degrees,
     FontFile,
     FrameRate,
@@ -32,6 +33,7 @@ from undercard.shot_fields import (
     Point,
     PoseName,
     Seed,
+    SoundName,
     Text,
     TransitionName,
     refusal,
@@ -174,6 +176,16 @@ class TransitionEntry(Entry):
         return 0 if self.kind == "cut" else 12
 
 
+class SoundCue(Entry):
+    """A sound on a frame of a shot."""
+
+    short_form: ClassVar[str | None] = "sound"
+
+    at: Frames = 0
+    sound: SoundName
+    gain_db: Decibels = 0.0
+
+
 class ReplayEntry(Entry):
     """A shot whose pictures are shown again."""
 
@@ -212,6 +224,8 @@ class Shot(TitledEntry):
     """How its keyframes become its frames."""
     transition: TransitionEntry = TransitionEntry()
     """How it follows the shot before it."""
+    sounds: tuple[SoundCue, ...] = ()
+    """What is heard beside what the poses sound like: bells, a cheer."""
 
     @property
     def source(self) -> str:
@@ -232,12 +246,44 @@ class Shot(TitledEntry):
         return hash((self.id, self.number, self.frames))
 
 
-class Sound(Entry):
-    """The film's sound."""
+class TrackEntry(Entry):
+    """A stretch of a sound file in the film."""
 
-    music: Music
+    short_form: ClassVar[str | None] = "file"
+
+    file: Music
     """A file beside the shot list."""
-    gain_db: Annotated[float, Field(ge=-60, le=12)] = 0.0
+    shot: str | None = None
+    """Count start and stop from this shot's first frame; from the film's unless told."""
+    start: Frames = 0
+    """When it begins: frames, or seconds such as "2.5s"."""
+    stop: Frames | None = None
+    """When it ends; with the film unless told."""
+    skip: Frames = 0
+    """How much of the file's beginning is left out."""
+    gain_db: Decibels = 0.0
+    fade_in: Frames = 0
+    fade_out: Frames = 0
+    duck_db: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """How far it makes way for every effect."""
+    loop: bool = False
+    """Begin the file again when it ends before the track does."""
+
+
+class Sound(Entry):
+    """The film's sound; what is left out is made from the poses."""
+
+    music: Music | None = None
+    """A file beside the shot list, for the whole film; it makes way for effects."""
+    gain_db: Decibels = 0.0
+    """Of the music."""
+    tracks: tuple[TrackEntry, ...] = ()
+    effects: bool = True
+    """Punches, falls, bells and cheers, made by the project and placed by the poses."""
+    effects_db: Decibels = 0.0
+    crowd: bool = True
+    """The murmur of the hall, which rises with the punches."""
+    crowd_db: Decibels = 0.0
 
 
 class ShotList(Entry):
@@ -265,7 +311,8 @@ class ShotList(Entry):
     """Light of every shot that names none."""
     seed: Seed = 1
     """Seed of every shot that names none."""
-    sound: Sound | None = None
+    sound: Sound | None = Sound()
+    """Heard with the film; unless told, what the poses sound like. `null` for a film without."""
     captions: Literal["beside", "burned", "both"] = "beside"
     """Where captions go: files beside the film (.srt and .vtt), on the picture, or both."""
     fonts: Annotated[tuple[FontFile, ...], Field(max_length=8)] = ()

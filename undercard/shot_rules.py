@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
+from undercard import shot_sounds
 from undercard.errors import Problem
 from undercard.film.transition import TRANSITIONS, TransitionKind
 from undercard.previz import poses
@@ -48,6 +49,7 @@ def across(source: Source, fps: Fraction) -> Iterator[Problem]:
             yield problem(source, ("shots", index, "number"), "shots are numbered by their order", "remove it")
     yield from replays(source, shots, fps)
     yield from _transitions(source, shots, fps)
+    yield from shot_sounds.across(source, shots, fps)
     seconds = sum(frames(shot.get("length"), fps) or 0 for shot in shots) / fps
     if seconds > MAX_SECONDS:
         yield problem(source, ("shots",), f"a film of {float(seconds / 3600):.1f} hours", "keep it to 2 hours")

@@ -10,9 +10,11 @@ import pytest
 
 from tests.film.footage import SIZE, decoded, grey, level, numbered
 from undercard.errors import BadFilm
+from undercard.film import loudness
 from undercard.film.pixels import Pixels
-from undercard.film.qc import FilmReport, check
+from undercard.film.qc import FilmReport, check, check_joined, check_loudness
 from undercard.film.segments import encode, join, piece_frames
+from undercard.film.sound import Effect, Score
 from undercard.film.timeline import Clip, Span, Timeline, Transition
 
 FPS = Fraction(24000, 1001)
@@ -153,3 +155,72 @@ def test_a_single_frame_is_a_film(tmp_path: Path) -> None:
     join([tmp_path / "a.mp4"], tmp_path / "film.mp4")
 
     assert check(tmp_path / "film.mp4", Timeline(FPS, SIZE, (Clip("a", 1, "hold"),))).frames == 1
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path], Path, Timeline]:
+    """A film with sound, its segments, its sound and its timeline."""
+    folder = tmp_path_factory.mktemp("joined")
+    noise = np.random.default_rng(5)
+    segments = [folder / f"{index}.mp4" for index in range(3)]
+    for segment in segments:
+        encode([noise.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(30)], segment, SIZE, FPS, 30)
+    loudness.write(Score(FPS, 90, (Effect("thud", 40),), (), 0.0), folder / "sound.m4a")
+    join(segments, folder / "film.mp4", folder / "sound.m4a")
+    timeline = Timeline(FPS, SIZE, tuple(Clip(name, 30, "hold") for name in "abc"))
+    return folder / "film.mp4", segments, folder / "sound.m4a", timeline
+
+
+def test_a_joined_film_holds_the_pictures_of_its_segments_and_its_sound(
+    joined: tuple[Path, list[Path], Path, Timeline],
+) -> None:
+    film, segments, sound, timeline = joined
+
+    assert check_joined(film, timeline, segments, sound) == check(film, timeline)
+
+
+def test_a_joined_film_with_its_segments_in_another_order_is_refused(
+    joined: tuple[Path, list[Path], Path, Timeline],
+) -> None:
+    film, segments, sound, timeline = joined
+
+    with pytest.raises(BadFilm, match=r"picture 30, in coded order, is not that of its segment"):
+        check_joined(film, timeline, [segments[0], segments[2], segments[1]], sound)
+
+
+def test_a_joined_film_with_one_changed_byte_of_picture_is_refused(
+    joined: tuple[Path, list[Path], Path, Timeline], tmp_path: Path
+) -> None:
+    film, segments, sound, timeline = joined
+    content = bytearray(film.read_bytes())
+    content[content.index(b"mdat") + 40_000] ^= 1
+    (tmp_path / "film.mp4").write_bytes(content)
+
+    with pytest.raises(BadFilm, match="is not that of its segment"):
+        check_joined(tmp_path / "film.mp4", timeline, segments, sound)
+
+
+def test_a_film_that_lost_its_sound_or_part_of_it_is_refused(
+    joined: tuple[Path, list[Path], Path, Timeline], tmp_path: Path
+) -> None:
+    _, segments, sound, timeline = joined
+    join(segments, tmp_path / "mute.mp4")
+    loudness.write(Score(FPS, 89, (Effect("thud", 40),), (), 0.0), tmp_path / "short.m4a")
+    join(segments, tmp_path / "short.mp4", tmp_path / "short.m4a")
+
+    with pytest.raises(BadFilm, match="sound is 0, not 1"):
+        check_joined(tmp_path / "mute.mp4", timeline, segments, sound)
+    # A frame at 24000/1001 is 2002 samples long.
+    with pytest.raises(BadFilm, match="samples of sound is 178178, not 180180"):
+        check_joined(tmp_path / "short.mp4", timeline, segments, sound)
+    with pytest.raises(BadFilm, match="samples of sound is 178178, not 180180"):
+        check(tmp_path / "short.mp4", timeline)
+
+
+def test_a_sound_that_is_too_loud_or_too_quiet_is_refused() -> None:
+    check_loudness("sound", loudness.Loudness(-16.4, -1.5), Fraction(10))
+    check_loudness("sound", loudness.Loudness(-40.0, -9.0), Fraction(1))
+    with pytest.raises(BadFilm, match=r"a loudness of -18\.2 LUFS, not -16"):
+        check_loudness("sound", loudness.Loudness(-18.2, -3.0), Fraction(10))
+    with pytest.raises(BadFilm, match=r"peaks of -0\.4 dBTP, above -1\.5"):
+        check_loudness("sound", loudness.Loudness(-16.0, -0.4), Fraction(10))

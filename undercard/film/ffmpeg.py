@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import ffmpeg
 import imageio_ffmpeg
@@ -21,6 +22,9 @@ LOOKS_SAME = {"crf": 17, "preset": "faster"}
 """17 is the rate factor that x264's guide calls visually lossless."""
 REORDERED = 2
 """Frames that x264 decodes ahead of their turn when B-frames lean on B-frames (`b-pyramid`)."""
+SOUND_RATE = 48_000
+SOUND_BITRATE = 192_000
+"""Where AAC in stereo is taken for transparent."""
 GROUP_SECONDS = 2
 """Longest way between two places that a player can seek to."""
 KEPT_BYTES = 4000
@@ -65,13 +69,15 @@ def encode_command(path: Path, size: Size, fps: Fraction) -> list[str]:
     return _command(output)
 
 
-def join_command(listed: Path, path: Path, frame_ticks: int) -> list[str]:
+def join_command(listed: Path, path: Path, frame_ticks: int, sound: Path | None = None, clock: int = 0) -> list[str]:
     """Return the command that joins the segments in the concat script *listed* into *path* without encoding them.
 
     Args:
         listed: what `concat_script` returns, in a file.
         path: where the film goes.
         frame_ticks: how long a frame is on the segments' clock.
+        sound: written by `level_command`; None for a film without.
+        clock: ticks a second of the film's own clock, on which its streams' lengths are whole; 0 for ffmpeg's.
     """
     source = ffmpeg.input(f"file:{listed}", format="concat", safe=0)
     # The concat demuxer reckons each segment's length in whole microseconds: at 24000/1001 fps the error adds up to
@@ -80,16 +86,103 @@ def join_command(listed: Path, path: Path, frame_ticks: int) -> list[str]:
     # stamps run into its neighbour's: they are counted anew.
     shown = f"round(PTS/{frame_ticks})*{frame_ticks}"
     decoded = f"(N-{REORDERED})*{frame_ticks}"
+    heard = (ffmpeg.input(f"file:{sound}").audio,) if sound else ()
     output = ffmpeg.output(
         source.video,
+        *heard,
         f"file:{path}",
         format="mp4",
         vcodec="copy",
+        **({"acodec": "copy"} if sound else {}),
+        **({"movie_timescale": clock} if clock else {}),
         fflags="+bitexact",
         movflags="+faststart",
         **{"bsf:v": f"setts=pts={shown}:dts={decoded}:duration={frame_ticks}"},
     )
     return _command(output)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a finished film is delivered."""
+
+    options: Mapping[str, str | int]
+    filters: tuple[str, ...]
+    sound: str | None
+    tagged: bool
+
+
+def deliver_command(film: Path, path: Path, recipe: Recipe, size: Size, fps: Fraction) -> list[str]:
+    """Return the command that reads raw RGB frames from its standard input and delivers them with *film*'s sound.
+
+    Args:
+        film: whose sound, chapters and title go along.
+        path: where it goes; its ending says in what format.
+        recipe: of `delivery.PRESETS`.
+        size: of the frames, (width, height).
+        fps: frames a second.
+    """
+    convert = "in_range=full:out_range=limited:out_color_matrix=bt709:flags=bicubic+accurate_rnd+full_chroma_int"
+    pixels = recipe.options.get("pix_fmt", "yuv420p")
+    tags = f"scale={convert},format={pixels},setparams=range=limited:" + ":".join(
+        f"{name}={value}" for name, value in BT709.items()
+    )
+    graph = ",".join([*((tags,) if recipe.tagged else ()), *recipe.filters, "setsar=1"])
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-loglevel", "error", "-xerror", "-y"]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{size[0]}x{size[1]}", "-framerate", str(fps)]
+    command += ["-i", "pipe:0", "-i", f"file:{film}", "-filter_complex", f"[0:v]{graph}[v]", "-map", "[v]"]
+    for name, value in recipe.options.items():
+        command += [f"-{name}", str(value)]
+    if recipe.tagged:
+        for name, value in {**BT709, "color_range": "tv"}.items():
+            command += [f"-{name}", value]
+        command += ["-movflags", "+faststart", "-video_track_timescale", str(ticks_per_second(fps))]
+    if recipe.sound:
+        command += ["-map", "1:a", "-c:a", "copy" if recipe.sound == "aac" else recipe.sound]
+    return [*command, "-map_metadata", "1", "-map_chapters", "1", f"file:{path}"]
+
+
+def measure_command(stats: Path, sound: Path | None = None) -> list[str]:
+    """Return the command that measures a sound's loudness by EBU R128 and writes what it found to *stats*, as JSON.
+
+    Args:
+        stats: where the JSON goes; `input_i` is the loudness in LUFS, `input_tp` the true peak in dBTP.
+        sound: the file to measure; None for samples on the standard input, as of `level_command`.
+    """
+    source = ffmpeg.input(f"file:{sound}").audio if sound else _samples()
+    heard = source.filter("loudnorm", print_format="json", stats_file=str(stats))
+    return _command(ffmpeg.output(heard, "-", format="null"))
+
+
+def level_command(path: Path, gain_db: float, ceiling_db: float, samples: int) -> list[str]:
+    """Return the command that reads samples from its standard input and writes AAC in MP4 to *path*.
+
+    Args:
+        path: where the sound goes.
+        gain_db: what all of it is amplified by.
+        ceiling_db: true peaks above it are held down, those alone, as a limiter does that looks ahead.
+        samples: how many the file holds.
+    """
+    # A peak between two samples shows itself at four times their rate (ITU-R BS.1770-5, annex 2).
+    heard = _samples().filter("volume", f"{gain_db:.4f}dB").filter("aresample", 4 * SOUND_RATE)
+    limit = 10 ** (ceiling_db / 20)
+    heard = heard.filter("alimiter", limit=f"{limit:.6f}", attack=3, release=80, level=0, latency=1)
+    heard = heard.filter("aresample", SOUND_RATE).filter("apad", whole_len=samples).filter("atrim", end_sample=samples)
+    output = ffmpeg.output(
+        heard,
+        f"file:{path}",
+        format="mp4",
+        acodec="aac",
+        audio_bitrate=SOUND_BITRATE,
+        flags="+bitexact",
+        fflags="+bitexact",
+        movie_timescale=SOUND_RATE,
+    )
+    return _command(output)
+
+
+def _samples() -> Any:
+    return ffmpeg.input("pipe:0", format="f32le", ar=SOUND_RATE, ac=2)
 
 
 def concat_script(segments: list[Path]) -> str:

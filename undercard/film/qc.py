@@ -1,26 +1,42 @@
-"""The last look: decode the finished film and hold it against its timeline."""
+"""The last look: decode what was encoded and hold it against the timeline, and against what was drawn.
+
+A piece is decoded when it is cut. Joining copies its pictures, which `check_joined` proves byte for byte, so that a
+film of five hundred shots need not be decoded for the sake of one that changed. `check` decodes a whole film.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from undercard.errors import BadFilm
+from undercard.film.loudness import CEILING_DBTP, TARGET_LUFS, Loudness
+from undercard.film.synthesis import RATE
 from undercard.film.timeline import Timeline
+from undercard.film.watch import Expected, Look, faults, points, step_fault, unlike
 from undercard.requests import Size
 
 BT709 = 1
 """Code point of BT.709 for primaries, transfer and matrix alike (ITU-T H.273, tables 2 to 4)."""
 LIMITED_RANGE = 1
 """AVCOL_RANGE_MPEG of FFmpeg's pixfmt.h."""
+LOUDNESS_TOLERANCE_LU = 1.0
+"""What EBU R128 allows where a level cannot be met exactly."""
+PEAK_TOLERANCE_DB = 0.3
+"""Of the meters that follow EBU Tech 3341."""
+LEAST_SECONDS = 3
+"""A shorter sound has no loudness to speak of: R128's short-term window is three seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,170 @@ def check(path: Path, timeline: Timeline) -> FilmReport:
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Mean luma where a piece begins and ends: its first two frames, its last two."""
+
+    first: tuple[float, float]
+    last: tuple[float, float]
+
+
+def check_piece(
+    path: Path, fps: Fraction, size: Size, drawn: Sequence[Look], expected: Expected, where: Callable[[int], str]
+) -> Ends:
+    """Decode every frame of the piece at *path*.
+
+    Args:
+        path: written by `segments.encode`.
+        fps: frames a second.
+        size: (width, height).
+        drawn: a look at each frame as it was drawn.
+        expected: what it may and must show.
+        where: names a frame of the piece, with its time code in the film.
+
+    Raises:
+        BadFilm: it cannot be decoded, is not what was drawn, or shows what nobody should see.
+    """
+    try:
+        with av.open(f"file:{path}") as container:
+            looks = _looks(container, path.name, fps, size, len(drawn))
+    except av.FFmpegError as exc:
+        raise BadFilm(f"{path.name} cannot be decoded: {exc}; make the film again") from exc
+    for fault in (*unlike(drawn, looks), *faults(looks, expected, fps)):
+        raise BadFilm(f"{where(fault.frame)}: {fault.what}; render the shot again")
+    means = [float(look.mean()) for look in looks]
+    return Ends((means[0], means[min(1, len(means) - 1)]), (means[max(0, len(means) - 2)], means[-1]))
+
+
+def _looks(container: InputContainer, name: str, fps: Fraction, size: Size, frame_count: int) -> list[Look]:
+    stream = container.streams.video[0]
+    # One core: pieces are cut side by side, and a decoder on all cores holds a picture for each.
+    stream.thread_count = 1
+    stream.codec_context.options = {"err_detect": "explode"}
+    rows, columns = points(size)
+    looks: list[Look] = []
+    for frame in container.decode(stream):
+        _check_frame(name, frame, len(looks), fps, size)
+        plane = frame.planes[0]
+        luma = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        looks.append(luma[rows[:, None], columns].astype(np.float32))
+    _check_colour(name, stream.codec_context)
+    _expect(name, "number of frames", len(looks), frame_count)
+    return looks
+
+
+def check_joined(path: Path, timeline: Timeline, segments: Sequence[Path], sound: Path | None = None) -> FilmReport:
+    """Check the film at *path* against the checked *segments* that it was joined from, without decoding a picture.
+
+    Every picture in it must be theirs, byte for byte, on the frame that it belongs on.
+
+    Raises:
+        BadFilm: it is not what *timeline* says; the message names what and which value.
+    """
+    _check_faststart(path)
+    try:
+        with av.open(f"file:{path}") as film:
+            stream = film.streams.video[0]
+            _check_pictures(path, film, segments, timeline)
+            _expect(path.name, "codec", stream.codec_context.name, "h264")
+            _expect(path.name, "frames a second", stream.average_rate, timeline.fps)
+            _expect(path.name, "size", (stream.width, stream.height), timeline.size)
+            _check_colour(path.name, stream.codec_context)
+            duration = (stream.duration or 0) * (stream.time_base or Fraction(0))
+            _expect(path.name, "length in seconds", duration, timeline.seconds)
+            _expect(path.name, "sound", len(film.streams.audio), int(sound is not None))
+            for heard in film.streams.audio:
+                _check_sound(path.name, heard, timeline)
+    except (av.FFmpegError, IndexError) as exc:
+        raise BadFilm(f"{path.name} cannot be read: {exc}; make the film again") from exc
+    return _report(path, timeline)
+
+
+def _check_pictures(path: Path, film: InputContainer, segments: Sequence[Path], timeline: Timeline) -> None:
+    expected = _pictures(segments)
+    shown: list[Fraction] = []
+    for index, packet in enumerate(film.demux(film.streams.video[0])):
+        if packet.pts is None or packet.time_base is None:
+            continue
+        shown.append(packet.pts * packet.time_base)
+        if _picture(bytes(packet)) != next(expected, None):
+            raise BadFilm(f"{path.name}: picture {index}, in coded order, is not that of its segment; make it again")
+    if next(expected, None) is not None:
+        raise BadFilm(f"{path.name}: it ends before its segments do; make it again")
+    _expect(path.name, "number of frames", len(shown), timeline.frame_count)
+    for frame, seconds in enumerate(sorted(shown)):
+        _expect(path.name, f"frame {frame}: time in seconds", seconds, frame / timeline.fps)
+
+
+def _pictures(segments: Sequence[Path]) -> Iterator[bytes]:
+    headers: bytes | None = None
+    for segment in segments:
+        with av.open(f"file:{segment}") as container:
+            stream = container.streams.video[0]
+            # A player reads the headers of the first segment for all of them.
+            if (found := stream.codec_context.extradata) != (headers := headers or found):
+                raise BadFilm(f"segment {segment.name} was encoded otherwise than the first; make the film again")
+            for packet in container.demux(stream):
+                if packet.pts is not None:
+                    yield _picture(bytes(packet))
+
+
+def _picture(packet: bytes) -> bytes:
+    """Return the digest of a packet's coded picture, without the headers that a joining may repeat before it.
+
+    A packet in MP4 is a row of units, each with its length before it (ISO/IEC 14496-15, 5.3.4.2); the low five bits of
+    a unit's first byte are its kind, 1 to 5 for pictures (ITU-T H.264, table 7-1).
+    """
+    digest = hashlib.sha256()
+    start = 0
+    while start + 4 < len(packet):
+        stop = start + 4 + int.from_bytes(packet[start : start + 4], "big")
+        if packet[start + 4] & 31 in range(1, 6):
+            digest.update(packet[start + 4 : stop])
+        start = stop
+    return digest.digest()
+
+
+def _check_sound(name: str, stream: AudioStream, timeline: Timeline) -> None:
+    _expect(name, "codec of the sound", stream.codec_context.name, "aac")
+    _expect(name, "samples a second", stream.rate, RATE)
+    _expect(name, "first sample", stream.start_time or 0, 0)
+    # Picture and sound end together, to the sample.
+    _expect(name, "samples of sound", stream.duration, round(timeline.seconds * RATE))
+
+
+def check_loudness(name: str, found: Loudness, seconds: Fraction) -> None:
+    """Check that a sound is as loud as players expect; what is too short or too quiet to be measured passes.
+
+    Raises:
+        BadFilm: it is too loud or too quiet, or its peaks are too high.
+    """
+    if found.true_peak_dbtp > CEILING_DBTP + PEAK_TOLERANCE_DB:
+        raise BadFilm(
+            f"{name}: peaks of {found.true_peak_dbtp} dBTP, above {CEILING_DBTP}; lower the gain of its tracks"
+        )
+    if found.audible and seconds >= LEAST_SECONDS and abs(found.lufs - TARGET_LUFS) > LOUDNESS_TOLERANCE_LU:
+        raise BadFilm(f"{name}: a loudness of {found.lufs} LUFS, not {TARGET_LUFS}; even out the gains of its tracks")
+
+
+def check_seam(before: Ends, after: Ends, where: str) -> None:
+    """Check that the light goes on as it went where a shot's body meets its own crossfade or dip.
+
+    Raises:
+        BadFilm: it jumps.
+    """
+    step = step_fault(before.last, after.first)
+    if step is not None:
+        raise BadFilm(f"{where}: the light jumps by {step:.0f} of 219 steps of luma at a seam; make the film again")
+
+
+def time_code(frame: int, fps: Fraction) -> str:
+    """Return *frame* as hours, minutes, seconds and frames, none dropped (SMPTE ST 12-1)."""
+    each = max(1, round(fps))
+    seconds, rest = divmod(frame, each)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{rest:02d}"
+
+
 def _decoded(container: InputContainer, path: Path, timeline: Timeline) -> FilmReport:
     name = path.name
     if not container.streams.video:
@@ -64,15 +244,21 @@ def _decoded(container: InputContainer, path: Path, timeline: Timeline) -> FilmR
     _expect(name, "frames a second", stream.average_rate, timeline.fps)
     count = 0
     for frame in container.decode(stream):
-        _check_frame(name, frame, count, timeline)
+        _check_frame(name, frame, count, timeline.fps, timeline.size)
         count += 1
     # As the pictures themselves say, not the container around them: known once they are decoded.
     _check_colour(name, stream.codec_context)
     _expect(name, "number of frames", count, timeline.frame_count)
     duration = (stream.duration or 0) * (stream.time_base or Fraction(0))
     _expect(name, "length in seconds", duration, timeline.seconds)
+    for heard in container.streams.audio:
+        _check_sound(name, heard, timeline)
+    return _report(path, timeline)
+
+
+def _report(path: Path, timeline: Timeline) -> FilmReport:
     return FilmReport(
-        frames=count,
+        frames=timeline.frame_count,
         seconds=str(timeline.seconds),
         fps=str(timeline.fps),
         size=timeline.size,
@@ -82,12 +268,12 @@ def _decoded(container: InputContainer, path: Path, timeline: Timeline) -> FilmR
     )
 
 
-def _check_frame(name: str, frame: VideoFrame, index: int, timeline: Timeline) -> None:
+def _check_frame(name: str, frame: VideoFrame, index: int, fps: Fraction, size: Size) -> None:
     where = f"frame {index}: "
-    _expect(name, f"{where}size", (frame.width, frame.height), timeline.size)
+    _expect(name, f"{where}size", (frame.width, frame.height), size)
     _expect(name, f"{where}pixel format", frame.format.name, "yuv420p")
     time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-    _expect(name, f"{where}time in seconds", time, index / timeline.fps)
+    _expect(name, f"{where}time in seconds", time, index / fps)
 
 
 def _check_colour(name: str, decoder: VideoCodecContext) -> None:

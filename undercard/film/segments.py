@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,8 +21,10 @@ from undercard.film.timeline import Clip, Piece, Span, check_size
 from undercard.film.transition import TransitionKind, transition_kind
 from undercard.requests import Size
 
-REVISION = 2
+REVISION = 3
 """Raised whenever the same stills would give other frames or other bytes; part of a cached segment's key."""
+MAX_CLOCK = 500_000
+"""Ticks a second: two hours of them still fit into the 32 bits of an MP4's header."""
 
 Letter: TypeAlias = Callable[[Clip, int, Pixels], Pixels]
 """(clip, frame of it, picture) → the picture with the clip's lettering for that frame; itself where there is none."""
@@ -92,12 +95,13 @@ def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, fram
             stdin.write(np.ascontiguousarray(frame).data)
 
 
-def join(segments: Sequence[Path], path: Path) -> None:
+def join(segments: Sequence[Path], path: Path, sound: Path | None = None) -> None:
     """Join *segments*, in order, into a film at *path* without encoding them again.
 
     Args:
         segments: written by `encode` with one size and one fps.
         path: replaced when the film is whole, and untouched when it fails.
+        sound: written by `loudness.write`, as long as the film; None for a film without.
 
     Raises:
         FilmError: there are none, they differ in size or fps, or one has a line break in its name.
@@ -108,11 +112,14 @@ def join(segments: Sequence[Path], path: Path) -> None:
     for segment in segments:
         if "\n" in str(segment.absolute()):
             raise FilmError(f"{str(segment)!r} has a line break in its name, which ffmpeg cannot read; rename it")
-    frame_ticks = _common_grid(segments)[1]
+    tick, frame_ticks, _ = _common_grid(segments)
+    # On this clock a frame and a sample are both whole, so that picture and sound end together to the sample.
+    clock = math.lcm(tick.denominator, ffmpeg.SOUND_RATE) if sound else 0
     with _beside(path) as half:
         script = half.with_suffix(".ffconcat")
         script.write_text(ffmpeg.concat_script(list(segments)), encoding="utf-8")
-        with ffmpeg.running(ffmpeg.join_command(script, half, frame_ticks), f"cannot join {path.name}"):
+        command = ffmpeg.join_command(script, half, frame_ticks, sound, min(clock, MAX_CLOCK))
+        with ffmpeg.running(command, f"cannot join {path.name}"):
             pass
 
 

@@ -1,0 +1,197 @@
+"""Delivery: the finished film in other codecs and shapes. To add a preset, write its row in `PRESETS`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from undercard.errors import BadFilm, BadInput
+from undercard.film import ffmpeg
+from undercard.film.pixels import Pixels
+from undercard.requests import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A row of the table."""
+
+    about: str
+    suffix: str
+    codec: str
+    """As a decoder calls it."""
+    options: dict[str, str | int] = field(default_factory=dict)
+    """Of ffmpeg's encoder."""
+    filters: tuple[str, ...] = ()
+    """After the frames have their size, one `name=value:…` each."""
+    sound: str | None = "aac"
+    """ffmpeg's encoder of the sound; None where the format has none."""
+    longest: int | None = None
+    """A preview's longer side, px."""
+    tagged: bool = True
+    """Its format says which colours it holds."""
+
+
+_PREVIEW_FPS = 12
+PRESETS: dict[str, Preset] = {
+    "h264": Preset("plays everywhere", ".mp4", "h264", {"vcodec": "libx264", "crf": 18, "preset": "medium"}),
+    "hevc": Preset(
+        "two thirds of the size; Apple's devices and newer browsers",
+        ".mp4",
+        "hevc",
+        # Apple's players take no other tag.
+        {"vcodec": "libx265", "crf": 20, "preset": "medium", "vtag": "hvc1", "x265-params": "log-level=error"},
+    ),
+    "av1": Preset(
+        "half of the size; slow to make",
+        ".mp4",
+        "av1",
+        {"vcodec": "libsvtav1", "crf": 28, "preset": 7, "pix_fmt": "yuv420p10le", "svtav1-params": "lp=2"},
+    ),
+    "prores": Preset(
+        "ProRes 422 HQ, for an editor",
+        ".mov",
+        "prores",
+        {"vcodec": "prores_ks", "profile:v": 3, "vendor": "apl0", "pix_fmt": "yuv422p10le"},
+        sound="pcm_s16le",
+    ),
+    "gif": Preset(
+        "a moving picture for a page or a chat, at half the frames",
+        ".gif",
+        "gif",
+        {"vcodec": "gif", "loop": 0},
+        (f"fps={_PREVIEW_FPS}", "split [a][b];[a] palettegen=stats_mode=diff [p];[b][p] paletteuse=dither=bayer"),
+        sound=None,
+        longest=480,
+        tagged=False,
+    ),
+    "webp": Preset(
+        "the same, smaller and in full colour",
+        ".webp",
+        "webp",
+        {"vcodec": "libwebp_anim", "loop": 0, "quality": 70, "compression_level": 4},
+        (f"fps={_PREVIEW_FPS}",),
+        sound=None,
+        longest=480,
+        tagged=False,
+    ),
+}
+SHAPES: dict[str, Fraction | None] = {"whole": None, "vertical": Fraction(9, 16), "square": Fraction(1)}
+"""Width by height of what is delivered; None for the film's own."""
+
+
+def preset(name: str) -> Preset:
+    """Return the preset called *name*.
+
+    Raises:
+        BadInput: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise BadInput(f"preset {name!r} does not exist; use one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def window(size: Size, shape: str) -> Size:
+    """Return the size of the window that *shape* cuts out of frames of *size*: full height or full width, even.
+
+    Raises:
+        BadInput: there is no such shape.
+    """
+    if shape not in SHAPES:
+        raise BadInput(f"shape {shape!r} does not exist; use one of {', '.join(SHAPES)}")
+    ratio = SHAPES[shape]
+    if ratio is None:
+        return size
+    width, height = min(Fraction(size[0]), size[1] * ratio), min(Fraction(size[1]), size[0] / ratio)
+    return max(2, int(width) // 2 * 2), max(2, int(height) // 2 * 2)
+
+
+def deliver(film: Path, target: Path, wanted: Preset, shape: str = "whole", centres: Sequence[float] = ()) -> None:
+    """Encode *film* as *wanted* into *target*, which is replaced when that is whole, and untouched when it fails.
+
+    Args:
+        film: a finished film.
+        target: where it goes.
+        wanted: from `PRESETS`.
+        shape: a name in `SHAPES`.
+        centres: for each frame, where the middle of the window should be, 0…1 of the film's width; the middle of the
+            picture where there are none. The window never leaves the picture.
+
+    Raises:
+        BadInput: there is no such shape.
+        BadFilm: the film cannot be decoded, or what was made is not what was asked for.
+        EncodingFailed: ffmpeg stopped with an error.
+    """
+    try:
+        with av.open(f"file:{film}") as container:
+            stream = container.streams.video[0]
+            size, fps, count = (stream.width, stream.height), stream.average_rate, stream.frames
+            heard = bool(container.streams.audio)
+    except (av.FFmpegError, IndexError) as exc:
+        raise BadFilm(f"{film.name} cannot be decoded: {exc}; make the film again") from exc
+    assert fps is not None
+    shown = _within(window(size, shape), wanted.longest)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.stem[:40]}.", dir=target.parent) as folder:
+        half = Path(folder) / target.name
+        recipe = ffmpeg.Recipe(wanted.options, wanted.filters, wanted.sound if heard else None, wanted.tagged)
+        command = ffmpeg.deliver_command(film, half, recipe, shown, fps)
+        with ffmpeg.running(command, f"cannot encode {target.name}") as stdin:
+            for frame in _windows(film, size, shown, shape, centres):
+                stdin.write(frame.data)
+        _check(half, wanted, shown, count, heard)
+        half.replace(target)
+
+
+def _windows(film: Path, size: Size, shown: Size, shape: str, centres: Sequence[float]) -> Iterator[Pixels]:
+    width, height = window(size, shape)
+    top = (size[1] - height) / 2
+    with av.open(f"file:{film}") as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            pixels = np.asarray(frame.to_ndarray(format="rgb24", src_colorspace="ITU709"), np.uint8)
+            if (width, height) == size == shown:
+                yield np.ascontiguousarray(pixels)
+                continue
+            centre = centres[min(index, len(centres) - 1)] if centres else 0.5
+            # Fractions of a pixel: the window glides.
+            left = min(max(centre * size[0] - width / 2, 0.0), float(size[0] - width))
+            box = (left, top, left + width, top + height)
+            yield np.asarray(Image.fromarray(pixels).resize(shown, Image.Resampling.BICUBIC, box=box))
+
+
+def _within(size: Size, longest: int | None) -> Size:
+    if longest is None or max(size) <= longest:
+        return size
+    width, height = (max(2, round(side * longest / max(size) / 2) * 2) for side in size)
+    return width, height
+
+
+def _check(path: Path, wanted: Preset, size: Size, count: int, heard: bool) -> None:
+    """Decode what was made, and hold it against what was asked for."""
+    if wanted.codec == "webp":
+        # FFmpeg writes such files and does not read them.
+        with Image.open(path) as picture:
+            if picture.size != size or getattr(picture, "n_frames", 1) < 1:
+                raise BadFilm(f"{path.name}: {picture.size} px, not {size}; encode it again")
+        return
+    try:
+        with av.open(f"file:{path}") as container:
+            stream = container.streams.video[0]
+            found = sum(1 for _ in container.decode(stream))
+            facts = (stream.codec_context.codec.canonical_name, stream.width, stream.height)
+            colours = (stream.codec_context.color_primaries, stream.codec_context.colorspace)
+            sounds = len(container.streams.audio)
+    except av.FFmpegError as exc:
+        raise BadFilm(f"{path.name} cannot be decoded: {exc}; encode it again") from exc
+    if facts != (wanted.codec, *size):
+        raise BadFilm(f"{path.name} is {facts}, not {(wanted.codec, *size)}; encode it again")
+    if wanted.tagged and ((found, sounds) != (count, int(heard)) or {int(each) for each in colours} != {1}):
+        raise BadFilm(
+            f"{path.name}: {found} frames, {sounds} sounds, colours {colours}, not {count}, {int(heard)}, bt709"
+        )
