@@ -8,7 +8,10 @@ import pytest
 
 from tests.shot_lists import duel, problems
 from undercard import titling
+from undercard.devices import Device
+from undercard.film.captions import captions
 from undercard.film.graphics import Graphic
+from undercard.planning import plan
 
 JAB = "  - id: jab\n    length: 24\n"
 
@@ -54,6 +57,20 @@ def test_a_caption_is_on_the_picture_where_the_film_says_so(tmp_path: Path, wher
     found = graphics(tmp_path, "caption: He jabs.", film=f"captions: {where}\n")
 
     assert found == ((Graphic("caption", ("He jabs.",), 0, 24),) if burned else ())
+
+
+def test_a_burned_in_caption_ends_where_the_next_shot_begins_to_show(tmp_path: Path) -> None:
+    made = duel(
+        tmp_path,
+        lettered("caption: He jabs."),
+        ("title: A Duel\n", "title: A Duel\ncaptions: burned\n"),
+        ("  - id: nod\n", "  - id: nod\n    transition: {kind: crossfade, frames: 8}\n"),
+    )
+
+    film = plan(made, Device(cores=1, host_bytes=0), backend="previz").timeline
+
+    assert [graphic.stop for graphic in film.clips[0].graphics] == [16]
+    assert [(each.start, each.stop) for each in captions(film)] == [(0, 16)]
 
 
 @pytest.mark.parametrize(

@@ -208,17 +208,18 @@ class Plan:
     @property
     def timeline(self) -> Timeline:
         """The film of the selected shots."""
+        transitions = [_transition(shot, first=number == 0) for number, shot in enumerate(self.shots)]
         clips = [
             Clip(
                 shot=shot.id,
                 frames=shot.frames,
                 motion=shot.motion,
-                transition_in=_transition(shot, first=number == 0),
+                transition_in=before,
                 caption=shot.caption,
                 timing=shot.timing,
-                graphics=titling.graphics(self.shot_list, shot),
+                graphics=titling.graphics(self.shot_list, shot, _overlap(after)),
             )
-            for number, shot in enumerate(self.shots)
+            for shot, before, after in zip(self.shots, transitions, [*transitions[1:], CUT], strict=True)
         ]
         return Timeline(fps=self.shot_list.fps, size=self.size, clips=tuple(clips))
 
@@ -282,6 +283,10 @@ def _transition(shot: Shot, *, first: bool) -> Transition:
     if first and transition_kind(shot.transition.kind).overlaps:
         return CUT
     return Transition(shot.transition.kind, shot.transition.length)
+
+
+def _overlap(transition: Transition) -> int:
+    return transition.frames if transition_kind(transition.kind).overlaps else 0
 
 
 def narrowed(plan: Plan, shots: Sequence[Shot]) -> Plan:

@@ -12,12 +12,19 @@ CORNERS: Mapping[Corner, str] = {"red": "#c8141c", "blue": "#2a53d6"}
 """The colours that television gives the corners, whatever the fighters wear."""
 
 
-def graphics(shot_list: ShotList, shot: Shot) -> tuple[Graphic, ...]:
-    """Return what lies over the frames of *shot*, from the lowest up."""
-    return tuple(_graphics(shot_list, shot))
+def graphics(shot_list: ShotList, shot: Shot, overlap: int = 0) -> tuple[Graphic, ...]:
+    """Return what lies over the frames of *shot*, from the lowest up.
+
+    Args:
+        shot_list: the film.
+        shot: of it.
+        overlap: how many of its last frames show together with the next shot. Its caption, which has the same place
+            as the next one's, is gone by then, as it is in the files beside the film.
+    """
+    return tuple(_graphics(shot_list, shot, overlap))
 
 
-def _graphics(shot_list: ShotList, shot: Shot) -> Iterator[Graphic]:
+def _graphics(shot_list: ShotList, shot: Shot, overlap: int) -> Iterator[Graphic]:
     cast = shot_list.cast
     if shot.score:
         lines = tuple(line for each in shot.score for line in (cast[each.fighter].name, str(each.points)))
@@ -35,4 +42,4 @@ def _graphics(shot_list: ShotList, shot: Shot) -> Iterator[Graphic]:
     if shot.title is not None:
         yield Graphic("title", (shot.title.text, shot.title.under), *shot.title.span(shot.frames))
     if shot.caption and shot_list.captions != "beside":
-        yield Graphic("caption", (shot.caption,), 0, shot.frames)
+        yield Graphic("caption", (shot.caption,), 0, shot.frames - overlap)
