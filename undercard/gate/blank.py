@@ -15,7 +15,7 @@ class Blank:
     """Measures how far the picture is from one colour."""
 
     name = "blank"
-    cost = 0.004
+    cost = 0.002
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the picture shows something."""

@@ -29,7 +29,7 @@ class Blur:
     """Measures sharpness tile by tile."""
 
     name = "blur"
-    cost = 0.02
+    cost = 0.01
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when something in the picture is sharp."""

@@ -17,7 +17,7 @@ class Burnt:
     """Counts white pixels."""
 
     name = "burnt"
-    cost = 0.002
+    cost = 0.003
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when lights still hold detail."""

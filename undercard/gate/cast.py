@@ -22,7 +22,7 @@ class Cast:
     """Compares colours with the control image's, part by part."""
 
     name = "cast"
-    cost = 0.004
+    cost = 0.003
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when most parts have about the colour that the shot's light gives them."""

@@ -17,7 +17,7 @@ class Crushed:
     """Counts black pixels."""
 
     name = "crushed"
-    cost = 0.002
+    cost = 0.003
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when shades still hold detail."""

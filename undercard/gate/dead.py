@@ -34,7 +34,7 @@ class DeadTiles:
     """Looks for flat cells behind hard, straight borders."""
 
     name = "dead"
-    cost = 0.005
+    cost = 0.002
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when no part of the picture is flat that should not be."""

@@ -13,7 +13,7 @@ class Duplicate:
 
     name = "duplicate"
     # A neighbour; a keyframe seldom has more than one.
-    cost = 0.01
+    cost = 0.002
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when some spot differs from every neighbour."""

@@ -25,7 +25,7 @@ class Jump:
     """Compares how two keyframes are graded over their control images."""
 
     name = "jump"
-    cost = 0.008
+    cost = 0.004
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the look is that of the keyframe before."""

@@ -19,7 +19,7 @@ class Repeated:
 
     name = "repeated"
     # A take; there are three at most as a rule.
-    cost = 0.006
+    cost = 0.005
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the picture differs from every earlier take."""

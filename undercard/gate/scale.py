@@ -29,7 +29,7 @@ class Scale:
     """Compares how much closer than its control image each of two keyframes is."""
 
     name = "scale"
-    cost = 0.015
+    cost = 0.009
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the camera is as close as at the keyframe before."""

@@ -39,7 +39,7 @@ class Seam:
     """Measures steps along the lines of the grid."""
 
     name = "seam"
-    cost = 0.02
+    cost = 0.008
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when no line of the grid steps along its whole length."""
