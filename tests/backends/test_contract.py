@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -113,6 +114,17 @@ def test_the_same_request_gives_the_same_pixels(runnable: Backend, rung: Rung) -
     with runnable.open(this_device(), rung) as renderer:
         pictures = [renderer.render(_request()).image.tobytes() for _ in range(2)]
     assert pictures[0] == pictures[1]
+
+
+def test_what_a_backend_says_that_it_heeds_changes_its_picture(runnable: Backend, rung: Rung) -> None:
+    asked = {"steps": replace(_request(), steps=8), "whole": replace(_request(), whole=True)}
+    heeded = backends.heeded(runnable.name)
+    assert heeded <= asked.keys()
+    with runnable.open(this_device(), rung) as renderer:
+        plain = renderer.render(_request()).image.tobytes()
+        changed = {name for name in asked if renderer.render(asked[name]).image.tobytes() != plain}
+    # Whether a picture is decoded in tiles is the rung's affair.
+    assert changed - {"whole"} == heeded - {"whole"}
 
 
 def test_another_seed_gives_another_picture(runnable: Backend, rung: Rung) -> None:

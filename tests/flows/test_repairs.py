@@ -11,12 +11,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from flows.keyframes import keyframes
 from flows.produce import produce
 from undercard import backends, gate, report
 from undercard.cli import app
 from undercard.errors import NeedsReview
 from undercard.film.contact_sheet import Cell, contact_sheet
 from undercard.gate import Exhibit, Verdict
+from undercard.options import RunOptions
 from undercard.requests import Size
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -142,8 +144,8 @@ def test_a_film_with_flaws_in_eight_of_twenty_shots_comes_out_whole_and_names_ea
 def test_a_rerun_goes_on_with_the_next_repair_and_keeps_what_was_tried(tmp_path: Path) -> None:
     path = film(tmp_path, "pose")
     for run in (1, 2):
-        with pytest.raises(NeedsReview, match="pose-01"):
-            produce(shot_list=path, backend="flawed", take_limit=1)
+        with pytest.raises(NeedsReview, match=r"1 of 1 shots need review: pose \(pose-01: wrong pose"):
+            keyframes(RunOptions(shot_list=path, backend="flawed", take_limit=1))
         assert numbers(records(tmp_path)["pose-01"]) == list(range(1, run + 1))
 
     made = produce(shot_list=path, backend="flawed", take_limit=1, failed=True)
