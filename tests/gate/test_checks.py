@@ -191,3 +191,14 @@ def test_a_copy_is_found_among_several_neighbours() -> None:
 
 def test_a_keyframe_alone_in_its_shot_is_no_duplicate() -> None:
     assert examine_duplicate(keyframe()).passed
+
+
+def test_white_elsewhere_is_no_part_of_a_dead_tile() -> None:
+    pixels = keyframe().copy()
+    pixels[240:] = 255
+    pixels[64:192, 256:384] = 0
+
+    finding = examine_dead(pixels)
+
+    assert finding.region is not None
+    assert finding.region[1] + finding.region[3] <= 224

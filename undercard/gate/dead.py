@@ -53,25 +53,31 @@ def dead_share(grey: Grey) -> tuple[float, Region | None]:
     flat = cells.max(axis=1).max(axis=2) == cells.min(axis=1).min(axis=2)
     if not flat.any():
         return 0.0, None
-    walls = _upright_walls(whole, flat) + _upright_walls(whole.T, flat.T)
-    if walls < LEAST_WALLS:
+    levels = cells[:, 0, :, 0]
+    walled = [*_walled_levels(whole, flat, levels), *_walled_levels(whole.T, flat.T, levels.T)]
+    if len(walled) < LEAST_WALLS:
         return 0.0, None
+    # Burnt or black elsewhere is another matter.
+    flat &= levels == np.bincount(walled).argmax()
     ys, xs = np.nonzero(flat)
     left, top = int(xs.min()), int(ys.min())
     region = left * CELL, top * CELL, (int(xs.max()) - left + 1) * CELL, (int(ys.max()) - top + 1) * CELL
     return float(flat.mean()), region
 
 
-def _upright_walls(grey: Grey, flat: Cells) -> int:
-    """Count the upright lines of the grid along which flat cells meet live ones abruptly."""
+def _walled_levels(grey: Grey, flat: Cells, levels: Grey) -> list[int]:
+    """Return for each upright line of the grid along which flat cells meet live ones abruptly the flat ones' level."""
     left = grey[:, CELL - 1 : -1 : CELL].astype(np.int16)
     right = grey[:, CELL::CELL].astype(np.int16)
     step = np.abs(left - right).reshape(flat.shape[0], CELL, -1)
     # Nearly every pixel of the line steps: a rope that runs along it at a slant leaves it again.
     hard = (step.mean(axis=1) >= ABRUPT) & ((step >= LEAST_STEP).mean(axis=1) >= STEPPING_SHARE)
     wall = (flat[:, :-1] != flat[:, 1:]) & hard
-    runs = np.lib.stride_tricks.sliding_window_view(wall, WALL_CELLS, axis=0).all(axis=-1)
-    return int(runs.any(axis=0).sum())
+    runs: Cells = np.asarray(np.lib.stride_tricks.sliding_window_view(wall, WALL_CELLS, axis=0).all(axis=-1))
+    beside = np.where(flat[:, :-1], levels[:, :-1], levels[:, 1:])
+    lines = np.nonzero(runs.any(axis=0))[0]
+    found: list[int] = beside[runs[:, lines].argmax(axis=0), lines].tolist()
+    return found
 
 
 CHECK = DeadTiles()
