@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undercard.gate import Evidence, Fault, Finding
+from undercard.gate import Evidence, Finding
 from undercard.gate._thresholds import threshold
 
 WINDOW = 24
@@ -29,7 +29,7 @@ class Banding:
         counts = np.array(evidence.image.histogram(), np.float64).reshape(3, 256)
         score = float(np.median([spacing(channel) for channel in counts]))
         cause = f"banded: it uses every {score:.1f}th level only, {row.limit} may lie between"
-        return row.finding(score, Fault.BANDED, cause)
+        return row.finding(score, cause)
 
 
 def spacing(counts: np.ndarray) -> float:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undercard.gate import Evidence, Fault, Finding
-from undercard.gate._colour import Lab, part_colours
+from undercard.gate import Evidence, Finding
+from undercard.gate._colour import Lab, part_colours, weight
 from undercard.gate._thresholds import threshold
 
 DARKEST = 4.0
@@ -22,18 +22,18 @@ class Cast:
     """Compares colours with the control image's, part by part."""
 
     name = "cast"
-    cost = 0.004
+    cost = 0.003
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when most parts have about the colour that the shot's light gives them."""
         row = threshold(self.name, evidence.backend)
         if evidence.control is None:
-            return row.finding(0.0, Fault.WRONG_LIGHT, "")
-        a, b = colour_shift(part_colours(evidence.pixels), part_colours(evidence.control))
+            return row.finding(0.0, "")
+        a, b = colour_shift(*(part_colours(evidence.thumbnail(each)) for each in (evidence.pixels, evidence.control)))
         score = float(np.hypot(a, b))
         light = f" {evidence.staging.light!r}" if evidence.staging is not None else ""
         cause = f"too {_word(a, b)} for the shot's light{light}: {score:.1f} off in CIE a*b*, {row.limit} may be"
-        return row.finding(score, Fault.WRONG_LIGHT, cause)
+        return row.finding(score, cause)
 
 
 def colour_shift(found: Lab, wanted: Lab) -> tuple[float, float]:
@@ -41,9 +41,8 @@ def colour_shift(found: Lab, wanted: Lab) -> tuple[float, float]:
     speaks = np.minimum(found[:, 0], wanted[:, 0]) >= DARKEST
     if speaks.mean() < LEAST_SHARE:
         return 0.0, 0.0
-    # The same light on something darker shifts its a* and b* by less: as if all of it were at L* 50.
-    lightness = np.maximum((found[speaks, 0] + wanted[speaks, 0]) / 2.0, DARKEST)
-    shift = (found[speaks, 1:] - wanted[speaks, 1:]) * (66.0 / (lightness + 16.0))[:, None]
+    scale = weight((found[speaks, 0] + wanted[speaks, 0]) / 2.0)
+    shift = (found[speaks, 1:] - wanted[speaks, 1:]) * scale[:, None]
     a, b = np.median(shift, axis=0)
     return float(a), float(b)
 

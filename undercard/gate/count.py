@@ -6,7 +6,7 @@ as large as the fighters; the crowd does not count, being smaller and out of foc
 
 from __future__ import annotations
 
-from undercard.gate import Evidence, Fault, Finding
+from undercard.gate import Evidence, Finding
 from undercard.gate._people import Cast, Fighter, cast_of, region
 from undercard.gate._thresholds import threshold
 from undercard.vision.pose import Person
@@ -32,9 +32,7 @@ class Count:
         strangers = [] if cast is None else _strangers(cast, evidence.pixels.shape[0])
         places = [one.target.box for one in missing] + [person.box for person in strangers]
         where = region(places[0], evidence.pixels) if places else None
-        return threshold(self.name, evidence.backend).finding(
-            len(places), Fault.WRONG_COUNT, _cause(missing, strangers), where
-        )
+        return threshold(self.name, evidence.backend).finding(len(places), _cause(missing, strangers), where)
 
 
 def _strangers(cast: Cast, picture_height: int) -> list[Person]:

@@ -6,7 +6,7 @@ say.
 
 from __future__ import annotations
 
-from undercard.gate import Evidence, Fault, Finding
+from undercard.gate import Evidence, Finding
 from undercard.gate._people import Fighter, cast_of, region
 from undercard.gate._thresholds import threshold
 from undercard.vision.adherence import Adherence
@@ -29,10 +29,10 @@ class WrongPose:
         cast = cast_of(evidence)
         rated = [] if cast is None else [(one.best.fit, one, one.best) for one in cast.fighters if one.best is not None]
         if not rated:
-            return row.finding(1.0, Fault.WRONG_POSE, "")
+            return row.finding(1.0, "")
         score, worst, best = min(rated, key=lambda each: each[0])
         where = region(worst.target.box if worst.person is None else worst.person.box, evidence.pixels)
-        return row.finding(score, Fault.WRONG_POSE, _cause(worst, best, row.limit), where)
+        return row.finding(score, _cause(worst, best, row.limit), where)
 
 
 def _cause(fighter: Fighter, best: Adherence, least: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from undercard.gate import Evidence, Fault, Finding, Pixels
+from undercard.gate import Evidence, Finding
 from undercard.gate._spots import MOST_DIFFERENT
 from undercard.gate._thresholds import threshold
 
@@ -19,28 +19,24 @@ class Repeated:
 
     name = "repeated"
     # A take; there are three at most as a rule.
-    cost = 0.006
+    cost = 0.005
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the picture differs from every earlier take."""
         row = threshold(self.name, evidence.backend)
-        differences = [difference(evidence.pixels, take) for take in evidence.takes]
+        own = Image.fromarray(evidence.grey)
+        differences = [difference(own, Image.fromarray(take).convert("L")) for take in evidence.takes]
         score = min(differences, default=MOST_DIFFERENT)
         cause = f"the same picture as an earlier take: {score:.1f} of 255 levels apart, {row.limit} are needed"
-        return row.finding(score, Fault.REPEATED, cause)
+        return row.finding(score, cause)
 
 
-def difference(first: Pixels, second: Pixels) -> float:
-    """Return how far two pictures are apart at half their size, after evening out the brightness; levels."""
-    if first.shape != second.shape:
+def difference(first: Image.Image, second: Image.Image) -> float:
+    """Return how far two pictures of luma are apart at half their size, after evening out the brightness; levels."""
+    if first.size != second.size:
         return MOST_DIFFERENT
-    height, width = first.shape[:2]
-    size = max(1, width // 2), max(1, height // 2)
-    one, other = (
-        np.asarray(Image.fromarray(each).convert("L").resize(size, Image.Resampling.BOX)).astype(np.float32)
-        for each in (first, second)
-    )
-    return float((one - other).std())
+    one, other = (np.asarray(each.reduce(2)).astype(np.int16) for each in (first, second))
+    return float((one - other).std(dtype=np.float32))
 
 
 CHECK = Repeated()

@@ -49,8 +49,17 @@ def redrawn(pixels: Pixels, look: Grade, rng: np.random.Generator) -> Pixels:
     grey = light @ np.array([0.299, 0.587, 0.114], np.float32)
     light = grey[:, :, None] + look.saturation * (light - grey[:, :, None])
     gain = 1.0 + look.relight * _clouds(rng, (height, width), 6) + look.texture * _clouds(rng, (height, width), 240)
-    edited: Pixels = np.clip(light * gain[:, :, None] * 255.0 + rng.normal(0.0, 0.8, (height, width, 1)), 0, 255)
-    return np.round(edited).astype(np.uint8)
+    levels = _rolled_off((light * gain[:, :, None]).astype(np.float32)) * 255.0 + rng.normal(
+        0.0, 0.8, (height, width, 1)
+    )
+    edited: Pixels = np.round(np.clip(levels, 0, 255)).astype(np.uint8)
+    return edited
+
+
+def _rolled_off(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bend *light* from 0.9 on so that it nears 1 and never gets there: no model burns what is not burnt."""
+    bent: NDArray[np.float32] = np.where(light > 0.9, 1.0 - 0.1 * np.exp(-(light - 0.9) / 0.1), light)
+    return bent
 
 
 def _clouds(rng: np.random.Generator, shape: tuple[int, int], across: int) -> NDArray[np.float32]:

@@ -21,6 +21,8 @@ from undercard.staging import Camera, PlacedFighter, Staging
 
 BACKEND = "stand-in"
 """What the examples say drew them."""
+LEAST_CHANGE = 24
+"""Levels of some pixel; both keyframes have the same grain."""
 SHEET_SIZE = (320, 320)
 SHEET_CAMERA = Camera(position=(0.0, 1.02, 6.4), target=(0.0, 0.93, 0.0), lens_mm=112.0)
 SHEET_VIEWS = ((-0.44, 0.0), (0.44, 40.0))
@@ -49,6 +51,11 @@ class Shoot:
     def seed(self) -> int:
         """Of the scene."""
         return self.scene.seed
+
+    @property
+    def changes(self) -> bool:
+        """Whether the two keyframes look different as they are staged; what moved may be out of the picture."""
+        return bool(np.abs(self.control.astype(np.int16) - self.before_control).max() > LEAST_CHANGE)
 
     def evidence(self, pixels: Pixels, takes: Sequence[Pixels] = ()) -> Evidence:
         """Return *pixels* as a model's picture of the scene, with all that lies beside it."""
