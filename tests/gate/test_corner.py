@@ -1,0 +1,56 @@
+"""Whose colours whom: previz keyframes as asked for, and with the fighters' looks exchanged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tests.gate.test_people import BLUE, RED, SIZE, WIDE, frame, keypoints
+from tests.previz.stagings import staged
+from undercard.gate import Evidence, Fault, Finding, Pixels, corner
+from undercard.staging import PlacedFighter
+
+AS_RED = replace(RED, look=BLUE.look, corner=BLUE.corner)
+AS_BLUE = replace(BLUE, look=RED.look, corner=RED.corner)
+
+
+def examined(pixels: Pixels, *asked: PlacedFighter) -> Finding:
+    fighters = asked or (RED, BLUE)
+    evidence = Evidence(
+        pixels, SIZE, staging=staged(*fighters, camera=WIDE), keypoints=keypoints(frame(*fighters, camera=WIDE))
+    )
+    return corner.CHECK.examine(evidence)
+
+
+def test_each_in_his_own_colours_passes() -> None:
+    assert examined(frame(RED, BLUE).image).score > 0.3
+
+
+def test_exchanged_colours_are_rejected_with_both_names() -> None:
+    finding = examined(frame(AS_RED, AS_BLUE).image)
+
+    assert finding.fault is Fault.SWAPPED
+    assert "Rojas and Okafor wear each other's colours" in finding.cause
+
+
+def test_a_light_that_tints_everything_exchanges_nobody() -> None:
+    blue = np.clip(frame(RED, BLUE).image * [0.6, 0.8, 1.2] + [0, 0, 25], 0, 255).astype(np.uint8)
+
+    assert examined(blue).passed
+
+
+def test_two_who_wear_the_same_cannot_be_exchanged() -> None:
+    twin = replace(BLUE, look=RED.look)
+
+    assert examined(frame(RED, twin).image, RED, twin).score == 1.0
+
+
+def test_one_alone_has_nobody_to_be_exchanged_with() -> None:
+    assert examined(frame(RED).image, RED).passed
+
+
+def test_without_a_staging_nobody_knows_who_wears_what() -> None:
+    evidence = Evidence(frame(AS_RED, AS_BLUE).image, SIZE, keypoints=keypoints(frame(RED, BLUE)))
+
+    assert corner.CHECK.examine(evidence).passed

@@ -1,0 +1,92 @@
+"""The colours that a fighter wears, read off at his joints.
+
+A boxer is told from the other one by his trunks and gloves; where the joints are, cloth and leather are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undercard.vision.adherence import Flags
+from undercard.vision.networks import Floats
+from undercard.vision.pose import Pixels
+
+Lab: TypeAlias = NDArray[np.float64]
+"""CIE L*a*b* under D65, shape (…, 3)."""
+
+# (elbow, wrist) and (hip, knee), left and right.
+FOREARMS = ((7, 9), (8, 10))
+THIGHS = ((11, 13), (12, 14))
+ON_THIGH = (0.15, 0.3, 0.45)
+"""Shares of the way from hip to knee: below the waistband, above the hem."""
+ON_GLOVE = (1.1, 1.25)
+"""Shares of the way from elbow to wrist: a glove lies beyond the wrist."""
+PATCH = 0.018
+"""Half the side of a patch, over the person's height."""
+
+# sRGB's primaries under D65 (IEC 61966-2-1), over the white point.
+_TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+) / np.array([[0.95047], [1.0], [1.08883]])
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """What colours somebody wears; None for what cannot be seen."""
+
+    trunks: Lab | None
+    gloves: Lab | None
+
+
+def worn(pixels: Pixels, xy: Floats, seen: Flags, height: float) -> Worn:
+    """Return the colours at the joints *xy*, shape (17, 2) px, of one who is *height* px tall and *seen* so far."""
+    half = max(1.0, PATCH * height)
+    return Worn(
+        trunks=_median(pixels, _along(xy, seen, THIGHS, ON_THIGH, needs=0), half),
+        gloves=_median(pixels, _along(xy, seen, FOREARMS, ON_GLOVE, needs=1), half),
+    )
+
+
+def lab(colour: str | Floats | NDArray[np.uint8]) -> Lab:
+    """Return sRGB, `#rrggbb` or levels of shape (…, 3), as CIE L*a*b*."""
+    if isinstance(colour, str):
+        colour = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], np.float32)
+    srgb = np.asarray(colour, np.float64) / 255.0
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _TO_XYZ.T
+    # CIE 15: the cube root, and a straight line near black.
+    root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    x, y, z = root[..., 0], root[..., 1], root[..., 2]
+    return np.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
+
+
+def _along(
+    xy: Floats, seen: Flags, bones: tuple[tuple[int, int], ...], shares: tuple[float, ...], needs: int
+) -> Iterator[tuple[float, float]]:
+    """Yield places along each of *bones* whose joint number *needs* is seen."""
+    for bone in bones:
+        if seen[bone[needs]]:
+            start, end = xy[bone[0]], xy[bone[1]]
+            for share in shares:
+                x, y = start + (end - start) * share
+                yield float(x), float(y)
+
+
+def _median(pixels: Pixels, places: Iterator[tuple[float, float]], half: float) -> Lab | None:
+    """Return the median colour of the patches about *places*; a stripe or a highlight has no say."""
+    height, width = pixels.shape[:2]
+    patches = []
+    for x, y in places:
+        left, right = max(0, round(x - half)), min(width, round(x + half) + 1)
+        top, bottom = max(0, round(y - half)), min(height, round(y + half) + 1)
+        if left < right and top < bottom:
+            patches.append(pixels[top:bottom, left:right].reshape(-1, 3))
+    if not patches:
+        return None
+    found: Lab = np.median(lab(np.concatenate(patches)), axis=0)
+    return found
