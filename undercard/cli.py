@@ -1,4 +1,4 @@
-"""The command line: `undercard render`, `approve`, `plan`, `shots`, `sheets`, `vocabulary`, `schema`, `doctor`."""
+"""The command line: `undercard render`, `approve`, `gate`, `plan`, `shots`, `sheets`, `vocabulary`, `doctor`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import __version__, cli_inputs, cli_plan, cli_review
+from undercard import __version__, cli_gate, cli_inputs, cli_plan, cli_review
 from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
@@ -23,7 +23,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="**Shot list in, fight film out, on an undersized card.**\n\n"
     "Write the shots in a YAML file, then `undercard render` it. Start from data/shots/sparring.yaml.",
-    epilog="Exit status: 0 the film is whole · 1 it failed · 2 the input cannot be used · 3 some shots failed · "
+    epilog="Exit status: 0 the film is whole · 1 it failed · 2 the input cannot be used · 3 some shots failed, or the "
+    "gate rejects a picture · "
     "4 every shot is done, but their renderers give different pixels · 5 every shot is done, but the gate rejected "
     "every take of some keyframes, which need your review.",
 )
@@ -143,6 +144,7 @@ def schema() -> None:
 
 app.command()(cli_review.approve)
 app.command()(cli_inputs.sheets)
+app.command()(cli_gate.gate)
 app.command()(cli_plan.plan)
 app.command()(cli_plan.doctor)
 

@@ -4,10 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from undercard.errors import BadInput
-from undercard.gate import Fault
 from undercard.gate._thresholds import parsed, table, threshold
 
-ROW = '[blur]\nscore = "sharpness"\nleast = 0.5\ncalibrated = "by hand"\n'
+ROW = '[blur]\nfault = "soft"\nscore = "sharpness"\nleast = 0.5\ncalibrated = "by hand"\n'
 
 
 def test_every_row_says_what_it_was_calibrated_on() -> None:
@@ -19,7 +18,7 @@ def test_a_backend_with_a_row_of_its_own_is_judged_by_that() -> None:
 
     assert rows["blur"].limit == 0.5
     assert rows["blur"].on["nf4"].limit == 0.25
-    assert rows["blur"].on["nf4"].finding(0.1, Fault.SOFT, "soft").check == "blur"
+    assert rows["blur"].on["nf4"].finding(0.1, "soft").check == "blur"
 
 
 def test_the_limit_itself_passes_on_either_side() -> None:
@@ -43,7 +42,7 @@ def test_a_check_without_a_row_is_told_what_is_missing() -> None:
 
 
 def test_a_passed_finding_names_neither_fault_nor_place() -> None:
-    finding = parsed(ROW)["blur"].finding(0.9, Fault.SOFT, "soft", (0, 0, 8, 8))
+    finding = parsed(ROW)["blur"].finding(0.9, "soft", (0, 0, 8, 8))
 
     assert finding.passed
     assert (finding.fault, finding.region, finding.cause) == (None, None, "")

@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from undercard.gate import Pixels
-
 Spots: TypeAlias = NDArray[np.float32]
 
 SPOTS_ACROSS = 128
@@ -22,15 +20,24 @@ SPOTS_ACROSS = 128
 MOST_DIFFERENT = 255.0
 
 
-def largest_difference(first: Pixels, second: Pixels) -> float:
-    """Return how much the most different spot differs, in levels, after evening out the brightness."""
-    height, width = first.shape[:2]
-    grid = SPOTS_ACROSS, max(1, round(SPOTS_ACROSS * height / width))
-    difference = spots(first, grid) - spots(second, grid)
+def largest_difference(
+    first: Image.Image,
+    second: Image.Image,
+    across: int = SPOTS_ACROSS,
+    resampling: Image.Resampling = Image.Resampling.BOX,
+) -> float:
+    """Return how much the most different spot differs, in levels, after evening out the brightness.
+
+    Args:
+        first: RGB, a thumbnail as a rule; decides the shape of the grid of spots.
+        second: is stretched over the same grid.
+        across: spots in a row.
+        resampling: how a spot is made of its pixels. A box is exact where both have the same size.
+    """
+    grid = across, max(1, round(across * first.height / first.width))
+    difference = _spots(first, grid, resampling) - _spots(second, grid, resampling)
     return float(np.abs(difference - difference.mean()).max())
 
 
-def spots(pixels: Pixels, grid: tuple[int, int]) -> Spots:
-    """Return the mean luma of *pixels* in each cell of *grid* (columns, rows), shape (rows, columns)."""
-    grey = Image.fromarray(pixels).convert("L")
-    return np.asarray(grey.resize(grid, Image.Resampling.BOX)).astype(np.float32)
+def _spots(image: Image.Image, grid: tuple[int, int], resampling: Image.Resampling) -> Spots:
+    return np.asarray(image.convert("L").resize(grid, resampling)).astype(np.float32)

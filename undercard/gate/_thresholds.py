@@ -18,6 +18,7 @@ class Threshold(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    fault: Fault
     score: str
     least: float | None = None
     most: float | None = None
@@ -43,12 +44,18 @@ class Threshold(BaseModel):
         """Say whether a picture with *score* passes."""
         return score <= self.limit if self.least is None else score >= self.limit
 
-    def finding(self, score: float, fault: Fault, cause: str, region: Region | None = None) -> Finding:
+    def finding(self, score: float, cause: str, region: Region | None = None) -> Finding:
         """Return what the check says of a picture with *score*: the rest is only told when that does not pass."""
         if self.passes(score):
             return Finding(check=self.check, score=score, threshold=self.limit, passed=True, cause="")
         return Finding(
-            check=self.check, score=score, threshold=self.limit, passed=False, cause=cause, fault=fault, region=region
+            check=self.check,
+            score=score,
+            threshold=self.limit,
+            passed=False,
+            cause=cause,
+            fault=self.fault,
+            region=region,
         )
 
 
@@ -78,7 +85,7 @@ def parsed(text: str) -> dict[str, Threshold]:
     for check, entry in tomllib.loads(text).items():
         own = {key: value for key, value in entry.items() if key != "on"}
         on = {
-            backend: {"score": own["score"], **special, "check": check}
+            backend: {"fault": own["fault"], "score": own["score"], **special, "check": check}
             for backend, special in entry.get("on", {}).items()
         }
         rows[check] = Threshold.model_validate({**own, "check": check, "on": on})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from PIL import ImageStat
 
-from undercard.gate import Evidence, Fault, Finding
+from undercard.gate import Evidence, Finding
 from undercard.gate._thresholds import threshold
 
 
@@ -15,13 +15,13 @@ class Blank:
     """Measures how far the picture is from one colour."""
 
     name = "blank"
-    cost = 0.004
+    cost = 0.002
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the picture shows something."""
         spread = max(ImageStat.Stat(evidence.image).stddev)
         cause = f"nothing in the picture: one colour, give or take {spread:.1f} of 255 levels"
-        return threshold(self.name, evidence.backend).finding(spread, Fault.NUMERICAL, cause)
+        return threshold(self.name, evidence.backend).finding(spread, cause)
 
 
 CHECK = Blank()

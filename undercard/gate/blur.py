@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate import Evidence, Fault, Finding, Grey
+from undercard.gate import Evidence, Finding, Grey
 from undercard.gate._thresholds import threshold
 
 Tiles: TypeAlias = NDArray[np.float32]
@@ -29,14 +29,14 @@ class Blur:
     """Measures sharpness tile by tile."""
 
     name = "blur"
-    cost = 0.02
+    cost = 0.01
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when something in the picture is sharp."""
         row = threshold(self.name, evidence.backend)
         score = sharpness(evidence.grey)
         cause = f"nothing is in focus: sharpness {score:.3f}, at least {row.limit} is needed"
-        return row.finding(score, Fault.SOFT, cause)
+        return row.finding(score, cause)
 
 
 def sharpness(luma: Grey) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageChops
 
-from undercard.gate import Evidence, Fault, Finding
+from undercard.gate import Evidence, Finding
 from undercard.gate._shares import region_of
 from undercard.gate._thresholds import threshold
 
@@ -17,7 +17,7 @@ class Burnt:
     """Counts white pixels."""
 
     name = "burnt"
-    cost = 0.002
+    cost = 0.003
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when lights still hold detail."""
@@ -25,9 +25,9 @@ class Burnt:
         darkest = darkest_channel(evidence.image)
         share = sum(darkest.histogram()[BURNT_LEVEL:]) / (darkest.width * darkest.height)
         if row.passes(share):
-            return row.finding(share, Fault.BURNT, "")
+            return row.finding(share, "")
         cause = f"burnt out: {share:.0%} of the picture is pure white, {row.limit:.0%} may be"
-        return row.finding(share, Fault.BURNT, cause, region_of(np.asarray(darkest) >= BURNT_LEVEL))
+        return row.finding(share, cause, region_of(np.asarray(darkest) >= BURNT_LEVEL))
 
 
 def darkest_channel(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import ImageChops
 
-from undercard.gate import Evidence, Fault, Finding
+from undercard.gate import Evidence, Finding
 from undercard.gate._shares import region_of
 from undercard.gate._thresholds import threshold
 
@@ -17,7 +17,7 @@ class Crushed:
     """Counts black pixels."""
 
     name = "crushed"
-    cost = 0.002
+    cost = 0.003
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when shades still hold detail."""
@@ -26,9 +26,9 @@ class Crushed:
         lightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
         share = lightest.histogram()[0] / (lightest.width * lightest.height)
         if row.passes(share):
-            return row.finding(share, Fault.BURNT, "")
+            return row.finding(share, "")
         cause = f"shadows crushed: {share:.0%} of the picture is pure black, {row.limit:.0%} may be"
-        return row.finding(share, Fault.BURNT, cause, region_of(np.asarray(lightest) == 0))
+        return row.finding(share, cause, region_of(np.asarray(lightest) == 0))
 
 
 CHECK = Crushed()

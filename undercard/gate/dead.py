@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate import Evidence, Fault, Finding, Grey, Region
+from undercard.gate import Evidence, Finding, Grey, Region
 from undercard.gate._thresholds import threshold
 
 Cells: TypeAlias = NDArray[np.bool_]
@@ -21,7 +21,9 @@ CELL = 16
 ABRUPT = 16.0
 """Mean step across a cell's border, levels."""
 LEAST_STEP = 4
-"""Step of every single pixel across it, levels."""
+"""Step of nearly every single pixel across it, levels."""
+STEPPING_SHARE = 0.85
+"""Of a cell's border. A noisy picture comes near the tile's level here and there."""
 WALL_CELLS = 4
 """Cells in a row that make a border: 64 px. Under a spot 1.2 % of previz cells are flat, none is walled off."""
 LEAST_WALLS = 2
@@ -32,13 +34,13 @@ class DeadTiles:
     """Looks for flat cells behind hard, straight borders."""
 
     name = "dead"
-    cost = 0.005
+    cost = 0.002
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when no part of the picture is flat that should not be."""
         score, region = dead_share(evidence.grey)
         cause = f"dead tiles: {score:.1%} of the picture is one flat colour that ends in a straight, hard edge"
-        return threshold(self.name, evidence.backend).finding(score, Fault.NUMERICAL, cause, region)
+        return threshold(self.name, evidence.backend).finding(score, cause, region)
 
 
 def dead_share(grey: Grey) -> tuple[float, Region | None]:
@@ -65,8 +67,8 @@ def _upright_walls(grey: Grey, flat: Cells) -> int:
     left = grey[:, CELL - 1 : -1 : CELL].astype(np.int16)
     right = grey[:, CELL::CELL].astype(np.int16)
     step = np.abs(left - right).reshape(flat.shape[0], CELL, -1)
-    # Every pixel of the line steps: a rope that runs along it at a slant touches it here and there.
-    hard = (step.mean(axis=1) >= ABRUPT) & (step.min(axis=1) >= LEAST_STEP)
+    # Nearly every pixel of the line steps: a rope that runs along it at a slant leaves it again.
+    hard = (step.mean(axis=1) >= ABRUPT) & ((step >= LEAST_STEP).mean(axis=1) >= STEPPING_SHARE)
     wall = (flat[:, :-1] != flat[:, 1:]) & hard
     runs = np.lib.stride_tricks.sliding_window_view(wall, WALL_CELLS, axis=0).all(axis=-1)
     return int(runs.any(axis=0).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undercard.gate import Evidence, Fault, Finding
+from undercard.gate import Evidence, Finding
 from undercard.gate._thresholds import threshold
 
 COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "P"})
@@ -25,7 +25,7 @@ class WrongSize:
             # No pixel is off, but none is what was asked for.
             off = max(width, height)
             cause = f"the picture is stored in mode {evidence.mode!r}, which is not RGB"
-        return threshold(self.name, evidence.backend).finding(off, Fault.WRONG_FRAME, cause)
+        return threshold(self.name, evidence.backend).finding(off, cause)
 
 
 CHECK = WrongSize()

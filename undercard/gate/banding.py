@@ -1,0 +1,52 @@
+"""Rejects a picture in too few levels; score: how far apart the levels lie that it uses, 1 for all of them.
+
+What a decoder rounds to few levels (8-bit floats, say) shows as bands in skies and skin. Its histogram is a comb,
+whatever the picture shows; one that was computed in finer steps and rounded once has no gaps where it has pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undercard.gate import Evidence, Finding
+from undercard.gate._thresholds import threshold
+
+WINDOW = 24
+"""Levels to either side that a level is compared with."""
+USED_SHARE = 0.12
+"""A level counts as used when it has this share of the most frequent one around it."""
+
+
+class Banding:
+    """Looks for gaps in the histogram."""
+
+    name = "banding"
+    cost = 0.003
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when levels follow each other closely."""
+        row = threshold(self.name, evidence.backend)
+        counts = np.array(evidence.image.histogram(), np.float64).reshape(3, 256)
+        score = float(np.median([spacing(channel) for channel in counts]))
+        cause = f"banded: it uses every {score:.1f}th level only, {row.limit} may lie between"
+        return row.finding(score, cause)
+
+
+def spacing(counts: np.ndarray) -> float:
+    """Return the mean distance from a pixel's level to the next used one above, for *counts* of 256 levels."""
+    # The ends collect what was cut off there.
+    inner = counts[1:-1]
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(inner, WINDOW), 2 * WINDOW + 1).max(axis=1)
+    used = np.nonzero((inner > 0) & (inner >= USED_SHARE * around))[0]
+    if len(used) < 3:
+        return 1.0
+    gaps = np.diff(used)
+    weights = inner[used[:-1]]
+    # Where a few pixels lie scattered, as in lights of a dark hall, gaps say nothing.
+    speaks = (weights >= 1e-4 * counts.sum()) & (gaps <= 2 * WINDOW)
+    if not speaks.any():
+        return 1.0
+    return float(np.average(gaps[speaks], weights=weights[speaks]))
+
+
+CHECK = Banding()

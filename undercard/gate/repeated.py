@@ -1,0 +1,42 @@
+"""Rejects a take that repeats an earlier one; score: root of the mean squared difference, levels of 255.
+
+Another seed gives other pixels nearly everywhere. A take that only lost the noise or blur of an earlier one is no
+repetition, so that fine differences count here, unlike between keyframes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from undercard.gate import Evidence, Finding
+from undercard.gate._spots import MOST_DIFFERENT
+from undercard.gate._thresholds import threshold
+
+
+class Repeated:
+    """Compares with each earlier take."""
+
+    name = "repeated"
+    # A take; there are three at most as a rule.
+    cost = 0.005
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when the picture differs from every earlier take."""
+        row = threshold(self.name, evidence.backend)
+        own = Image.fromarray(evidence.grey)
+        differences = [difference(own, Image.fromarray(take).convert("L")) for take in evidence.takes]
+        score = min(differences, default=MOST_DIFFERENT)
+        cause = f"the same picture as an earlier take: {score:.1f} of 255 levels apart, {row.limit} are needed"
+        return row.finding(score, cause)
+
+
+def difference(first: Image.Image, second: Image.Image) -> float:
+    """Return how far two pictures of luma are apart at half their size, after evening out the brightness; levels."""
+    if first.size != second.size:
+        return MOST_DIFFERENT
+    one, other = (np.asarray(each.reduce(2)).astype(np.int16) for each in (first, second))
+    return float((one - other).std(dtype=np.float32))
+
+
+CHECK = Repeated()

@@ -1,0 +1,105 @@
+"""Rejects a picture that is put together from tiles that differ; score: step at the worst border, levels.
+
+A tile's border is a straight line across the whole picture on the decoder's grid, and everything on one side of it is
+lighter: fighters, canvas and hall by the same small step, from one pixel to the next, and it stays lighter. A rope
+steps as sharply, but not where a fighter stands before it, and behind it all is as before; the canvas's edge steps by
+more than tiles differ; both are in the control image as well. JPEG's blocks step this way and that.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from undercard.gate import Evidence, Finding, Grey, Pixels, Region
+from undercard.gate._thresholds import threshold
+
+Steps: TypeAlias = NDArray[np.float32]
+
+GRID = 8
+"""Pixels a cell of the latents."""
+PARTS = 24
+"""Of a line; each has its own step."""
+AGREEING_PERCENT = 25.0
+"""Of the parts, the least step of the rest is the line's."""
+MOST_STEP = 24.0
+"""Levels; what steps by more is the edge of something."""
+LASTING_SHARE = 0.6
+"""Of the step, what two cells to either side of the line have to differ by in the same direction."""
+WORTH_A_LOOK = 0.5
+"""Levels; below it the control image is not asked."""
+ROOM = 2
+"""Pixels beside a line that show how steep the picture is there anyway."""
+
+
+class Seam:
+    """Measures steps along the lines of the grid."""
+
+    name = "seam"
+    cost = 0.008
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when no line of the grid steps along its whole length."""
+        row = threshold(self.name, evidence.backend)
+        score, region = worst_seam(evidence.grey, evidence.control)
+        cause = f"tiled: a step of {score:.1f} of 255 levels along a straight line across the picture"
+        return row.finding(score, cause, region)
+
+
+def worst_seam(grey: Grey, control: Pixels | None) -> tuple[float, Region | None]:
+    """Return the largest step of a line of the grid, levels, and where that line is.
+
+    Args:
+        grey: the picture's luma.
+        control: its control image, RGB; what steps there as well is no seam.
+    """
+    height, width = grey.shape
+    best, where = 0.0, None
+    for upright in (True, False):
+        lines = np.arange(GRID, (width if upright else height) - ROOM, GRID)
+        steps = line_steps(grey.T if upright else grey, lines)
+        noted = np.nonzero(steps > WORTH_A_LOOK)[0]
+        if len(noted) and control is not None and control.shape[:2] == grey.shape:
+            drawn = np.asarray(Image.fromarray(control).convert("L"))
+            steps[noted] = np.maximum(steps[noted] - line_steps(drawn.T if upright else drawn, lines[noted]), 0.0)
+        if len(steps) and steps.max() > best:
+            best, at = float(steps.max()), int(lines[steps.argmax()])
+            where = (at - ROOM, 0, 2 * ROOM, height) if upright else (0, at - ROOM, width, 2 * ROOM)
+    return best, where
+
+
+def line_steps(plane: Grey, lines: NDArray[np.int_]) -> Steps:
+    """Return how far the rows of *plane* step at each of *lines*, levels, where most of the line agrees."""
+    if not len(lines) or plane.shape[1] < PARTS:
+        return np.zeros(len(lines), np.float32)
+    rows = {offset: plane[lines + offset].astype(np.int16) for offset in range(-ROOM, ROOM)}
+    step = rows[0] - rows[-1]
+    # What the picture does on either side of the line it would do across it, too.
+    slope = (rows[1] - rows[0]) + (rows[-1] - rows[-2])
+    wide = plane.shape[1] // PARTS
+    # Every other pixel: the median takes most of the time.
+    excess = (2 * step - slope)[:, : PARTS * wide].reshape(len(lines), PARTS, wide)[:, :, ::2]
+    parts = np.median(excess, axis=2) / 2.0
+    up, down = np.percentile(parts, (AGREEING_PERCENT, 100.0 - AGREEING_PERCENT), axis=1)
+    signed = np.where(up > -down, np.maximum(up, 0.0), np.minimum(down, 0.0))
+    lasts = _lasting(plane)[lines // GRID - 1] * np.sign(signed) >= LASTING_SHARE * np.abs(signed)
+    found: Steps = np.where(lasts & (np.abs(signed) <= MOST_STEP), np.abs(signed), 0.0).astype(np.float32)
+    return found
+
+
+def _lasting(plane: Grey) -> Steps:
+    """Return by how much the two cells below each line of the grid are lighter than the two above, levels."""
+    height, width = plane.shape
+    rows, wide = height // GRID, width // PARTS
+    cells = plane[: rows * GRID, : PARTS * wide].reshape(rows, GRID, PARTS, wide).mean(axis=(1, 3), dtype=np.float32)
+    # At the picture's edge there is one cell only.
+    padded = np.pad(cells, ((1, 2), (0, 0)), mode="edge")
+    pairs = (padded[1:] + padded[:-1]) / 2.0
+    lasting: Steps = np.median(pairs[2:] - pairs[:-2], axis=1)
+    return lasting
+
+
+CHECK = Seam()

@@ -1,0 +1,39 @@
+"""What each planted defect is called: its fault, and what comes of it by itself."""
+
+from __future__ import annotations
+
+from undercard.gate import Fault
+
+STRENGTHS = ("mild", "moderate", "severe")
+FAULTS = {
+    "blank": Fault.NUMERICAL, "dead tile": Fault.NUMERICAL, "blur": Fault.SOFT, "noise": Fault.NOISY,
+    "seam": Fault.TILED, "burn": Fault.BURNT, "crush": Fault.BURNT, "band": Fault.BANDED, "cast": Fault.WRONG_LIGHT,
+    "copied control": Fault.NOT_EDITED, "copied sheet": Fault.NOT_EDITED, "repeated take": Fault.REPEATED,
+    "repeated neighbour": Fault.REPEATED, "exposure jump": Fault.JUMP, "zoom jump": Fault.JUMP,
+    "wrong size": Fault.WRONG_FRAME, "wrong pose": Fault.WRONG_POSE, "mirrored": Fault.WRONG_POSE,
+    "missing fighter": Fault.WRONG_COUNT, "third fighter": Fault.WRONG_COUNT, "swapped corners": Fault.SWAPPED,
+}  # fmt: skip
+"""What the gate should call each defect."""
+_PEOPLE = frozenset(
+    {Fault.WRONG_COUNT, Fault.WRONG_POSE, Fault.EXTRA_LIMB, Fault.SWAPPED, Fault.DRIFTED}
+)  # fmt: skip
+_LOOK = frozenset({Fault.BURNT, Fault.WRONG_LIGHT, Fault.JUMP})
+ALSO = {
+    "blank": frozenset(Fault),
+    "dead tile": _PEOPLE | _LOOK | {Fault.TILED},
+    "burn": _LOOK,
+    "crush": _LOOK,
+    "cast": _LOOK,
+    "exposure jump": _LOOK,
+    "zoom jump": _PEOPLE,
+    "wrong size": _PEOPLE,
+    "copied control": _LOOK,
+    "copied sheet": frozenset(Fault),
+    "repeated neighbour": _PEOPLE | _LOOK,
+    "wrong pose": _PEOPLE,
+    "mirrored": _PEOPLE | _LOOK,
+    "missing fighter": _PEOPLE,
+    "third fighter": _PEOPLE,
+    "swapped corners": _PEOPLE,
+}
+"""What comes of a defect by itself, so that the gate is not wrong to say it as well: a black tile hides people."""
