@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from tests.flows.planted_gate.planted import MARKS, SIDE
 from undercard.backends import Rendered, Renderer, Rung, Work
@@ -61,7 +61,9 @@ class FlawedRenderer:
             case "soft":
                 return image.filter(ImageFilter.GaussianBlur(5))
             case "burnt":
-                return image.point(lambda level: min(255, level * 12))
+                # A lamp in the lens: whiteness that fades, so that no other check sees an edge or a step in it.
+                glare = ImageOps.invert(Image.radial_gradient("L")).resize(image.size).point(lambda level: level * 2)
+                return Image.composite(Image.new("RGB", image.size, "white"), image, glare)
             case "repeated":
                 return self.first.setdefault(flaw, image)
             case "jump" if not later:
