@@ -163,7 +163,7 @@ def test_characters_that_no_font_has_are_told_once() -> None:
 def inked(text: str) -> np.ndarray:
     layer = Layer((400, 80))
     layer.letter(lambda mask: lettering(text, 40, "text").draw(mask, 10, 60), "#ffffff")
-    return layer.over(grey(0, (400, 80)))[:, :, 0]
+    return layer.cut_out().over(grey(0, (400, 80)))[:, :, 0]
 
 
 def test_arabic_is_shaped_into_joined_letters() -> None:
@@ -198,14 +198,14 @@ def test_lettering_on_nothing_has_no_dark_seam() -> None:
     layer = Layer((120, 60))
     layer.letter(lambda mask: lettering("O", 40, "text").draw(mask, 20, 50), "#ffffff")
 
-    assert (layer.over(grey(200, (120, 60))) >= 200).all()
+    assert (layer.cut_out().over(grey(200, (120, 60))) >= 200).all()
 
 
 def test_an_edge_between_two_pixels_covers_half_of_one() -> None:
     layer = Layer((8, 8))
     layer.box((2.5, 2, 6, 6), "#ffffff")
 
-    assert layer.over(grey(0, (8, 8)))[4, :, 0].tolist() == [0, 0, 128, 255, 255, 255, 0, 0]
+    assert layer.cut_out().over(grey(0, (8, 8)))[4, :, 0].tolist() == [0, 0, 128, 255, 255, 255, 0, 0]
 
 
 @pytest.mark.parametrize("kind", GRAPHICS)

@@ -15,12 +15,16 @@ AGREEMENT = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Where every pixel of two pictures goes in the other: float32, shape (height, width, 2), px."""
+    """Where every pixel of two pictures goes in the other."""
 
     first: Pixels
     last: Pixels
     there: NDArray[np.float32]
+    """From the first to the last: shape (height, width, 2), px."""
     back: NDArray[np.float32]
+    trust_first: NDArray[np.float32]
+    """How far each pixel of the first is found again in the last, shape (height, width), 0…1."""
+    trust_last: NDArray[np.float32]
 
     def at(self, t: float) -> Pixels:
         """Return the picture *t* of the way from the first to the last, 0…1.
@@ -35,8 +39,8 @@ class Flow:
             return self.last
         to_first = (t - 1) * t * self.there + t * t * self.back
         to_last = (1 - t) * (1 - t) * self.there + t * (t - 1) * self.back
-        from_first, trust_first = _moved(self.first, to_first, _trust(self.there, self.back))
-        from_last, trust_last = _moved(self.last, to_last, _trust(self.back, self.there))
+        from_first, trust_first = _moved(self.first, to_first, self.trust_first)
+        from_last, trust_last = _moved(self.last, to_last, self.trust_last)
         weight_first = ((1 - t) * trust_first)[..., None]
         weight_last = (t * trust_last)[..., None]
         mixed = (weight_first * from_first + weight_last * from_last) / (weight_first + weight_last)
@@ -57,7 +61,7 @@ def flow(first: Pixels, last: Pixels) -> Flow:
     grey_first, grey_last = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (first, last))
     there = np.asarray(search.calc(grey_first, grey_last, np.empty(0)), np.float32)
     back = np.asarray(search.calc(grey_last, grey_first, np.empty(0)), np.float32)
-    return Flow(first, last, there, back)
+    return Flow(first, last, there, back, _trust(there, back), _trust(back, there))
 
 
 def _grid(shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from undercard.errors import BadInput
 from undercard.film import graphic_design as design
-from undercard.film.layer import Layer
+from undercard.film.layer import Layer, Overlay
 from undercard.film.pixels import Pixels
 from undercard.film.timing import Moment
 from undercard.film.typeface import Fonts
@@ -37,8 +37,8 @@ class Graphic:
 
 SOFT = 0.15
 """Width of the edge behind which a graphic is uncovered, as a share of the graphic's."""
-Entrance: TypeAlias = Callable[[Layer, Pixels, float], Pixels]
-"""(layer, frame, how far it has come in, 0…1) → the frame with the layer over it."""
+Entrance: TypeAlias = Callable[[Overlay, Pixels, float], Pixels]
+"""(overlay, frame, how far it has come in, 0…1) → the frame with the overlay over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ class GraphicKind:
     """How long that takes, in seconds."""
 
 
-def _fading(layer: Layer, frame: Pixels, come: float) -> Pixels:
-    return layer.over(frame, come)
+def _fading(overlay: Overlay, frame: Pixels, come: float) -> Pixels:
+    return overlay.over(frame, come)
 
 
-def _unrolling(layer: Layer, frame: Pixels, come: float) -> Pixels:
+def _unrolling(overlay: Overlay, frame: Pixels, come: float) -> Pixels:
     """Uncover it from the left behind a soft edge."""
-    left, right = layer.columns
-    along = (np.arange(layer.size[0], dtype=np.float32) + 0.5 - left) / max(1, right - left)
-    return layer.over(frame, shown=np.clip((np.float32(come * (1 + SOFT)) - along) / np.float32(SOFT), 0, 1))
+    left, right = overlay.columns
+    along = (np.arange(right - left, dtype=np.float32) + 0.5) / max(1, right - left)
+    return overlay.over(frame, shown=np.clip((np.float32(come * (1 + SOFT)) - along) / np.float32(SOFT), 0, 1))
 
 
 GRAPHICS: dict[str, GraphicKind] = {
@@ -116,10 +116,10 @@ def shown_in(graphics: tuple[Graphic, ...], start: int, stop: int) -> tuple[Grap
 
 def _laid(pixels: Pixels, graphic: Graphic, frame: int, lines: tuple[str, ...], fps: Fraction, fonts: Fonts) -> Pixels:
     kind = graphic_kind(graphic.kind)
-    layer = _layer(graphic.kind, (pixels.shape[1], pixels.shape[0]), lines, graphic.colours, fonts)
+    overlay = _overlay(graphic.kind, (pixels.shape[1], pixels.shape[0]), lines, graphic.colours, fonts)
     if kind.entrance is None:
-        return layer.over(pixels)
-    return kind.entrance(layer, pixels, _come(graphic, frame, max(1, round(kind.entrance_share * fps))))
+        return overlay.over(pixels)
+    return kind.entrance(overlay, pixels, _come(graphic, frame, max(1, round(kind.entrance_share * fps))))
 
 
 def _come(graphic: Graphic, frame: int, takes: int) -> float:
@@ -136,7 +136,7 @@ def _lines_at(graphic: Graphic, elapsed: Moment, fps: Fraction) -> tuple[str, ..
     return (*graphic.lines, f"{left // 60}:{left % 60:02d}")
 
 
-# A clock has a layer a second; the others one a shot.
-@lru_cache(maxsize=64)
-def _layer(kind: str, size: Size, lines: tuple[str, ...], colours: tuple[str, ...], fonts: Fonts) -> Layer:
-    return graphic_kind(kind).draw(size, lines, colours, fonts)
+# Two cores at a transition between two shots that each have a clock, a score and a caption.
+@lru_cache(maxsize=12)
+def _overlay(kind: str, size: Size, lines: tuple[str, ...], colours: tuple[str, ...], fonts: Fonts) -> Overlay:
+    return graphic_kind(kind).draw(size, lines, colours, fonts).cut_out()

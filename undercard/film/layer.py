@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageColor
 
 from undercard.film.pixels import Pixels
 from undercard.requests import Size
 
-Box = tuple[float, float, float, float]
+Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom, px."""
-SUPERSAMPLED = 4
-"""Rectangles are drawn so many times larger, so that an edge between pixels lies between pixels."""
+Where: TypeAlias = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What a layer has on it, and where: no more than that is kept."""
+
+    where: Where
+    colour: NDArray[np.float32]
+    """Premultiplied, shape (rows, columns, 3), 0…255."""
+    cover: NDArray[np.float32]
+    """How much of the picture it hides, shape (rows, columns, 1), 0…1."""
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """The first column that has anything on it, and the one after the last."""
+        return self.where[1].start, self.where[1].stop
+
+    def over(self, frame: Pixels, strength: float = 1.0, shown: NDArray[np.float32] | None = None) -> Pixels:
+        """Return *frame* with the overlay over it.
+
+        Args:
+            frame: of the layer's size.
+            strength: 0 is not there, 1 is as painted.
+            shown: how much of each of its columns shows, 0…1; all of it unless told.
+        """
+        laid = frame.copy()
+        part = np.float32(strength) if shown is None else np.float32(strength) * shown[None, :, None]
+        under = frame[self.where].astype(np.float32)
+        laid[self.where] = np.rint(self.colour * part + under * (1 - self.cover * part)).astype(np.uint8)
+        return laid
 
 
 class Layer:
@@ -27,56 +59,38 @@ class Layer:
         self.size = size
         self._colour = np.zeros((size[1], size[0], 3), np.float32)
         self._cover = np.zeros((size[1], size[0], 1), np.float32)
-        self._touched: tuple[slice, slice] | None = None
-
-    def paint(self, mask: Image.Image, colour: str, opacity: float = 1.0) -> None:
-        """Paint *colour* (`#rrggbb`) where *mask*, a grey picture of the layer's size, is white."""
-        cover = np.asarray(mask, np.float32)[..., None] * np.float32(opacity / 255)
-        self._colour = cover * np.array(ImageColor.getrgb(colour), np.float32) + self._colour * (1 - cover)
-        self._cover = cover + self._cover * (1 - cover)
-        self._touched = None
 
     def letter(self, draw: Callable[[Image.Image], None], colour: str, opacity: float = 1.0) -> None:
-        """Paint *colour* where *draw* draws white into a mask."""
+        """Paint *colour* (`#rrggbb`) where *draw* draws white into a grey picture of the layer's size."""
         mask = Image.new("L", self.size)
         draw(mask)
-        self.paint(mask, colour, opacity)
+        box = mask.getbbox()
+        if box is not None:
+            where = slice(box[1], box[3]), slice(box[0], box[2])
+            self._paint(where, np.asarray(mask.crop(box), np.float32) / np.float32(255), colour, opacity)
 
     def box(self, box: Box, colour: str, opacity: float = 1.0) -> None:
-        """Paint a rectangle; its edges may lie between pixels."""
-        large = Image.new("L", (self.size[0] * SUPERSAMPLED, self.size[1] * SUPERSAMPLED))
-        left, top, right, bottom = (round(edge * SUPERSAMPLED) for edge in box)
-        ImageDraw.Draw(large).rectangle((left, top, right - 1, bottom - 1), fill=255)
-        self.paint(large.reduce(SUPERSAMPLED), colour, opacity)
+        """Paint a rectangle; its edges may lie between pixels, which they then cover in part."""
+        left, top, right, bottom = box
+        columns, rows = _covered(left, right, self.size[0]), _covered(top, bottom, self.size[1])
+        self._paint((slice(None), slice(None)), rows[:, None] * columns[None, :], colour, opacity)
 
-    def over(self, frame: Pixels, strength: float = 1.0, shown: NDArray[np.float32] | None = None) -> Pixels:
-        """Return *frame* with the layer over it.
+    def cut_out(self) -> Overlay:
+        """Return what has been painted."""
+        covered = self._cover[..., 0] > 0
+        where = _span(np.flatnonzero(covered.any(axis=1))), _span(np.flatnonzero(covered.any(axis=0)))
+        return Overlay(where, self._colour[where].copy(), self._cover[where].copy())
 
-        Args:
-            frame: of the layer's size.
-            strength: 0 is not there, 1 is as painted.
-            shown: how much of each column shows, shape (width,), 0…1; all of it unless told.
-        """
-        where = self._where()
-        laid = frame.copy()
-        part = np.float32(strength) if shown is None else np.float32(strength) * shown[None, where[1], None]
-        under = frame[where].astype(np.float32)
-        laid[where] = np.rint(self._colour[where] * part + under * (1 - self._cover[where] * part)).astype(np.uint8)
-        return laid
+    def _paint(self, where: Where, mask: NDArray[np.float32], colour: str, opacity: float) -> None:
+        cover = mask[..., None] * np.float32(opacity)
+        for kept, paint in ((self._colour, np.array(ImageColor.getrgb(colour), np.float32)), (self._cover, 1)):
+            kept[where] = cover * paint + kept[where] * (1 - cover)
 
-    @property
-    def columns(self) -> tuple[int, int]:
-        """The first column that has anything on it, and the one after the last."""
-        where = self._where()[1]
-        return where.start, where.stop
 
-    def _where(self) -> tuple[slice, slice]:
-        """Return the rows and columns that have anything on them."""
-        if self._touched is None:
-            covered = self._cover[..., 0] > 0
-            rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
-            self._touched = _span(rows), _span(columns)
-        return self._touched
+def _covered(start: float, stop: float, length: int) -> NDArray[np.float32]:
+    """Return how much of each of *length* pixels lies between *start* and *stop*, 0…1."""
+    edges = np.arange(length)
+    return np.asarray(np.clip(np.minimum(edges + 1, stop) - np.maximum(edges, start), 0, 1), np.float32)
 
 
 def _span(indices: NDArray[np.intp]) -> slice:
