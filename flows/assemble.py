@@ -47,7 +47,13 @@ def assemble(run: RunOptions) -> Path:
     # Sound first: a file that cannot be played is known before an hour of drawing.
     sound = _sound(ready)
     pieces = _cut(ready, takes)
-    film = join(name=name, pieces=whole(pieces), timeline=whole(ready.timeline), sound=whole(sound))
+    film = join(
+        name=name,
+        pieces=whole(pieces),
+        timeline=whole(ready.timeline),
+        sound=whole(sound),
+        tags=whole(cutting.film_tags(ready)),
+    )
     path = cutting.publish(film.file, ready, folder, name)
     cutting.publish_timeline(ready, pieces, path)
     manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture), "review": review}))

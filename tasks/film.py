@@ -26,7 +26,8 @@ def _piece_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     sound = parameters["sound"]
     heard = sound.file.sha256 if sound else None
-    return "film-" + content_key([segments.REVISION, [piece.sha256 for piece in parameters["pieces"]], heard])
+    pieces = [piece.sha256 for piece in parameters["pieces"]]
+    return "film-" + content_key([segments.REVISION, pieces, heard, parameters["tags"]])
 
 
 def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -69,9 +70,13 @@ def mix_sound(score: Score) -> scoring.Mix:
     result_serializer="json",
 )
 def join_film(
-    name: str, pieces: list[cutting.CutPiece], timeline: Timeline, sound: scoring.Mix | None = None
+    name: str,
+    pieces: list[cutting.CutPiece],
+    timeline: Timeline,
+    sound: scoring.Mix | None = None,
+    tags: str = "",
 ) -> FilmRecord:
     """Join the pieces and the sound without encoding them again, and check the film."""
-    film = cutting.join_film(pieces, timeline, sound)
+    film = cutting.join_film(pieces, timeline, sound, tags)
     get_run_logger().info("%s: %d frames in %d pieces", name, film.frames, len(pieces))
     return film

@@ -20,8 +20,8 @@ WALK = (
 )
 
 
-def way(shot_list: ShotList) -> tuple[float, ...]:
-    return reframing.centres(planning.plan(shot_list, this_device(), backend="previz"))
+def way(shot_list: ShotList, width: float = 0.4) -> tuple[float, ...]:
+    return reframing.centres(planning.plan(shot_list, this_device(), backend="previz"), width)
 
 
 def test_the_window_follows_a_fighter_across_the_ring_without_a_jerk(tmp_path: Path) -> None:
@@ -53,3 +53,10 @@ def test_a_crossfade_takes_the_window_along(tmp_path: Path) -> None:
 
 def test_two_fighters_share_the_window(tmp_path: Path) -> None:
     assert way(duel(tmp_path))[0] == pytest.approx(0.5, abs=0.06)
+
+
+def test_of_two_who_do_not_fit_one_is_followed_not_the_ropes_between_them(tmp_path: Path) -> None:
+    both, one = way(duel(tmp_path), 0.5)[0], way(duel(tmp_path), 0.05)[0]
+
+    # Ray, the first of the cast, stands on the left.
+    assert one < both - 0.03

@@ -68,9 +68,9 @@ def deliver(
         film = options.folder_of(plan) / ("film.mp4" if plan.whole else "excerpt.mp4")
         if not film.is_file():
             raise BadInput(f"{film} does not exist; render it first, with the same size and backend")
-        delivery.window(plan.size, shape)
+        share = delivery.window(plan.size, shape)[0] / plan.size[0]
         name = f"{film.stem}-{preset}{'' if shape == 'whole' else f'-{shape}'}{wanted.suffix}"
         target = into or film.with_name(name)
-        centres = () if shape == "whole" else reframing.centres(plan)
+        centres = () if shape == "whole" else reframing.centres(plan, share)
         delivery.deliver(film, target, wanted, shape, centres)
         console.print(f"{target} ({target.stat().st_size / 1e6:.1f} MB)", highlight=False, soft_wrap=True)

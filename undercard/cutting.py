@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from undercard import expectation, scoring, store
+from undercard import __version__, expectation, scoring, store
 from undercard.backends import Renderer
 from undercard.errors import EncodingFailed
-from undercard.film import interchange, qc
+from undercard.film import chapters, interchange, qc
 from undercard.film.captions import captions, srt, vtt
 from undercard.film.footage import Still
 from undercard.film.graphics import overlaid, shown_in
@@ -146,7 +146,7 @@ def _counted(plan: Plan, piece: Piece, shown: Iterator[Pixels], meter: Meter) ->
         meter.work(cost, f"shot {piece.name}")
 
 
-def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None = None) -> FilmRecord:
+def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None = None, tags: str = "") -> FilmRecord:
     """Join *pieces* and *sound* without encoding them again, check the film, and store it.
 
     Raises:
@@ -159,7 +159,7 @@ def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None 
     with store.scratch(".mp4") as path:
         segments = [piece.absolute for piece in pieces]
         heard = sound.file.absolute if sound else None
-        join(segments, path, heard)
+        join(segments, path, heard, tags)
         found = qc.check_joined(path, timeline, segments, heard)
         return FilmRecord(
             file=store.put_file(path),
@@ -171,6 +171,12 @@ def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None 
             loudness_lufs=sound.lufs if sound else None,
             true_peak_dbtp=sound.true_peak_dbtp if sound else None,
         )
+
+
+def film_tags(plan: Plan) -> str:
+    """Return the title, the origin and the chapters of the film of *plan*."""
+    origin = f"undercard {__version__}, {plan.family}"
+    return chapters.tags(plan.shot_list.title, origin, plan.timeline)
 
 
 def _check_seams(pieces: Sequence[CutPiece], timeline: Timeline) -> None:

@@ -16,13 +16,19 @@ EVERY = 2
 """Frames between two looks: poses are drawn on twos."""
 
 
-def centres(plan: Plan) -> tuple[float, ...]:
+def centres(plan: Plan, width: float) -> tuple[float, ...]:
     """Return, for each frame of the film, where the middle of the window should be: 0…1 of the film's width.
 
-    It stands on the middle of those one would know, and of anybody where there is none; a cut moves it at once, and a
-    crossfade passes from the one shot's place to the other's.
+    It stands on the middle of those one would know, and of anybody where there is none. Two who are farther apart than
+    the window is wide would leave it on the ropes between them: it takes the camera's subject, else the first of the
+    cast, through the whole shot. A cut moves it at once, and a crossfade passes from the one shot's place to the
+    other's.
+
+    Args:
+        plan: of the film.
+        width: of the window, as a share of the film's.
     """
-    ways = {shot.id: _way(plan, shot) for shot in plan.shots}
+    ways = {shot.id: _way(plan, shot, width) for shot in plan.shots}
     found: list[NDArray[np.float64]] = []
     for piece in plan.timeline.pieces():
         parts = [ways[span.clip.shot][span.start : span.stop] for span in piece.spans]
@@ -33,27 +39,32 @@ def centres(plan: Plan) -> tuple[float, ...]:
     return tuple(float(each) for each in np.concatenate(found))
 
 
-def _way(plan: Plan, shot: Shot) -> NDArray[np.float64]:
-    """Return the middle of the fighters on every frame of *shot*, evened out."""
+def _way(plan: Plan, shot: Shot, width: float) -> NDArray[np.float64]:
+    """Return the place of the window's middle on every frame of *shot*, evened out."""
     filmed = plan.shot(shot.source)
     looks = np.array(sorted({*range(0, shot.frames, EVERY), shot.frames - 1}))
-    seen = [_middle(plan, filmed, shot, int(frame)) for frame in looks]
-    known = [each for each in seen if each is not None]
-    if not known:
-        return np.full(shot.frames, 0.5)
-    # Where nobody is in the picture, the window stays where somebody was.
-    last = known[0]
-    for index, each in enumerate(seen):
-        last = seen[index] = last if each is None else each
-    way = np.interp(np.arange(shot.frames), looks, np.array(seen, np.float64))
+    seen = [_seen(plan, filmed, shot, int(frame)) for frame in looks]
+    apart = sorted(max(each.values()) - min(each.values()) for each in seen if each)
+    if apart and apart[len(apart) // 2] > width:
+        lead = filmed.camera.subject or next(name for name in plan.shot_list.cast if any(name in each for each in seen))
+        seen = [{lead: each[lead]} if lead in each else each for each in seen]
+    middles = [sum(each.values()) / len(each) if each else None for each in seen]
+    last = next((each for each in middles if each is not None), 0.5)
+    places: list[float] = []
+    for each in middles:
+        # Where nobody is in the picture, the window stays where somebody was.
+        last = last if each is None else each
+        places.append(last)
+    way = np.interp(np.arange(shot.frames), looks, np.array(places))
     return _steady(way, STEADY_SECONDS * float(plan.shot_list.fps))
 
 
-def _middle(plan: Plan, filmed: Shot, shot: Shot, frame: int) -> float | None:
+def _seen(plan: Plan, filmed: Shot, shot: Shot, frame: int) -> dict[str, float]:
+    """Return how far across the picture each is whom one would know; anybody, where there is none."""
     moment = min(shot.timing.moment(frame), filmed.frames - 1)
     found = sighted(direction.staging_at(plan.shot_list, filmed, moment), plan.size)
     chosen = [each for each in found if each.recognisable] or list(found)
-    return sum(each.across for each in chosen) / len(chosen) if chosen else None
+    return {each.name: each.across for each in chosen}
 
 
 def _steady(way: NDArray[np.float64], frames: float) -> NDArray[np.float64]:

@@ -102,6 +102,15 @@ def join_command(listed: Path, path: Path, frame_ticks: int, sound: Path | None 
     return _command(output)
 
 
+def with_tags(command: list[str], tags: Path) -> list[str]:
+    """Return *command*, from `join_command`, with the metadata and the chapters in the file *tags*."""
+    # ffmpeg-python leaves out an input that no stream comes from.
+    inputs = command.count("-i")
+    after = len(command) - command[::-1].index("-i") + 1
+    chosen = ["-map_metadata", str(inputs), "-map_chapters", str(inputs)]
+    return [*command[:after], "-f", "ffmetadata", "-i", f"file:{tags}", *chosen, *command[after:]]
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a finished film is delivered."""

@@ -95,13 +95,14 @@ def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, fram
             stdin.write(np.ascontiguousarray(frame).data)
 
 
-def join(segments: Sequence[Path], path: Path, sound: Path | None = None) -> None:
+def join(segments: Sequence[Path], path: Path, sound: Path | None = None, tags: str = "") -> None:
     """Join *segments*, in order, into a film at *path* without encoding them again.
 
     Args:
         segments: written by `encode` with one size and one fps.
         path: replaced when the film is whole, and untouched when it fails.
         sound: written by `loudness.write`, as long as the film; None for a film without.
+        tags: from `chapters.tags`.
 
     Raises:
         FilmError: there are none, they differ in size or fps, or one has a line break in its name.
@@ -119,6 +120,10 @@ def join(segments: Sequence[Path], path: Path, sound: Path | None = None) -> Non
         script = half.with_suffix(".ffconcat")
         script.write_text(ffmpeg.concat_script(list(segments)), encoding="utf-8")
         command = ffmpeg.join_command(script, half, frame_ticks, sound, min(clock, MAX_CLOCK))
+        if tags:
+            listed = half.with_suffix(".ffmetadata")
+            listed.write_text(tags, encoding="utf-8")
+            command = ffmpeg.with_tags(command, listed)
         with ffmpeg.running(command, f"cannot join {path.name}"):
             pass
 
