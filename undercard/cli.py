@@ -1,4 +1,4 @@
-"""The command line: `undercard render`, `plan`, `shots`, `sheets`, `vocabulary`, `schema`, `doctor`."""
+"""The command line: `render`, `plan`, `deliver`, `cut`, `shots`, `sheets`, `vocabulary`, `schema`, `doctor`."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def shots(
 
 @app.command()
 def vocabulary() -> None:
-    """Print the poses, cameras, control images, lights, motions and transitions that a shot list may name."""
+    """Print the poses, cameras, control images, lights, motions, transitions and sounds that a list may name."""
     from undercard import vocabulary as words
 
     console = Console()

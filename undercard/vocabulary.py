@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from undercard import controls
 from undercard.film.motion import MOTIONS
+from undercard.film.synthesis import SOUNDS
 from undercard.film.transition import TRANSITIONS
 from undercard.previz import cameras, lights, poses
 
@@ -17,4 +18,5 @@ def everything() -> dict[str, dict[str, str]]:
         "lights": {name: lights.about(name) for name in lights.names()},
         "motions": {name: motion.about for name, motion in MOTIONS.items()},
         "transitions": {name: kind.about for name, kind in TRANSITIONS.items()},
+        "sounds": {name: kind.about for name, kind in SOUNDS.items()},
     }
