@@ -5,6 +5,7 @@ from __future__ import annotations
 from undercard import controls
 from undercard.film.graphics import GRAPHICS
 from undercard.film.motion import MOTIONS
+from undercard.film.synthesis import SOUNDS
 from undercard.film.transition import TRANSITIONS
 from undercard.previz import cameras, lights, poses
 
@@ -19,4 +20,5 @@ def everything() -> dict[str, dict[str, str]]:
         "motions": {name: motion.about for name, motion in MOTIONS.items()},
         "graphics": {name: kind.about for name, kind in GRAPHICS.items()},
         "transitions": {name: kind.about for name, kind in TRANSITIONS.items()},
+        "sounds": {name: kind.about for name, kind in SOUNDS.items()},
     }

@@ -8,7 +8,16 @@ flow           the pictures between two stills
 transition     how one shot becomes the next
 segments       encode a piece, join the pieces
 ffmpeg         the only file that knows ffmpeg
-qc             hold the finished film against its timeline
+synthesis      the sounds of a fight, made from nothing
+sound_file     reading sound files
+sound          what is heard when, and its mix
+loudness       the mix at the level that players expect
+chapters       what players show beside the film
+watch          black, flashes, frozen and misplaced pictures
+qc             hold pieces and film against what was drawn and against the timeline
+delivery       other codecs and shapes
+interchange    timelines for other editors
+fcpxml         Final Cut's
 contact_sheet  every keyframe on one picture
 sheet_grid     where its frames lie
 graphics       what is laid over a shot: titles, lower thirds, clocks, scores, captions
