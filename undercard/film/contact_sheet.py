@@ -6,7 +6,6 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -15,8 +14,8 @@ from PIL import Image, ImageDraw
 from undercard.errors import UnreadableImage
 from undercard.film.lettering import Font, drawable, font, shortened, wrapped
 from undercard.film.sheet_grid import APPENDIX, Box, Grid, best_grid
+from undercard.film.sheet_stamps import dot_stamp, hole_stamp
 from undercard.film.stills import open_still
-from undercard.requests import Size
 
 Status: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]
 
@@ -184,7 +183,7 @@ def _draw_summary(
         draw.text((right, line), text, BRIGHT if status in FRAMED else QUIET, face, "rs")
         right -= round(face.getlength(text))
         if status is not None:
-            dot = _dot(max(6, height // 2), COLOURS[status])
+            dot = dot_stamp(max(6, height // 2), COLOURS[status])
             right -= dot.width + height // 3
             sheet.paste(dot, (right, line - height // 2 - dot.height // 4), dot)
         right -= height
@@ -199,7 +198,7 @@ def _draw_strip(sheet: Image.Image, draw: ImageDraw.ImageDraw, grid: Grid, row: 
     right = grid.margin + width
     draw.rectangle((grid.margin, top, right, top + grid.strip_height), FILM)
     hole_height = max(4, grid.perforation * 11 // 20)
-    hole = _hole((round(hole_height * 1.3), hole_height))
+    hole = hole_stamp((round(hole_height * 1.3), hole_height))
     count = round(width / (hole.width * 2.1))
     step = width / count
     inset = (grid.perforation - hole.height) // 2
@@ -221,7 +220,7 @@ def _draw_cell(sheet: Image.Image, draw: ImageDraw.ImageDraw, grid: Grid, index:
         _draw_tab(draw, (left, top), "REVIEW", grid)
     face, small = font(grid.label_size), font(max(10, grid.label_size * 4 // 5))
     line = top - grid.perforation + grid.strip_height + round(grid.label_size * 1.35)
-    dot = _dot(max(6, grid.label_size // 2), COLOURS[cell.status])
+    dot = dot_stamp(max(6, grid.label_size // 2), COLOURS[cell.status])
     sheet.paste(dot, (left, line - grid.label_size * 2 // 5 - dot.height // 2 + 1), dot)
     indent = dot.width + grid.label_size // 2
     label = shortened(drawable(cell.label), face, grid.frame[0] - indent)
@@ -278,24 +277,3 @@ def _draw_picture(sheet: Image.Image, draw: ImageDraw.ImageDraw, box: Box, cell:
         (middle[0] - half, middle[1] - face.getbbox("x")[3], middle[0] + half, middle[1] + face.getbbox("x")[3]), GATE
     )
     draw.text(middle, text, QUIET, face, "mm")
-
-
-@cache
-def _dot(diameter: int, colour: str) -> Image.Image:
-    # Pillow draws hard edges: drawn large and shrunk they come out smooth.
-    large = Image.new("L", (diameter * 8, diameter * 8))
-    ImageDraw.Draw(large).ellipse((0, 0, diameter * 8 - 1, diameter * 8 - 1), 255)
-    return _coloured(large.resize((diameter, diameter), Image.Resampling.BOX), colour)
-
-
-@cache
-def _hole(size: Size) -> Image.Image:
-    large = Image.new("L", (size[0] * 8, size[1] * 8))
-    ImageDraw.Draw(large).rounded_rectangle((0, 0, large.width - 1, large.height - 1), size[1] * 2.4, 255)
-    return _coloured(large.resize(size, Image.Resampling.BOX), "#2a2c31")
-
-
-def _coloured(mask: Image.Image, colour: str) -> Image.Image:
-    stamp = Image.new("RGBA", mask.size, colour)
-    stamp.putalpha(mask)
-    return stamp
