@@ -23,9 +23,9 @@ GRID = 8
 """Pixels a cell of the latents."""
 PARTS = 24
 """Of a line; each has its own step."""
-AGREEING_PERCENT = 35.0
-"""Of the parts, the least step of the rest is the line's: a third may be black, where no step shows."""
-LEAST_CERTAINTY = 4.5
+AGREEING_PERCENT = 40.0
+"""Of the parts, the least step of the rest is the line's: the others may be black, where no step shows."""
+LEAST_CERTAINTY = 4.2
 """Median step of the parts over its standard error; the worst of 200 lines of pure noise comes to 3."""
 MOST_STEP = 24.0
 """Levels; what steps by more is the edge of something."""
