@@ -1,7 +1,7 @@
 """Rejects a picture in light of another colour than the shot's; score: how far its colours are off, CIE a*b*.
 
-The shot's light is what the control image shows; a model may make it warmer or deeper, but all of it turned green is
-another light. Where there is no control image, nothing is said.
+The shot's light is what the control image shows; a model may make its colours a little deeper, but all of it turned
+green is another light. Where there is no control image, nothing is said.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ DARKEST = 4.0
 """L* of a part that has a say: below it a level more or less is a colour."""
 LEAST_SHARE = 0.1
 """Of the parts."""
+DEEPER_SHARE = 0.25
+"""Of a colour, by which it may be deeper or paler without being another."""
 
 
 class Cast:
@@ -42,9 +44,19 @@ def colour_shift(found: Lab, wanted: Lab) -> tuple[float, float]:
     if speaks.mean() < LEAST_SHARE:
         return 0.0, 0.0
     scale = weight((found[speaks, 0] + wanted[speaks, 0]) / 2.0)
-    shift = (found[speaks, 1:] - wanted[speaks, 1:]) * scale[:, None]
+    shift = _beyond_depth(found[speaks, 1:], wanted[speaks, 1:]) * scale[:, None]
     a, b = np.median(shift, axis=0)
     return float(a), float(b)
+
+
+def _beyond_depth(found: Lab, wanted: Lab) -> Lab:
+    """Return how *found* differs from *wanted*, a* and b*, beyond being deeper or paler by a little."""
+    shift = found - wanted
+    depth = np.maximum(np.linalg.norm(wanted, axis=1), 1e-6)
+    along = (shift * wanted).sum(axis=1) / depth
+    allowed = np.clip(along, -DEEPER_SHARE * depth, DEEPER_SHARE * depth)
+    beyond: Lab = shift - wanted * (allowed / depth)[:, None]
+    return beyond
 
 
 def _word(a: float, b: float) -> str:

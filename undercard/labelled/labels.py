@@ -21,12 +21,15 @@ _LOOK = frozenset({Fault.BURNT, Fault.WRONG_LIGHT, Fault.JUMP})
 ALSO = {
     "blank": frozenset(Fault),
     "dead tile": _PEOPLE | _LOOK | {Fault.TILED},
-    "burn": _LOOK,
-    "crush": _LOOK,
+    # What stretches 8 bits leaves gaps between levels, and lifts the grain with the rest.
+    "burn": _LOOK | {Fault.NOISY, Fault.BANDED},
+    "crush": _LOOK | {Fault.BANDED},
+    # Half of the picture is lighter.
+    "seam": frozenset({Fault.JUMP}),
     "cast": _LOOK,
     "exposure jump": _LOOK,
     "zoom jump": _PEOPLE,
-    "wrong size": _PEOPLE,
+    "wrong size": _PEOPLE | _LOOK,
     "copied control": _LOOK,
     "copied sheet": frozenset(Fault),
     "repeated neighbour": _PEOPLE | _LOOK,
