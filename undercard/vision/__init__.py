@@ -1,5 +1,5 @@
-"""What networks see in a picture: people and their joints, colours at those joints, and how alike two people look.
+"""What networks see in a picture: people, their joints, and the colours at those joints.
 
 Knows neither shots nor verdicts. `networks` opens the ONNX files · `pose` finds people · `adherence` compares them with
-where they should be · `colour` and `identity` tell one from another.
+where they should be · `colour` reads off what they wear.
 """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from undercard.errors import BadInput
 
-Network: TypeAlias = Literal["movenet-multipose.fp16", "movenet-thunder.fp16", "mobilenetv2-person-embed.fp16"]
+Network: TypeAlias = Literal["movenet-multipose.fp16", "movenet-thunder.fp16"]
 Floats: TypeAlias = NDArray[np.float32]
 
 THREADS = 2

@@ -1,0 +1,49 @@
+"""Fighters who keep their colours, and who lose them: previz keyframes against the control image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from tests.gate.test_people import BLUE, RED, SIZE, frame, keypoints
+from undercard.gate import Evidence, Fault, Finding, Pixels, identity
+
+ASKED_BY = (RED, BLUE)
+
+
+def examined(pixels: Pixels, control: Pixels | None = None) -> Finding:
+    given = frame(*ASKED_BY).image if control is None else control
+    return identity.CHECK.examine(Evidence(pixels, SIZE, control=given, keypoints=keypoints(frame(*ASKED_BY))))
+
+
+def test_who_wears_what_he_should_passes() -> None:
+    assert examined(frame(*ASKED_BY).image).score < 0.1
+
+
+def test_another_exposure_takes_nobodys_colours() -> None:
+    brighter = np.clip(frame(*ASKED_BY).image * 1.3 + 8.0, 0, 255).astype(np.uint8)
+
+    assert examined(brighter).passed
+
+
+def test_green_trunks_and_gloves_on_the_red_fighter_have_drifted() -> None:
+    green = replace(RED, look=replace(RED.look, trunks="#1f8a3b", gloves="#1f8a3b"))
+
+    finding = examined(frame(green, BLUE).image)
+
+    assert finding.fault is Fault.DRIFTED
+    assert "Rojas's" in finding.cause
+    assert finding.region is not None
+    assert finding.region[0] < SIZE[0] / 2
+
+
+def test_a_control_image_of_another_size_is_compared_alike() -> None:
+    half = np.asarray(Image.fromarray(frame(*ASKED_BY).image).resize((256, 144), Image.Resampling.BOX))
+
+    assert examined(frame(*ASKED_BY).image, half).score < 0.4
+
+
+def test_without_a_control_image_nothing_is_said() -> None:
+    assert identity.CHECK.examine(Evidence(frame(*ASKED_BY).image, SIZE, keypoints=keypoints(frame(*ASKED_BY)))).passed

@@ -1,0 +1,75 @@
+"""Rejects a fighter who has lost his colours; score: the worst change of hue, 0 none, 1 lost or 60° off, 2 opposite.
+
+His trunks and gloves are held to those of the control image, at the same joints and under the same light. Embeddings of
+bodies do not tell previz boxers apart (0.83 the same, 0.78 another), and faces are too small in most shots: neither is
+asked.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undercard.gate import Evidence, Finding, Pixels
+from undercard.gate._people import Fighter, cast_of, region, same_size
+from undercard.gate._thresholds import threshold
+from undercard.vision.colour import Lab, worn
+
+LEAST_CHROMA = 25.0
+"""CIE a*b*. What has less of it, in the picture and in the control image, is grey in both."""
+LEAST_FIT = 0.7
+"""PCK of one who is where his joints are looked for."""
+
+
+_MOST = 2.0
+
+
+class Identity:
+    """Compares trunks and gloves with the control image's."""
+
+    name = "identity"
+    cost = 0.275
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when everybody wears what he should, or when that cannot be told."""
+        row = threshold(self.name, evidence.backend)
+        cast = cast_of(evidence)
+        if cast is None or evidence.control is None:
+            return row.finding(0.0, "")
+        control = same_size(evidence.control, evidence.pixels)
+        changes = [
+            (change, one, part)
+            for one in cast.fighters
+            if one.best is not None and one.best.pck >= LEAST_FIT
+            for part, change in _changes(evidence.pixels, control, one).items()
+        ]
+        if not changes:
+            return row.finding(0.0, "")
+        score, worst, part = max(changes, key=lambda each: each[0])
+        cause = f"{worst.target.name}'s {part} have lost their colour: {score:.2f} off, at most {row.limit:g} may be"
+        return row.finding(score, cause, region(worst.target.box, evidence.pixels))
+
+
+def _changes(pixels: Pixels, control: Pixels, fighter: Fighter) -> dict[str, float]:
+    """Return the change of each part that can be seen, where he is or where he should be, whichever is less.
+
+    A wrist that is found a hand's breadth off puts the glove beside the glove.
+    """
+    assert fighter.closest is not None
+    target = fighter.target
+    asked = worn(control, target.xy, target.seen, target.height)
+    changes: dict[str, float] = {}
+    for xy in (fighter.closest.xy, target.xy):
+        found = worn(pixels, xy, target.seen, target.height)
+        for part, a, b in (("trunks", found.trunks, asked.trunks), ("gloves", found.gloves, asked.gloves)):
+            if a is not None and b is not None:
+                changes[part] = min(_change(a, b), changes.get(part, _MOST))
+    return changes
+
+
+def _change(found: Lab, asked: Lab) -> float:
+    """Return how far the colour has moved in a*b*, over the stronger of the two colours."""
+    strongest = max(float(np.linalg.norm(found[1:])), float(np.linalg.norm(asked[1:])), LEAST_CHROMA)
+    return float(np.linalg.norm(found[1:] - asked[1:])) / strongest
+
+
+CHECK = Identity()
