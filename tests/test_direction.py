@@ -189,7 +189,7 @@ def test_every_frame_of_the_title_fight_can_be_staged() -> None:
 
     for shot in film.shots:
         for frame in range(0, shot.frames, 2):
-            assert direction.staging_at(film, shot, frame).light == shot.light
+            assert direction.staging_at(film, shot, shot.timing.moment(frame)).light == shot.light
 
 
 def test_fighters_of_the_title_fight_stay_inside_the_ropes_and_apart() -> None:
