@@ -121,7 +121,7 @@ def shots(
 
 @app.command()
 def vocabulary() -> None:
-    """Print what a shot list may name: poses, cameras, control images, lights, motions, graphics, transitions, sounds."""
+    """Print what a shot list may name: poses, cameras, controls, lights, motions, graphics, transitions, sounds."""
     from undercard import vocabulary as words
 
     console = Console()
