@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -21,7 +22,7 @@ from undercard.film.pixels import Pixels
 from undercard.film.segments import REVISION, encode, join, piece_frames
 from undercard.film.timeline import Clip, Piece, Span, Timeline
 from undercard.film.timing import Moment
-from undercard.film.watch import Watch
+from undercard.film.watch import Watch, is_black
 from undercard.keyframes import accepted_take, usable_take
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.planning import Plan, PlannedKeyframe
@@ -90,6 +91,8 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
         except EncodingFailed as exc:
             raise EncodingFailed(f"shot {piece.name}: {exc}") from exc
         expected = expectation.expected(plan, piece, takes)
+        if any(map(is_black, watch.looks)) and expectation.shows_black_stills(piece, takes):
+            expected = replace(expected, black=True)
         where = partial(_place, plan, piece)
         ends = qc.check_piece(path, plan.shot_list.fps, plan.size, watch.looks, expected, where)
         return CutPiece(**store.put_file(path).model_dump(), first=ends.first, last=ends.last)

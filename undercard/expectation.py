@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from undercard.film.timeline import Piece, Span
-from undercard.film.watch import Expected
+from undercard.film.watch import Expected, Watch, is_black
 from undercard.planning import Plan
 from undercard.requests import Take
 
@@ -31,6 +35,19 @@ def expected(plan: Plan, piece: Piece, takes: Mapping[str, tuple[Take, ...]]) ->
         return Expected(black=dark or kind in BLACK, flashes=kind in FLASHING)
     (span,) = piece.spans
     return Expected(moves=_moves(plan, span, takes[span.clip.shot]), black=dark)
+
+
+def shows_black_stills(piece: Piece, takes: Mapping[str, tuple[Take, ...]]) -> bool:
+    """Say whether a still that *piece* shows is black itself: the gate rejected it, and it waits for review."""
+    pictures = dict.fromkeys(take.picture.absolute for span in piece.spans for take in takes[span.clip.shot])
+    return any(_is_black(path) for path in pictures)
+
+
+def _is_black(path: Path) -> bool:
+    with Image.open(path) as picture:
+        watch = Watch(picture.size)
+        list(watch.over([np.asarray(picture.convert("RGB"))]))
+    return is_black(watch.looks[0])
 
 
 def _moves(plan: Plan, span: Span, takes: tuple[Take, ...]) -> tuple[tuple[int, int], ...]:

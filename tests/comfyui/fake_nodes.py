@@ -99,7 +99,7 @@ def _sample(inputs: dict[str, Any], execution: Execution) -> tuple[Any, ...]:
 def _decode(inputs: dict[str, Any], execution: Execution) -> tuple[Any, ...]:
     latent: Latent = inputs["samples"]
     base = (latent.picture or Image.new("RGB", latent.size, "gray")).resize(latent.size)
-    grain = np.random.default_rng(latent.seed).integers(-25, 26, (latent.size[1], latent.size[0], 3))
+    grain = np.random.default_rng(latent.seed).integers(-4, 5, (latent.size[1], latent.size[0], 3))
     return (Image.fromarray(np.clip(np.asarray(base, dtype=int) + grain, 0, 255).astype(np.uint8)),)
 
 

@@ -68,6 +68,11 @@ class Watch:
             yield frame
 
 
+def is_black(look: Look) -> bool:
+    """Say whether a frame that looks like *look* is black."""
+    return float((look > BLACK).mean()) <= LIT_SHARE
+
+
 def points(size: Size) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows and the columns of a frame of *size* that a look takes."""
     rows = ((np.arange(ROWS) + 0.5) * size[1] / ROWS).astype(np.intp)
@@ -105,8 +110,7 @@ def step_fault(before: tuple[float, float], after: tuple[float, float]) -> float
 
 
 def _black(looks: Sequence[Look]) -> Iterator[Fault]:
-    dark = [float((look > BLACK).mean()) <= LIT_SHARE for look in looks]
-    for start, stop in _runs(dark):
+    for start, stop in _runs([is_black(look) for look in looks]):
         yield Fault(start, f"{stop - start} black frame{'s' if stop - start > 1 else ''}")
 
 
