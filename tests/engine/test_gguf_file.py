@@ -128,12 +128,15 @@ def test_a_tensor_that_the_file_lacks_is_named(tmp_path: Path) -> None:
         list(file.read(["img_in.weight"]))
 
 
-@pytest.mark.parametrize("cut", [0, 3, 20, 60, -1])
-def test_a_file_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [(cut, "no whole GGUF file") for cut in (0, 3, 20, 60)] + [(-1, "cut short")],
+)
+def test_a_file_cut_short_is_refused(tmp_path: Path, cut: int, said: str) -> None:
     whole = _write(tmp_path / "a.gguf", _bias("img_in.bias"), _weight("img_in.weight", "Q8_0")).read_bytes()
     path = tmp_path / "short.gguf"
     path.write_bytes(whole[:cut] if cut >= 0 else whole[: len(whole) // 2])
-    with pytest.raises(BadCheckpoint, match=r"short\.gguf is (no whole GGUF file|cut short)"):
+    with pytest.raises(BadCheckpoint, match=rf"short\.gguf is {said}"):
         open_gguf(path)
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from undercard.gate import Evidence, Finding
-from undercard.gate._colour import Lab, part_colours, weight
+from undercard.gate._colour import part_colours, weight
 from undercard.gate._thresholds import threshold
+from undercard.vision.colour import Lab
 
 DARKEST = 4.0
 """L* of a part that has a say."""
