@@ -69,8 +69,9 @@ def write_checkpoint(out: Path, *, text_encoder: bool = False, tiny: bool = Fals
         transformer = TRANSFORMER | {"num_layers": blocks, "joint_attention_dim": TINY_LANGUAGE["hidden_size"]}
     components = [transformer_component(transformer), vae_component(tiny=tiny)]
     if text_encoder:
-        vocabulary = write_tokenizer(out)
-        components.append(text_encoder_component(vocabulary, tiny=tiny or blocks is not None))
+        tiny_encoder = tiny or blocks is not None
+        vocabulary = write_tokenizer(out, tiny=tiny_encoder)
+        components.append(text_encoder_component(vocabulary, tiny=tiny_encoder))
     for component in components:
         _write_component(out / component.folder, component)
     _write_json(out / "scheduler" / "scheduler_config.json", SCHEDULER)

@@ -8,7 +8,7 @@ from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 
-from benchmarks import engine_weights
+from benchmarks import engine_models, engine_weights
 from benchmarks.engine_weights import write_checkpoint
 
 
@@ -42,6 +42,12 @@ def test_the_tokenizer_has_the_special_tokens_that_the_text_encoder_expects(chec
 
     assert tokenizer("<|image_pad|>jab")["input_ids"][0] == encoder.image_token_id
     assert len(tokenizer("<|image_pad|>jab")["input_ids"]) == 4
+
+
+def test_the_special_tokens_of_a_whole_model_have_their_published_numbers(tmp_path: Path) -> None:
+    known = engine_models.write_tokenizer(tmp_path, tiny=False)
+
+    assert (known["<|endoftext|>"], known["<|image_pad|>"], known["<|video_pad|>"]) == (151_643, 151_655, 151_656)
 
 
 def test_weights_are_spread_as_a_models_are(checkpoint: Path) -> None:
