@@ -14,7 +14,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,11 +176,6 @@ def _copy(piece: Piece, out: Path) -> None:
             at += os.sendfile(file.fileno(), source.fileno(), at, piece.end - at)
 
 
-def sizes(models: Path) -> Mapping[str, int]:
-    """Return the bytes of each file in *models*."""
-    return {str(path.relative_to(models)): path.stat().st_size for path in sorted(models.rglob("*")) if path.is_file()}
-
-
 def main() -> None:
     """Write the files that the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -190,9 +185,7 @@ def main() -> None:
     given = parser.parse_args()
     started = time.perf_counter()
     write_models(given.checkpoint, given.models, bf16=given.bf16)
-    for name, held in sizes(given.models).items():
-        print(f"{name}: {held / 1e9:.2f} GB")
-    print(f"{time.perf_counter() - started:.1f} s")
+    print(f"{given.models}: written in {time.perf_counter() - started:.1f} s")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,8 @@ from undercard.engine.checkpoint import open_checkpoint
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("comfyui") / "checkpoint"
-    with pytest.MonkeyPatch.context() as patch:
-        # Several files of each part.
-        patch.setattr(engine_weights, "SHARD_BYTES", 400_000)
-        engine_weights.write_checkpoint(folder, text_encoder=True, tiny=True)
+    # Several files of each part.
+    engine_weights.write_checkpoint(folder, text_encoder=True, tiny=True, shard_bytes=400_000)
     return folder
 
 
