@@ -125,7 +125,9 @@ def measure(name: str, cap_gb: float | None, references: int, checkpoint: Path) 
     # The size that references are brought to; a dry run's is smaller.
     published.VAE_IMAGE_SIZE = inputs.size[0] * inputs.size[1]
     render_with(checkpoint, name)
-    meter.cap_allocator(cap_gb)
+    if name != COMFYUI:
+        # Beside a server this process stays off the card, where its context would take some of what that is to have.
+        meter.cap_allocator(cap_gb)
     device, found = machine(cap_gb), backends.backend(name)
     row = Row(rung=name, cap_gb=cap_gb, references=references, exact=found.exact)
     if reason := found.unavailable(device):

@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.engine_meter import Peaks, resident_gb
 from benchmarks.engine_rows import GB
-from undercard import devices
+from undercard import nvml
 from undercard.comfyui.client import Client
 
 LOOK_SECONDS = 0.02
@@ -46,7 +46,7 @@ class Server:
         """Return the most that it took of its card, context apart, and had in host memory since it began."""
         taken = round((self.idle_bytes - self.least_bytes) / GB, 2) if self.idle_bytes else None
         # What its allocator holds and what it hands out look alike from here.
-        return Peaks(None, taken, resident_gb(self.process) if self.process else 0.0, None)
+        return Peaks(taken, None, resident_gb(self.process) if self.process else 0.0, None)
 
 
 @contextmanager
@@ -76,8 +76,7 @@ def watched(url: str) -> Iterator[Server]:
 
 
 def _free_bytes() -> int:
-    gpu = devices.this_device().gpu
-    return gpu.free_bytes if gpu else 0
+    return next((card.free_bytes for card in nvml.cards()), 0)
 
 
 def _process_at(url: str) -> int | None:

@@ -55,8 +55,8 @@ def cap_allocator(cap_gb: float | None) -> None:
 
 
 def synchronize() -> None:
-    """Wait until the device has done everything it was given."""
-    if torch.cuda.is_available():
+    """Wait until the device has done everything that this process gave it."""
+    if torch.cuda.is_initialized():
         torch.cuda.synchronize()
 
 
@@ -75,7 +75,7 @@ def lap() -> Iterator[Lap]:
 
 def forget_peaks() -> None:
     """Count the device's peaks from here on."""
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
 
 
