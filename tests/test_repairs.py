@@ -68,6 +68,7 @@ SEEDS = ["new seed: seed 2", "new seed: seed 3", "new seed: seed 4"]
         (Fault.NOISY, ["more steps: 8", *SEEDS]),
         (Fault.BURNT, ["more steps: 8", *SEEDS]),
         (Fault.BANDED, ["decoded whole", "more steps: 8", *SEEDS]),
+        (Fault.BLOCKY, ["more steps: 8", "reworded: about blocky", "new seed: seed 3"]),
         (Fault.TILED, ["decoded whole", "more steps: 8", *SEEDS]),
         (Fault.WRONG_FRAME, ["rendered again: seed 2", "rendered again: seed 3"]),
         (Fault.WRONG_LIGHT, ["rendered again: seed 2", "rendered again: seed 3"]),

@@ -21,7 +21,7 @@ __all__ = [
     "evidence_of", "judge", "judge_exhibit",
 ]  # fmt: skip
 
-REVISION = 2
+REVISION = 3
 """Raised whenever a check or a threshold changes what the gate says, so that no old verdict is believed."""
 
 Region: TypeAlias = tuple[int, int, int, int]
@@ -36,6 +36,7 @@ class Fault(StrEnum):
     NOISY = "noisy"
     BURNT = "burnt"
     BANDED = "banded"
+    BLOCKY = "blocky"
     TILED = "tiled"
     WRONG_FRAME = "wrong frame"
     WRONG_LIGHT = "wrong light"
