@@ -13,7 +13,8 @@ from undercard import backends, gate, planning, shotlist, store
 from undercard.backends import Needs, Rung
 from undercard.conditioning import control_request
 from undercard.devices import Device
-from undercard.gate import Fault, Finding, Verdict
+from undercard.gate import Fault, Finding, Opinion, Verdict
+from undercard.judge.opinions import with_opinion
 from undercard.keyframes import asked, usable_take
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import PlannedKeyframe
@@ -119,6 +120,32 @@ def test_a_run_for_exact_pixels_renders_again_what_is_not_exact_with_the_same_se
     assert [pursuit.pending for pursuit in pursuits] == [False, True]
     assert pursuits[1].next_take == 2
     assert len(pursuits[1].record.takes) == 1
+
+
+def test_what_was_accepted_without_the_judge_is_shown_to_him_and_not_drawn_otherwise(film: Film) -> None:
+    record = film.record(0, film.take(0, EXACT))
+    heard = with_opinion(record.takes[0].verdict, Opinion(judge="a · prompt 1", heard=True))
+    by_him = record.model_copy(update={"takes": (record.takes[0].model_copy(update={"verdict": heard}),)})
+
+    for remembered, judge, pending in ((record, "", False), (record, "a · prompt 1", True)):
+        (first, *_) = begin(film.keyframes, {record.label: remembered}, 3, exact=False, judge=judge)
+        assert (first.pending, first.next_take) == (pending, 1)
+    for judge, pending in (("a · prompt 1", False), ("", False), ("b · prompt 1", True)):
+        (first, *_) = begin(film.keyframes, {record.label: by_him}, 3, exact=False, judge=judge)
+        assert first.pending is pending
+
+
+def test_what_he_rejected_is_judged_again_once_he_is_not_the_judge(film: Film) -> None:
+    record = film.record(0, film.take(0, EXACT))
+    opinion = Opinion(judge="a · prompt 1", heard=True, accepts=False, words="three arms")
+    verdict = with_opinion(record.takes[0].verdict, opinion)
+    record = record.model_copy(update={"takes": (record.takes[0].model_copy(update={"verdict": verdict}),)})
+
+    same, *_ = begin(film.keyframes, {record.label: record}, 3, exact=False, judge="a · prompt 1")
+    without, *_ = begin(film.keyframes, {record.label: record}, 3, exact=False)
+
+    assert (same.next_take, same.rejected is not None) == (2, True)
+    assert (without.next_take, without.judged) == (1, [])
 
 
 def test_the_control_image_of_a_take_that_stands_is_used_again(film: Film) -> None:

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from undercard.console import place
+from undercard.judge.condition import Condition
 from undercard.weights import Weights
 
 REMEDY = "; "
@@ -64,6 +65,16 @@ def usable(found: Sequence[Diagnosis], advice: str) -> Group:
     if advice:
         parts.append(Text.from_markup(f"[bold]Next:[/] {escape(advice)}"))
     return Group(*parts)
+
+
+def judge(found: Condition) -> Text:
+    """Return a line on the gate's judge: which, and whether it can be asked."""
+    if not found.name:
+        return Text("judge: none; UNDERCARD_JUDGE names one")
+    line = Text.assemble("judge: ", (found.name, "bold"))
+    if found.reason is None:
+        return line.append(" · answers", style="green")
+    return line.append(f"\n→ {found.reason}", style="yellow")
 
 
 def _grouped(found: Sequence[Diagnosis]) -> list[list[Diagnosis]]:

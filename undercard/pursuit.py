@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from undercard import backends, gate, prompts, settings
 from undercard.backends import Rung
 from undercard.conditioning import control_request, follows_itself, lacking
+from undercard.judge.opinions import holds
 from undercard.keyframes import accepted_take, asked
 from undercard.ladder import Tried, kind
 from undercard.likeness import Likeness
@@ -183,12 +184,14 @@ def begin(
     *,
     exact: bool,
     repairs: int = 1_000_000,
+    judge: str = "",
 ) -> list[Pursuit]:
     """Begin one shot where the last run ended: accepted takes stand, and rejected ones are not tried again.
 
-    A take stands for as long as its request, the gate, and the keyframe that it was compared with do; one that was
-    approved by hand, for as long as its request does. One that stands but is not exact, where that is asked for, is
-    rendered again with its own seed. After a rejected take comes the one that repairs it, in this run as in the last.
+    A take stands for as long as its request, the gate with its judge, and the keyframe that it was compared with do;
+    one that was approved by hand, for as long as its request does. One that stands but is not exact, where that is
+    asked for, is rendered again with its own seed. After a rejected take comes the one that repairs it, in this run as
+    in the last.
 
     Args:
         keyframes: of the shot, in its order.
@@ -196,28 +199,30 @@ def begin(
         takes: of a keyframe in this run, at most.
         exact: only exact pixels end a pursuit.
         repairs: takes of the whole shot in this run, beside the first of each keyframe, at most.
+        judge: who is heard about what every check lets pass; empty for nobody.
     """
     pursuits = []
     budget = Budget(repairs)
     standing = True
     for keyframe in keyframes:
         before = remembered.get(keyframe.label)
-        standing = standing and before is not None and before.gate == gate.REVISION
+        same_gate = before is not None and _holds(before, judge)
+        standing = standing and same_gate
         accepted = accepted_take(before, keyframe, exact=False)
         accepted = accepted if standing or _is_approved(before, accepted) else None
         standing = accepted is not None
         pursuit = Pursuit(keyframe, next_take=1, last_take=takes, exact=exact, budget=budget)
         if before is not None and (accepted is not None or before.key == keyframe.request(1).key):
-            _resume(pursuit, before, accepted, takes)
+            _resume(pursuit, before, accepted, takes, same_gate=same_gate)
         pursuits.append(pursuit)
     return pursuits
 
 
-def _resume(pursuit: Pursuit, before: KeyframeRecord, accepted: Take | None, takes: int) -> None:
+def _resume(pursuit: Pursuit, before: KeyframeRecord, accepted: Take | None, takes: int, *, same_gate: bool) -> None:
     """Put *pursuit* where the run ended that left *before*; *accepted* is its take that stands."""
     # One that does not stand any more is judged again, and so is everything that another gate has judged.
     doubted = accepted is None and before.accepted is not None
-    known = [] if doubted or (accepted is None and before.gate != gate.REVISION) else before.takes
+    known = [] if doubted or (accepted is None and not same_gate) else before.takes
     pursuit.judged = [judged.model_copy(update={"cached": True}) for judged in known]
     last = accepted or (before.accepted if doubted else known[-1].take if known else None)
     if last is None:
@@ -230,6 +235,13 @@ def _resume(pursuit: Pursuit, before: KeyframeRecord, accepted: Take | None, tak
         pursuit.control = accepted.control
     if accepted is not None:
         pursuit.sheets = accepted.sheets
+
+
+def _holds(before: KeyframeRecord, judge: str) -> bool:
+    """Say whether the gate, and *judge* with it, would say today what it said of what counts of *before*."""
+    standing = [judged for judged in before.takes if judged.stands][-1:]
+    counts = standing or before.takes
+    return before.gate == gate.REVISION and all(judged.approved or holds(judged.verdict, judge) for judged in counts)
 
 
 def _is_approved(before: KeyframeRecord | None, take: Take | None) -> bool:
