@@ -148,6 +148,22 @@ def test_what_he_rejected_is_judged_again_once_he_is_not_the_judge(film: Film) -
     assert (without.next_take, without.judged) == (1, [])
 
 
+@pytest.mark.parametrize("tiled", [True, False])
+def test_only_a_picture_that_was_decoded_in_tiles_is_decoded_whole(
+    film: Film, tiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "heeded", lambda _: frozenset({"whole"}))
+    made = Attempt(rung="hungry", backend="hungry", exact=True, outcome="rendered", tiled=tiled)
+    record = film.record(0, film.take(0, EXACT, made), passed=False)
+    finding = record.takes[0].verdict.findings[0].model_copy(update={"fault": Fault.TILED})
+    judged = record.takes[0].model_copy(update={"verdict": Verdict(findings=(finding,))})
+    (pursuit, *_) = film.begun(record.model_copy(update={"takes": (judged,)}))
+
+    pursuit.repair(None, finer=False)
+
+    assert (pursuit.approach.repairs[0].remedy is Remedy.DECODED_WHOLE) is tiled
+
+
 def test_the_control_image_of_a_take_that_stands_is_used_again(film: Film) -> None:
     take = film.take(1, COARSE)
 

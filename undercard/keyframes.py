@@ -170,6 +170,7 @@ def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts:
             peak_vram_bytes=rendered.peak_vram_bytes,
             peak_host_bytes=rendered.peak_host_bytes,
             detail="; ".join(rendered.notes),
+            tiled=rendered.tiled,
         )
     )
     return rendered.image
@@ -196,6 +197,7 @@ def _attempt(
     peak_vram_bytes: int = 0,
     peak_host_bytes: int = 0,
     detail: str = "",
+    tiled: bool = False,
 ) -> Attempt:
     return Attempt(
         rung=rung.label,
@@ -208,6 +210,7 @@ def _attempt(
         peak_vram_bytes=peak_vram_bytes,
         peak_host_bytes=peak_host_bytes,
         detail=detail,
+        tiled=tiled,
     )
 
 

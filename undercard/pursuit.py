@@ -114,7 +114,7 @@ class Pursuit:
         return Means(
             prompted=backends.backend(take.backend).prompted,
             heeds=backends.heeded(take.backend),
-            tiled=bool(take.attempts) and take.attempts[-1].sparing,
+            tiled=bool(take.attempts) and (take.attempts[-1].sparing or take.attempts[-1].tiled),
             steps=settings.load().steps,
             finer=finer and not take.exact,
             control=keyframe.control,

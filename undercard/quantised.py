@@ -90,6 +90,10 @@ class QuantisedBackend:
         """Say what is missing or does not fit: a card, the packages, a part of the model, or the file."""
         return missing(self.name, device) or self._wrong_file(weights.folder(self.name))
 
+    def heeds(self) -> frozenset[str]:
+        """Return how it can decode: whole, or in the fewest tiles."""
+        return frozenset({"whole"})
+
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
 

@@ -48,6 +48,10 @@ class QwenBackend:
         """Say what is missing: a card, the packages, or the weights."""
         return missing(self.name, device)
 
+    def heeds(self) -> frozenset[str]:
+        """Return how it can decode: whole, or in the fewest tiles."""
+        return frozenset({"whole"})
+
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
 

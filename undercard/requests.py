@@ -143,6 +143,8 @@ class Attempt(BaseModel):
     outcome: Outcome
     sparing: bool = False
     """The rung takes as little of the card as can be, and decodes in tiles."""
+    tiled: bool = False
+    """This picture was decoded in tiles, whatever its rung does as a rule."""
     stage: str = ""
     """Where it ended, when it failed: `open`, `encode`, `denoise`, `decode`."""
     seconds: float = Field(default=0.0, ge=0.0)

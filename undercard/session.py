@@ -111,6 +111,7 @@ class Session:
             peak_vram_bytes=picture.peak_vram_bytes,
             peak_host_bytes=picture.peak_host_bytes,
             notes=picture.notes,
+            tiled=picture.tiled,
         )
         self._remember(child, request, rendered)
         return rendered

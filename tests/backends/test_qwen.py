@@ -161,6 +161,28 @@ def test_what_stands_in_for_an_exact_rung_decodes_the_latents_that_it_left(
     assert resumed.image.size == case.size
 
 
+def test_a_picture_in_tiles_says_so_and_is_decoded_whole_from_the_same_latents(
+    qwen_on_the_processor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_of(Case(size=(64, 128)))
+    whole = dataclasses.replace(request, whole=True)
+    expected = _render("bf16", request).image.tobytes()
+    model = Model(qwen_on_the_processor, "bf16", 4, torch.device("cpu"))
+    rung = dataclasses.replace(backends.fastest("bf16", Work(request.size), DEVICE), exact=False)
+
+    with renderer.opened(model, rung) as engine:
+        engine.ready_model().pipeline.vae.free_bytes = lambda: 0
+        tiled = engine.render(request)
+        monkeypatch.setattr(pipeline, "denoise", lambda *_: pytest.fail("the latents were kept"))
+        repaired = engine.render(whole)
+
+    assert tiled.tiled
+    assert not repaired.tiled
+    assert repaired.image.tobytes() == expected
+    assert pipeline.load_latents(request.key) is None
+    assert pipeline.load_latents(whole.key) is None
+
+
 def test_a_request_without_a_reference_says_what_to_give() -> None:
     with pytest.raises(BackendError, match="give it a reference"):
         _render("bf16", request_of(Case(), []))

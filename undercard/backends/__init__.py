@@ -85,6 +85,8 @@ class Rendered:
     peak_host_bytes: int = 0
     notes: tuple[str, ...] = ()
     """What went otherwise than planned, such as `decoded in strips after an out-of-memory`."""
+    tiled: bool = False
+    """It was decoded in tiles, for want of memory."""
 
 
 class Renderer(Protocol):

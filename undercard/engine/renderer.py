@@ -74,29 +74,33 @@ class EngineRenderer:
             if latents is None:
                 self._encode([request])
                 latents = self._denoise(request)
-                pipeline.save_latents(latents, request.key)
+                pipeline.save_latents(latents, _denoised(request))
             else:
                 notes.append("decoded latents that an earlier attempt had kept")
             ready = self.ready_model()
             vae: PictureVae = ready.pipeline.vae
             vae.notes.clear()
+            vae.whole_first = request.whole
             progress.tell("decode")
             picture = pipeline.decode(ready.pipeline, latents, request.size)
-            pipeline.forget_latents(request.key)
+            if not vae.tiled:
+                # Where tiles turn out to show, the same latents are decoded whole.
+                pipeline.forget_latents(_denoised(request))
             return Rendered(
                 image=picture,
                 seconds=time.monotonic() - start,
                 peak_vram_bytes=card.peak_bytes(self.model.device),
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 notes=(*notes, *ready.notes, *vae.notes),
+                tiled=vae.tiled,
             )
 
     def _left_behind(self, request: RenderRequest) -> torch.Tensor | None:
         """Return the latents of an earlier attempt: at this request, or at the exact one that this stands in for."""
-        latents = pipeline.load_latents(request.key)
+        latents = pipeline.load_latents(_denoised(request))
         exact_weights = self.model.file is None and codec_named(self.model.codec).exact
         if latents is None and not self.exact and exact_weights:
-            return pipeline.load_latents(replace(request, renderer=recipe()).key)
+            return pipeline.load_latents(_denoised(replace(request, renderer=recipe())))
         return latents
 
     def free_bytes(self) -> int:
@@ -171,6 +175,11 @@ class EngineRenderer:
     def _clear(self) -> None:
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _denoised(request: RenderRequest) -> str:
+    """Return the key of the latents of *request*, which are the same however they are decoded."""
+    return replace(request, whole=False).key
 
 
 def _wording(request: RenderRequest) -> Wording:
