@@ -55,12 +55,16 @@ class Rounds:
         while [pursuit for pursuit in pursuits if pursuit.pending]:
             self.repair(pursuits)
             if pending := [pursuit for pursuit in pursuits if pursuit.pending]:
-                self.take(pending, pursuits)
+                # A model for more steps is opened in place of the usual one: once a round, and not in turns.
+                self.take(sorted(pending, key=lambda pursuit: pursuit.steps), pursuits)
 
     def repair(self, pursuits: Sequence[Pursuit]) -> None:
         """Decide of each of *pursuits* whose last take was rejected how the next one is made."""
         rejected = [pursuit for pursuit in pursuits if pursuit.pending and pursuit.rejected is not None]
         finer = bool(rejected) and self.plan.in_child and EXACT in offered(self.plan, self.rendering.lanes)
+        for lacking in dict.fromkeys(pursuit.lacks_steps for pursuit in rejected):
+            if lacking:
+                get_run_logger().warning("what more steps might mend gets another seed: %s", lacking)
         for pursuit in rejected:
             before = _before(pursuit.keyframe, pursuits)
             pursuit.repair(before.accepted if before else None, finer=finer)

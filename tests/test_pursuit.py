@@ -164,6 +164,21 @@ def test_only_a_picture_that_was_decoded_in_tiles_is_decoded_whole(
     assert (pursuit.approach.repairs[0].remedy is Remedy.DECODED_WHOLE) is tiled
 
 
+def test_what_more_steps_would_mend_says_what_they_lack(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("undercard.distilled.lacking", lambda backend, steps: f"{backend} lacks {steps}")
+    record = film.record(0, film.take(0, EXACT), passed=False)
+    finding = record.takes[0].verdict.findings[0].model_copy(update={"fault": Fault.SOFT})
+    soft = record.takes[0].model_copy(update={"verdict": Verdict(findings=(finding,))})
+
+    (posed, *_) = film.begun(record)
+    (softened, *_) = film.begun(record.model_copy(update={"takes": (soft,)}))
+
+    assert posed.lacks_steps == ""
+    assert softened.lacks_steps == "hungry lacks 8"
+    monkeypatch.setattr(backends, "heeded", lambda _: frozenset({"steps"}))
+    assert softened.lacks_steps == ""
+
+
 def test_the_control_image_of_a_take_that_stands_is_used_again(film: Film) -> None:
     take = film.take(1, COARSE)
 

@@ -59,9 +59,11 @@ def asked(
     if follows_itself(request):
         return request
     heeded = backends.heeded(backend)
-    request = replace(
-        request, steps=treated.steps if "steps" in heeded else 0, whole=treated.whole and "whole" in heeded
-    )
+    request = replace(request, whole=treated.whole and "whole" in heeded)
+    if treated.steps and "steps" in heeded:
+        # Other steps may take other weights.
+        named = backends.renderer_name(backend, exact=exact, steps=treated.steps)
+        request = replace(request, steps=treated.steps, renderer=named)
     if control is None:
         return request
     return conditioned(request, control, made.control, made.likenesses, sheets, treated, approach.neighbour)

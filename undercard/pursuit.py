@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from undercard import backends, gate, prompts, settings
+from undercard import backends, distilled, gate, prompts, weights
 from undercard.backends import Rung
 from undercard.conditioning import control_request, follows_itself, lacking
 from undercard.judge.opinions import holds
@@ -14,8 +14,8 @@ from undercard.ladder import Tried, kind
 from undercard.likeness import Likeness
 from undercard.manifest import Judged, KeyframeRecord, best_of
 from undercard.planning import PlannedKeyframe
-from undercard.repairs import Means, next_draw, repairs_for
-from undercard.requests import Approach, Attempt, Control, Remedy, RenderRequest, Sheet, Take
+from undercard.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
+from undercard.requests import MOST_STEPS, Approach, Attempt, Control, Remedy, RenderRequest, Sheet, Take
 
 SHOT_SPENT = "its shot has had all the repaired takes that a run may spend on one"
 NOTHING_LEFT = "there is nothing left to try about that"
@@ -109,13 +109,22 @@ class Pursuit:
             neighbour=neighbour.picture if neighbour and shown else self.approach.neighbour,
         )
 
+    @property
+    def lacks_steps(self) -> str:
+        """Why the take that was rejected cannot be made in more steps, which its fault would ask for; empty else."""
+        rejected = self.rejected
+        if rejected is None or "steps" in backends.heeded(rejected.take.backend):
+            return ""
+        asked_for = any(Remedy.MORE_STEPS in REMEDIES[fault] for fault in rejected.verdict.faults)
+        return distilled.lacking(rejected.take.backend, MOST_STEPS) if asked_for else ""
+
     def _means(self, take: Take, neighbour: Take | None, *, finer: bool) -> Means:
         keyframe = self.keyframe
         return Means(
             prompted=backends.backend(take.backend).prompted,
             heeds=backends.heeded(take.backend),
             tiled=bool(take.attempts) and (take.attempts[-1].sparing or take.attempts[-1].tiled),
-            steps=settings.load().steps,
+            steps=weights.steps(take.backend),
             finer=finer and not take.exact,
             control=keyframe.control,
             renumbers=keyframe.shot_list is not None and prompts.counts_its_pictures(keyframe.shot_list),
@@ -150,6 +159,11 @@ class Pursuit:
     def lacks_sheets(self) -> tuple[Likeness, ...]:
         """Whose character sheets are still to be drawn."""
         return tuple(lacking(self.keyframe.likenesses, self.sheets))
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps of the next take; 0 for the usual ones."""
+        return treatment(self.approach.repairs, self.keyframe.control).steps
 
     @property
     def is_choosy(self) -> bool:

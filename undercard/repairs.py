@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from undercard import controls
 from undercard.gate import Fault, Finding, Verdict
-from undercard.requests import Remedy, Repair
-
-MOST_STEPS = 8
-"""The longer of the two schedules that Lightning was distilled for."""
+from undercard.requests import MOST_STEPS, Remedy, Repair
 
 _NOISE = (Remedy.MORE_STEPS, Remedy.NEW_SEED)
 _DECODING = (Remedy.DECODED_WHOLE, *_NOISE)

@@ -21,6 +21,9 @@ SEED_LIMIT = 2**31
 """Seeds of takes are below it, and those of the pictures that takes are drawn from are not: a model that begins with
 the noise of its own reference tends to give that back."""
 
+MOST_STEPS = 8
+"""The longer of the two schedules that Lightning was distilled for."""
+
 
 class Control(BaseModel):
     """The previz of one keyframe: the picture and the maps that a diffusion model follows."""

@@ -90,6 +90,13 @@ class Settings(BaseSettings):
     )
     # 4 and 8 are the schedules that Lightning was distilled for.
     steps: int = Field(default=4, ge=4, le=8, multiple_of=4, description="Denoising steps of a keyframe: 4 or 8.")
+    guidance: float = Field(
+        default=1.0,
+        ge=1.0,
+        le=20.0,
+        description="How much a prompt counts over the negative one, for weights without Lightning; above 1 a step"
+        " takes two passes.",
+    )
     attempt_limit: int = Field(
         default=6, ge=1, le=50, description="Failed attempts at a keyframe, on whatever rungs, before it is given up."
     )
