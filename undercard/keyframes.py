@@ -58,7 +58,8 @@ def asked(
     request = made.request_on(backend, approach.draw, exact=exact)
     if follows_itself(request):
         return request
-    heeded = backends.heeded(backend)
+    # Few takes are treated so, and what a backend heeds is a matter of which files there are.
+    heeded = backends.heeded(backend) if treated.whole or treated.steps else frozenset()
     request = replace(request, whole=treated.whole and "whole" in heeded)
     if treated.steps and "steps" in heeded:
         # Other steps may take other weights.

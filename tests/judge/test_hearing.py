@@ -72,7 +72,7 @@ def evidence(pixels: np.ndarray = GOOD, control: np.ndarray | None = None) -> Ev
     return Evidence(pixels, SIZE, control=control, staging=staging(fighter(), light="cold"))
 
 
-def test_a_picture_that_the_judge_accepts_stays_accepted(hear: Hear, judge: FakeJudge) -> None:
+def test_a_picture_that_the_judge_accepts_stays_accepted(hear: Hear) -> None:
     verdict = hear().heard(PASSED, evidence())
 
     assert verdict.accepted
@@ -81,9 +81,7 @@ def test_a_picture_that_the_judge_accepts_stays_accepted(hear: Hear, judge: Fake
     assert verdict.findings[-1].check == "judge"
 
 
-def test_a_picture_that_the_judge_rejects_is_rejected_in_its_words_and_where_it_says(
-    hear: Hear, judge: FakeJudge
-) -> None:
+def test_a_picture_that_the_judge_rejects_is_rejected_in_its_words_and_where_it_says(hear: Hear) -> None:
     verdict = hear().heard(PASSED, evidence(MAGENTA))
 
     assert not verdict.accepted
@@ -223,9 +221,7 @@ def test_a_judge_who_hangs_is_not_waited_for_longer_than_the_settings_say(hear: 
     assert "within 0.2 s (UNDERCARD_JUDGE_SECONDS)" in verdict.unheard
 
 
-def test_a_server_that_is_gone_or_hangs_up_is_no_error(
-    hear: Hear, judge: FakeJudge, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_is_gone_or_hangs_up_is_no_error(hear: Hear, judge: FakeJudge) -> None:
     judge.faults = [Fault(drops=True)]
     assert "cannot be reached" in hear(wait_seconds=0.0).heard(PASSED, evidence()).unheard
 
@@ -301,7 +297,7 @@ def test_without_a_key_none_is_sent(hear: Hear, judge: FakeJudge) -> None:
     assert judge.keys == [None]
 
 
-def test_there_is_no_hearing_without_a_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_hearing_without_a_judge() -> None:
     with open_hearing() as hearing:
         assert hearing is None
 
