@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from flows.keyframes import keyframes
 from flows.produce import produce
 from tests.judge.fake_judge import FakeJudge, Fault, says
 from undercard import report
 from undercard.errors import BadInput, NeedsReview
 from undercard.film.contact_sheet import Cell, contact_sheet
+from undercard.options import RunOptions
 
 pytestmark = [pytest.mark.usefixtures("prefect_server", "faulty")]
 
@@ -89,7 +91,7 @@ def test_the_judge_is_not_asked_about_what_a_check_rejects(film: Path, tmp_path:
     film.write_text(film.read_text().replace("PROMPT-GUARD", "flaw: never"))
 
     with pytest.raises(NeedsReview, match="guard-01: nothing in the picture"):
-        produce(shot_list=film, backend="flawed", shots="guard", take_limit=1)
+        keyframes(RunOptions(shot_list=film, backend="flawed", shots="guard", take_limit=1))
 
     assert judge.asked == []
     (only,) = records(tmp_path)["guard-01"]
@@ -102,6 +104,6 @@ def test_a_judge_who_may_not_be_asked_ends_the_run_before_anything_is_rendered(
     monkeypatch.setenv("UNDERCARD_JUDGE", "https://api.example.com/v1")
 
     with pytest.raises(BadInput, match="UNDERCARD_JUDGE_REMOTE"):
-        produce(shot_list=film, backend="flawed", shots="guard")
+        keyframes(RunOptions(shot_list=film, backend="flawed", shots="guard"))
 
     assert not list((tmp_path / "store").rglob("*.png"))
