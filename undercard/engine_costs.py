@@ -181,6 +181,13 @@ class Costs:
     model: Architecture = QWEN_IMAGE_EDIT
     from_disk: bool = False
     """Blocks are read at each step into a ring of buffers, and none is kept in host memory."""
+    passes: int = 1
+    """Of each step: two where the prompt is weighed against the negative one."""
+
+    @property
+    def asked(self) -> int:
+        """How often the transformer is asked for a picture."""
+        return self.steps * self.passes
 
     @property
     def stored_bytes(self) -> int:
@@ -306,8 +313,8 @@ class Costs:
         whole = self.fits_whole(limit - self._rest_bytes)
         decoding = VAE_DECODE_SECONDS_A_PIXEL * self.work.size[0] * self.work.size[1]
         vae = decoding + VAE_ENCODE_SECONDS * self.work.references
-        stages = vae * (1.0 if whole else VAE_STRIP_SLOWDOWN) + ENCODER_SECONDS
-        return self.steps * self.step_seconds(resident, gpu) + stages * card_speed.slowness(gpu)
+        stages = vae * (1.0 if whole else VAE_STRIP_SLOWDOWN) + self.passes * ENCODER_SECONDS
+        return self.asked * self.step_seconds(resident, gpu) + stages * card_speed.slowness(gpu)
 
     def open_seconds(self) -> float:
         """Return what comes before the first keyframe: the blocks into pinned memory, the encoder past the card."""

@@ -23,6 +23,8 @@ UndercardError
 │   ├── HubRefused          the hub answered that it will not give this, or has it not
 │   ├── NoRoom              the disk has not the room
 │   └── BadDownload         what was fetched is not what the hub says that it holds
+├── JudgeUnheard            the gate's judge gave no answer that can be used
+│   └── JudgeAway           it is busy, or gone for a while; another try may work
 ├── ShotsFailed             some shots have a keyframe without an accepted take
 ├── StoreError              the store cannot be read or written
 │   └── MissingObject       a file of the store is gone or altered
@@ -180,6 +182,17 @@ class NoRoom(ProvisionError):
 
 class BadDownload(ProvisionError):
     """What was fetched is not what the hub says that it holds, or not what the catalogue takes it for."""
+
+
+class JudgeUnheard(UndercardError):
+    """The gate's judge gave no answer that can be used; the message says why and what to do."""
+
+
+class JudgeAway(JudgeUnheard):
+    """The judge is busy, or gone for a while: another try may work."""
+
+    wait_seconds: float | None = None
+    """How long it wants to be left alone; None where it does not say."""
 
 
 class ShotsFailed(UndercardError):

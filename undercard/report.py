@@ -52,6 +52,8 @@ class ShotRow:
     mended: str
     """What was done otherwise for its takes that stand, and about what; empty where the first ones do."""
     rejected: tuple[Rejection, ...]
+    unheard: str
+    """Why the judge was not heard about a take that stands; empty where he was, or nobody asked."""
     picture: Path | None
     """The keyframe that failed, else the first that a blow lands on, else the middle one."""
 
@@ -69,7 +71,9 @@ def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:
     counts = Counter(row.status for row in rows)
     statuses = [f"{counts[status]} {status}" for status in get_args(ShotStatus) if counts[status]]
     detours = sum(bool(row.road) for row in rows)
+    unheard = sum(bool(row.unheard) for row in rows)
     others = [f"{detours} on another road"] if detours else []
+    others += [f"{unheard} without the judge"] if unheard else []
     width, height = plan.size
     return " · ".join([f"{len(rows)} shots", *statuses, *others, f"{width}×{height}", plan.family])
 
@@ -106,7 +110,7 @@ def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
             picture=row.picture,
             status=row.status,
             note=_note(row),
-            remarkable=bool(row.road),
+            remarkable=bool(row.road or row.unheard),
             answer=row.mended,
         )
         for row in rows
@@ -124,7 +128,8 @@ def _note(row: ShotRow) -> str:
         return row.cause
     if row.road:
         return row.road
-    return f"take {row.take} · {row.backend}" if row.take else ""
+    unheard = " · the judge not heard" if row.unheard else ""
+    return f"take {row.take} · {row.backend}{unheard}" if row.take else ""
 
 
 def _mended(record: KeyframeRecord) -> Iterator[str]:
@@ -157,6 +162,11 @@ def _rejections(record: KeyframeRecord) -> Iterator[Rejection]:
         )
 
 
+def _unheard(record: KeyframeRecord) -> Iterator[str]:
+    standing = [judged for judged in record.takes if judged.stands][-1:]
+    yield from (judged.verdict.unheard for judged in standing if judged.verdict.unheard)
+
+
 def _road(take: Take) -> str:
     """Say what a take was rendered on and why not on what came first: `previz after out of memory in decode on bf16`.
 
@@ -183,6 +193,7 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
         road="; ".join(dict.fromkeys(_road(take) for take in takes if take.detours)),
         mended="; ".join(dict.fromkeys(said for record in records for said in _mended(record))),
         rejected=tuple(rejection for record in records for rejection in _rejections(record)),
+        unheard="; ".join(dict.fromkeys(said for record in records for said in _unheard(record))),
         picture=_picture(shot, records),
     )
 

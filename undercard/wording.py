@@ -15,6 +15,7 @@ from undercard.staging import Look
 DEFAULT_LENS_MM = 35.0
 """Of a camera by position; a named one has its own."""
 INSISTENCE: Mapping[str, str] = {
+    Fault.BLOCKY: "Draw clean surfaces and smooth shades, without the blocks of a compressed picture.",
     Fault.WRONG_COUNT: "Show exactly {who} and nobody else in the ring.",
     Fault.WRONG_POSE: "Every head, fist, elbow, knee and foot is exactly where {control} has it, and left stays left.",
     Fault.EXTRA_LIMB: "Each boxer has one head, two arms with one glove each, and two legs.",

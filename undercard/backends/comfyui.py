@@ -71,8 +71,11 @@ class ComfyBackend:
 
         return server.look(server.wishes()).reason or None
 
-    def recipe(self) -> str:
-        """Return the steps and the digest of the workflow, or of the names of the files that the server has."""
+    def recipe(self, steps: int = 0) -> str:
+        """Return the steps and the digest of the workflow, or of the names of the files that the server has.
+
+        They are the same for other *steps*, which its own graph takes with the LoRA that it has.
+        """
         from undercard.comfyui import server
 
         return server.recipe(server.wishes())

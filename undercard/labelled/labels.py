@@ -7,11 +7,12 @@ from undercard.gate import Fault
 STRENGTHS = ("mild", "moderate", "severe")
 FAULTS = {
     "blank": Fault.NUMERICAL, "dead tile": Fault.NUMERICAL, "blur": Fault.SOFT, "noise": Fault.NOISY,
-    "seam": Fault.TILED, "burn": Fault.BURNT, "crush": Fault.BURNT, "band": Fault.BANDED, "cast": Fault.WRONG_LIGHT,
-    "copied control": Fault.NOT_EDITED, "copied sheet": Fault.NOT_EDITED, "repeated take": Fault.REPEATED,
-    "repeated neighbour": Fault.REPEATED, "exposure jump": Fault.JUMP, "zoom jump": Fault.JUMP,
-    "wrong size": Fault.WRONG_FRAME, "wrong pose": Fault.WRONG_POSE, "mirrored": Fault.WRONG_POSE,
-    "missing fighter": Fault.WRONG_COUNT, "third fighter": Fault.WRONG_COUNT, "swapped corners": Fault.SWAPPED,
+    "seam": Fault.TILED, "burn": Fault.BURNT, "crush": Fault.BURNT, "band": Fault.BANDED, "jpeg": Fault.BLOCKY,
+    "cast": Fault.WRONG_LIGHT, "copied control": Fault.NOT_EDITED, "copied sheet": Fault.NOT_EDITED,
+    "repeated take": Fault.REPEATED, "repeated neighbour": Fault.REPEATED, "exposure jump": Fault.JUMP,
+    "zoom jump": Fault.JUMP, "wrong size": Fault.WRONG_FRAME, "wrong pose": Fault.WRONG_POSE,
+    "mirrored": Fault.WRONG_POSE, "missing fighter": Fault.WRONG_COUNT, "third fighter": Fault.WRONG_COUNT,
+    "swapped corners": Fault.SWAPPED,
 }  # fmt: skip
 """What the gate should call each defect."""
 _PEOPLE = frozenset(
@@ -24,6 +25,8 @@ ALSO = {
     # What stretches 8 bits leaves gaps between levels, and lifts the grain with the rest.
     "burn": _LOOK | {Fault.NOISY, Fault.BANDED},
     "crush": _LOOK | {Fault.BANDED},
+    # Blocks of one level leave gaps between levels, and what is nearly black becomes black.
+    "jpeg": frozenset({Fault.BANDED, Fault.BURNT, Fault.JUMP}),
     # Half of the picture is lighter.
     "seam": frozenset({Fault.JUMP}),
     "cast": _LOOK,
