@@ -18,12 +18,12 @@ BF16_BYTES = 2
 
 # ---- the step
 STEP_OVERHEAD_SECONDS = 0.005
-"""Launches, embedding and projection: measured 0.2995 s a step with all blocks resident, 0.296 of it in kernels."""
+"""Launches, embedding and projection: measured 0.294 s a step with all blocks resident, 0.290 of it in kernels."""
 DECODE_BYTES_PER_SECOND = 2.8e12
 """Read and written by a decoding kernel on an H100: measured 0.28 ms for a packed block of 226.5 M weights."""
 OVERLAP = 11.0
 """How well copying hides behind computing: (computing^p + copying^p)^(1/p). Both use the card's memory, so the sum is
-above the greater where they are close: measured 0.390 s with no block resident, 0.314 s with 15, 0.2995 with all."""
+above the greater where they are close: measured 0.388 s with no block resident, 0.309 s with 17, 0.294 with all."""
 FRAGMENT_BYTES = 250_000_000
 """What torch's allocator reserves above its peak, measured 0.13 to 0.25 GB; a cap on it counts that too."""
 
