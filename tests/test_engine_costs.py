@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 
 from tests.cards import GB, H100, RTX_3060, machine
 from undercard import card_speed, devices
+from undercard.architecture import Architecture, architecture
 from undercard.backends import Work
-from undercard.engine_costs import (
-    ENCODER_HOST_BYTES,
-    HOST_BYTES,
-    STORAGES,
-    VAE_WEIGHT_BYTES,
-    Architecture,
-    Costs,
-    architecture,
-)
+from undercard.engine_costs import ENCODER_HOST_BYTES, HOST_BYTES, STORAGES, VAE_WEIGHT_BYTES, Costs
 from undercard.engine_rungs import rungs_for
 from undercard.requests import Size
 
