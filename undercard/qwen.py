@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from undercard import distilled, settings, weights
+from undercard.architecture import QWEN_IMAGE_EDIT, Architecture, architecture
 from undercard.backends import Renderer, Rung, Work
 from undercard.devices import Device
-from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
+from undercard.engine_costs import STORAGES
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
 from undercard.recipe import recipe

@@ -307,5 +307,6 @@ def test_a_smaller_card_keeps_fewer_blocks(monkeypatch: pytest.MonkeyPatch, tmp_
     assert [rung.label for rung in rungs if not rung.exact] == ["bf16 · 0 of 60 blocks resident, in strips"]
     (from_disk,) = (rung for rung in rungs if rung.from_disk)
     assert from_disk == rungs[-1]
-    assert from_disk.needs.host_bytes < 8e9 < min(rung.needs.host_bytes for rung in rungs[:-1])
+    # What is left is the text encoder's.
+    assert from_disk.needs.host_bytes < 16e9 < min(rung.needs.host_bytes for rung in rungs[:-1])
     assert 5 < max(rung.resident_blocks for rung in rungs) < 25

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from undercard import card_speed, devices, engine_costs
+from undercard.architecture import BF16_BYTES, Architecture
 from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
 from undercard.engine_costs import (
-    BF16_BYTES,
     ENCODER_SECONDS,
     HOST_BYTES,
     PIXELS_A_TOKEN_SIDE,
@@ -22,7 +22,6 @@ from undercard.engine_costs import (
     STORAGES,
     VAE_DECODE_SECONDS_A_PIXEL,
     VAE_ENCODE_SECONDS,
-    Architecture,
 )
 
 PAGEABLE_BYTES_PER_SECOND = 5.5e9
