@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
 from prefect.futures import as_completed
 from prefect.logging import get_run_logger
 
+from flows import clips as clip_flow
 from tasks import film as film_tasks
 from tasks import reports, whole
 from undercard import backends, cutting, manifest, options, progress, report, scoring
+from undercard.clip_making import Clips
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.manifest import KeyframeRecord
@@ -31,6 +34,7 @@ def assemble(run: RunOptions) -> Path:
         ShotsFailed: no shot has all its keyframes.
         MixedFilm: its keyframes are of different kinds, which `run` does not allow.
         NeedsReview: the best take of a keyframe is one that the gate rejected and nobody has approved.
+        ClipFailed: a video model could not make a clip, and nothing may stand in for it.
     """
     plan = options.plan_run(run, this_device())
     folder = options.folder_of(plan)
@@ -46,7 +50,11 @@ def assemble(run: RunOptions) -> Path:
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     # Sound first: a file that cannot be played is known before an hour of drawing.
     sound = _sound(ready)
-    pieces = _cut(ready, takes)
+    known = ready.fallen
+    ready, clips = clip_flow.made(ready, takes)
+    if ready.fallen != known:
+        _publish_rows(replace(plan, fallen=ready.fallen), records, folder)
+    pieces = _cut(ready, takes, clips)
     film = join(
         name=name,
         pieces=whole(pieces),
@@ -56,7 +64,8 @@ def assemble(run: RunOptions) -> Path:
     )
     path = cutting.publish(film.file, ready, folder, name)
     cutting.publish_timeline(ready, pieces, path)
-    manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture), "review": review}))
+    said = {"mixed": bool(mixture), "review": review, **cutting.motions_told(ready, clips)}
+    manifest.add_film(folder, name, film.model_copy(update=said))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
     if review:
@@ -95,7 +104,7 @@ def _sound(plan: Plan) -> scoring.Mix | None:
     return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
 
 
-def _cut(plan: Plan, takes: cutting.Takes) -> list[cutting.CutPiece]:
+def _cut(plan: Plan, takes: cutting.Takes, clips: Clips) -> list[cutting.CutPiece]:
     """Draw and encode every piece, several at once, and return them in the film's order."""
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
@@ -113,6 +122,7 @@ def _cut(plan: Plan, takes: cutting.Takes) -> list[cutting.CutPiece]:
                 takes=whole(takes),
                 renderer=whole(renderer),
                 meter=whole(meter),
+                clips=whole(clips),
             )
             for piece in pieces
         ]

@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 
 from undercard import cutting, scoring
 from undercard.backends import Renderer
+from undercard.clip_making import Clips
 from undercard.film import segments
 from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
@@ -20,7 +21,9 @@ from undercard.requests import content_key
 
 
 def _piece_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    return "piece-" + cutting.piece_key(parameters["plan"], parameters["piece"], parameters["takes"])
+    return "piece-" + cutting.piece_key(
+        parameters["plan"], parameters["piece"], parameters["takes"], parameters["clips"]
+    )
 
 
 def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -42,9 +45,11 @@ def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> cutting.CutPiece:
+def cut_piece(
+    piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter, clips: Clips
+) -> cutting.CutPiece:
     """Draw and encode one piece of the film: the body of a shot, or the transition between two."""
-    return cutting.cut_piece(plan, piece, takes, renderer, meter)
+    return cutting.cut_piece(plan, piece, takes, renderer, meter, clips)
 
 
 @task(

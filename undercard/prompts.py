@@ -45,6 +45,25 @@ def prompt(
     return " ".join(words)
 
 
+def between(shot_list: ShotList, shot: Shot, index: int, size: Size) -> str:
+    """Return what a video model is told of the way from keyframe *index* of *shot*, from 0, to the next.
+
+    It is given both pictures, so that it is told what happens, and not what anybody looks like.
+    """
+    stagings, cues = direction.stagings(shot_list, shot), direction.cues(shot)
+    seen = {sighting.name for number in (index, index + 1) for sighting in sighted(stagings[number][1], size)}
+    told = [
+        wording.movement(shot_list.cast[name], cues[index][name].pose or "guard", cues[index + 1][name].pose or "guard")
+        for name in cues[index]
+        if name in seen
+    ]
+    own = shot.clip.prompt if shot.clip is not None else ""
+    # The keyframe that it moves into may say what is special about this moment.
+    spoken = shot.keyframes[index + 1].prompt
+    parts = [shot_list.prompt, *told, wording.light(shot.light), shot.prompt if spoken is None else spoken, own]
+    return " ".join(" ".join(parts).split())
+
+
 def likenesses_with(treated: Treatment) -> int:
     """Return how many pictures of fighters a model is given beside the others."""
     return LIKENESSES - treated.neighbour

@@ -13,6 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from undercard import controls
 from undercard.film.timing import FASTEST, SLOWEST, Freeze, Speed, Timing, written_timing
+from undercard.shot_clips import ClipEntry
 from undercard.shot_entry import Entry
 from undercard.shot_fields import (
     CameraName,
@@ -222,6 +223,8 @@ class Shot(TitledEntry):
     seed: Seed = 1
     motion: MotionName = "pose"
     """How its keyframes become its frames."""
+    clip: ClipEntry | None = None
+    """For the motion `clip`: what stands in where none can be made, and what a video model is told."""
     transition: TransitionEntry = TransitionEntry()
     """How it follows the shot before it."""
     sounds: tuple[SoundCue, ...] = ()

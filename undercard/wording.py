@@ -37,6 +37,14 @@ def fighter(member: CastMember, look: Look, pose: str) -> str:
     )
 
 
+def movement(member: CastMember, before: str, after: str) -> str:
+    """Return what he does between two poses: `Ray, first: Stands ready …; then: Lead straight …`."""
+    if before == after:
+        return _sentence(f"{member.name}: {_doing(after)}")
+    start, end = (_doing(pose).rstrip(".") for pose in (before, after))
+    return _sentence(f"{member.name}, first: {start}; then: {end}")
+
+
 def _doing(pose: str) -> str:
     # After a semicolon the card tells whoever writes a shot list which pose to use next.
     return poses.pose_card(pose).partition(";")[0]
