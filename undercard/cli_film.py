@@ -38,7 +38,10 @@ def cut(
 def deliver(
     shot_list: ShotListFile,
     preset: Annotated[
-        str, typer.Option("--preset", "-p", help="h264, hevc, av1, prores, or a preview: gif, webp.")
+        str,
+        typer.Option(
+            "--preset", "-p", help="h264, hevc, av1, prores, hevc-bt2020, av1-bt2020, or a preview: gif, webp."
+        ),
     ] = "h264",
     shape: Annotated[
         str, typer.Option(help="whole, or vertical (9:16) or square, which follow the fighters.")

@@ -140,3 +140,73 @@ def test_an_ffmpeg_that_is_killed_leaves_the_segment_that_was_there(tmp_path: Pa
 
     assert (tmp_path / "jab.mp4").read_bytes() == b"good"
     assert [path.name for path in tmp_path.iterdir()] == ["jab.mp4"]
+
+
+COLOURED = {
+    "red": (210, 30, 40),
+    "green": (40, 180, 60),
+    "skin": (224, 172, 140),
+    "grey": (90, 90, 90),
+    "white": (255,) * 3,
+}
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of coloured cards, four frames each."""
+    folder = tmp_path_factory.mktemp("cards")
+    frames = [np.full((72, 128, 3), colour, np.uint8) for colour in COLOURED.values() for _ in range(4)]
+    encode(frames, folder / "film.mp4", SIZE, Fraction(24), len(frames))
+    return folder / "film.mp4"
+
+
+def shown_on_bt2020(path: Path) -> list[tuple[float, ...]]:
+    """Return what a display of BT.2020 shows of each card, in R'G'B' of BT.709: 0…255, by ITU-R BT.2087's figures."""
+    to_709 = np.array(
+        [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]]
+    )
+    found = []
+    with av.open(str(path)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index % 4 != 2:
+                continue
+            assert frame.format.name == "yuv420p10le"
+            luma, blue, red = (
+                float(np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[10:20, 10:20].mean()) / 4
+                for plane in frame.planes
+            )
+            y, cb, cr = (luma - 16) / 219, (blue - 128) / 224, (red - 128) / 224
+            r, b = y + 1.4746 * cr, y + 1.8814 * cb
+            g = (y - 0.2627 * r - 0.0593 * b) / 0.6780
+            light = to_709 @ np.clip([r, g, b], 0, 1) ** 2.4
+            found.append(tuple(255 * np.clip(light, 0, 1) ** (1 / 2.4)))
+    return found
+
+
+@pytest.mark.parametrize("name", ["hevc-bt2020", "av1-bt2020"])
+def test_bt2020_holds_the_films_colours_on_a_wider_display_and_says_what_it_is(
+    cards: Path, tmp_path: Path, name: str
+) -> None:
+    delivery.deliver(cards, tmp_path / "film.mp4", delivery.PRESETS[name])
+
+    shown = shown_on_bt2020(tmp_path / "film.mp4")
+    for colour, wanted in zip(shown, COLOURED.values(), strict=True):
+        assert colour == pytest.approx(wanted, abs=4)
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        # Of the container, before a picture is decoded: players read it there.
+        tags = container.streams.video[0].codec_context
+        assert (tags.color_primaries, tags.color_trc, tags.colorspace, tags.color_range) == (9, 14, 9, 1)
+    # Tags alone would have left the numbers as they were: taken for BT.709, these are far duller than the card.
+    plain = decoded(tmp_path / "film.mp4")[2][36, 64].astype(int)
+    assert plain[0] - plain[1] < 150 < COLOURED["red"][0] - COLOURED["red"][1]
+
+
+def test_what_is_not_tagged_as_it_was_asked_for_is_refused(
+    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ffmpeg.TAGS, "bt2020", ffmpeg.BT709)
+
+    with pytest.raises(BadFilm, match=r"colours, limited range\) are .*\(1, 1, 1\).*, not .*\(9, 14, 9\)"):
+        delivery.deliver(cards, tmp_path / "film.mp4", delivery.PRESETS["hevc-bt2020"])
+
+    assert not (tmp_path / "film.mp4").exists()

@@ -36,8 +36,29 @@ class Preset:
     """A preview's longer side, px."""
     tagged: bool = True
     """Its format says which colours it holds."""
+    colours: str = "bt709"
+    """A key of `CODE_POINTS`."""
 
 
+CODE_POINTS = {"bt709": (1, 1, 1), "bt2020": (9, 14, 9)}
+"""Primaries, transfer and matrix of a colour space (ITU-T H.273, tables 2 to 4); 14 is BT.2020's for ten bits."""
+LIMITED_RANGE = 1
+"""AVCOL_RANGE_MPEG of FFmpeg's pixfmt.h."""
+_HEVC: dict[str, str | int] = {
+    "vcodec": "libx265",
+    "crf": 20,
+    "preset": "medium",
+    # Apple's players take no other tag.
+    "vtag": "hvc1",
+    "x265-params": "log-level=error",
+}
+_AV1: dict[str, str | int] = {
+    "vcodec": "libsvtav1",
+    "crf": 28,
+    "preset": 7,
+    "pix_fmt": "yuv420p10le",
+    "svtav1-params": "lp=2",
+}
 _PREVIEW_FPS = 12
 PRESETS: dict[str, Preset] = {
     "h264": Preset("plays everywhere", ".mp4", "h264", {"vcodec": "libx264", "crf": 18, "preset": "medium"}),
@@ -45,15 +66,17 @@ PRESETS: dict[str, Preset] = {
         "two thirds of the size; Apple's devices and newer browsers",
         ".mp4",
         "hevc",
-        # Apple's players take no other tag.
-        {"vcodec": "libx265", "crf": 20, "preset": "medium", "vtag": "hvc1", "x265-params": "log-level=error"},
+        _HEVC,
     ),
-    "av1": Preset(
-        "half of the size; slow to make",
+    "hevc-bt2020": Preset(
+        "the same in ten bits and BT.2020, where that is asked for; no more colours than the film has",
         ".mp4",
-        "av1",
-        {"vcodec": "libsvtav1", "crf": 28, "preset": 7, "pix_fmt": "yuv420p10le", "svtav1-params": "lp=2"},
+        "hevc",
+        {**_HEVC, "pix_fmt": "yuv420p10le"},
+        colours="bt2020",
     ),
+    "av1": Preset("half of the size; slow to make", ".mp4", "av1", _AV1),
+    "av1-bt2020": Preset("the same in BT.2020, where that is asked for", ".mp4", "av1", _AV1, colours="bt2020"),
     "prores": Preset(
         "ProRes 422 HQ, for an editor",
         ".mov",
@@ -140,7 +163,8 @@ def deliver(film: Path, target: Path, wanted: Preset, shape: str = "whole", cent
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.stem[:40]}.", dir=target.parent) as folder:
         half = Path(folder) / target.name
-        recipe = ffmpeg.Recipe(wanted.options, wanted.filters, wanted.sound if heard else None, wanted.tagged)
+        sound = wanted.sound if heard else None
+        recipe = ffmpeg.Recipe(wanted.options, wanted.filters, sound, wanted.tagged, wanted.colours)
         command = ffmpeg.deliver_command(film, half, recipe, shown, fps)
         with ffmpeg.running(command, f"cannot encode {target.name}") as stdin:
             for frame in _windows(film, size, shown, shape, centres):
@@ -185,13 +209,17 @@ def _check(path: Path, wanted: Preset, size: Size, count: int, heard: bool) -> N
             stream = container.streams.video[0]
             found = sum(1 for _ in container.decode(stream))
             facts = (stream.codec_context.codec.canonical_name, stream.width, stream.height)
-            colours = (stream.codec_context.color_primaries, stream.codec_context.colorspace)
+            decoder = stream.codec_context
+            colours = tuple(map(int, (decoder.color_primaries, decoder.color_trc, decoder.colorspace)))
+            limited = int(decoder.color_range) == LIMITED_RANGE
             sounds = len(container.streams.audio)
     except av.FFmpegError as exc:
         raise BadFilm(f"{path.name} cannot be decoded: {exc}; encode it again") from exc
     if facts != (wanted.codec, *size):
         raise BadFilm(f"{path.name} is {facts}, not {(wanted.codec, *size)}; encode it again")
-    if wanted.tagged and ((found, sounds) != (count, int(heard)) or {int(each) for each in colours} != {1}):
+    right = (count, int(heard), CODE_POINTS[wanted.colours], True)
+    if wanted.tagged and (found, sounds, colours, limited) != right:
         raise BadFilm(
-            f"{path.name}: {found} frames, {sounds} sounds, colours {colours}, not {count}, {int(heard)}, bt709"
+            f"{path.name}: (frames, sounds, colours, limited range) are {(found, sounds, colours, limited)}, not"
+            f" {right}; encode it again"
         )

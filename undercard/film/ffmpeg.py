@@ -18,6 +18,17 @@ from undercard.errors import EncodingFailed
 from undercard.requests import Size
 
 BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+BT2020 = {"color_primaries": "bt2020", "color_trc": "bt2020-10", "colorspace": "bt2020nc"}
+TAGS = {"bt709": BT709, "bt2020": BT2020}
+"""What is written into a file of each colour space, in ffmpeg's words."""
+CONVERSIONS = {
+    "bt709": "scale=in_range=full:out_range=limited:out_color_matrix=bt709:flags=bicubic+accurate_rnd+full_chroma_int",
+    # Through light as a display of BT.1886 gives it, so that a wider display shows the colours that were meant
+    # (ITU-R BT.2087-0, 2). In floating point: 8 bits would leave steps in the tenth.
+    "bt2020": "format=gbrpf32le,zscale=matrixin=gbr:rangein=full:primariesin=709:transferin=709:matrix=2020_ncl"
+    ":range=limited:primaries=2020:transfer=2020_10:agamma=false:npl=100",
+}
+"""How frames of R'G'B' of BT.709 become each."""
 LOOKS_SAME = {"crf": 17, "preset": "faster"}
 """17 is the rate factor that x264's guide calls visually lossless."""
 REORDERED = 2
@@ -119,6 +130,8 @@ class Recipe:
     filters: tuple[str, ...]
     sound: str | None
     tagged: bool
+    colours: str = "bt709"
+    """A key of `TAGS`."""
 
 
 def deliver_command(film: Path, path: Path, recipe: Recipe, size: Size, fps: Fraction) -> list[str]:
@@ -131,10 +144,9 @@ def deliver_command(film: Path, path: Path, recipe: Recipe, size: Size, fps: Fra
         size: of the frames, (width, height).
         fps: frames a second.
     """
-    convert = "in_range=full:out_range=limited:out_color_matrix=bt709:flags=bicubic+accurate_rnd+full_chroma_int"
     pixels = recipe.options.get("pix_fmt", "yuv420p")
-    tags = f"scale={convert},format={pixels},setparams=range=limited:" + ":".join(
-        f"{name}={value}" for name, value in BT709.items()
+    tags = f"{CONVERSIONS[recipe.colours]},format={pixels},setparams=range=limited:" + ":".join(
+        f"{name}={value}" for name, value in TAGS[recipe.colours].items()
     )
     graph = ",".join([*((tags,) if recipe.tagged else ()), *recipe.filters, "setsar=1"])
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-loglevel", "error", "-xerror", "-y"]
@@ -143,7 +155,7 @@ def deliver_command(film: Path, path: Path, recipe: Recipe, size: Size, fps: Fra
     for name, value in recipe.options.items():
         command += [f"-{name}", str(value)]
     if recipe.tagged:
-        for name, value in {**BT709, "color_range": "tv"}.items():
+        for name, value in {**TAGS[recipe.colours], "color_range": "tv"}.items():
             command += [f"-{name}", value]
         command += ["-movflags", "+faststart", "-video_track_timescale", str(ticks_per_second(fps))]
     if recipe.sound:
