@@ -13,13 +13,14 @@ from prefect.logging import get_run_logger
 from flows import clips as clip_flow
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import backends, cutting, manifest, options, progress, report, scoring
+from undercard import backends, cutting, delivering, manifest, options, progress, report, scoring, store
 from undercard.clip_making import Clips
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
-from undercard.manifest import KeyframeRecord
+from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.options import RunOptions
 from undercard.planning import Plan, narrowed
+from undercard.store import StoredFile
 
 
 @flow(name="assemble", flow_run_name="assemble · {run.shot_list.stem}")
@@ -67,6 +68,8 @@ def assemble(run: RunOptions) -> Path:
     said = {"mixed": bool(mixture), "review": review, **cutting.motions_told(ready, clips)}
     manifest.add_film(folder, name, film.model_copy(update=said))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
+    if ready.deliveries and not (review or refused):
+        manifest.add_film(folder, name, film.model_copy(update={**said, **_deliver(ready, pieces, film, path)}))
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
     if review:
         raise NeedsReview(_told(review, records, path) + (f"; it also mixes {mixture}" if refused else ""))
@@ -133,6 +136,26 @@ def _cut(plan: Plan, takes: cutting.Takes, clips: Clips) -> list[cutting.CutPiec
             if future.state.name == "Cached":
                 meter.skip(cutting.piece_cost(plan, names[future]), names[future].name)
         return [future.result() for future in futures]
+
+
+def _deliver(plan: Plan, pieces: Sequence[cutting.CutPiece], film: FilmRecord, path: Path) -> dict[str, object]:
+    """Make what is wanted of the film beside it, at *path*, and return what its record says of that."""
+    masters = [piece.master for piece in pieces if piece.master is not None]
+    task = film_tasks.deliver_film.with_options(result_storage=options.results_folder())
+    delivered: dict[str, StoredFile] = {}
+    # One after the other: encoders take all cores.
+    for wanted in (each for each in plan.deliveries if not each.is_the_film):
+        name = wanted.file_name(path.stem)
+        progress.current().say(name)
+        delivered[name] = task(
+            name=name,
+            film=whole(film),
+            masters=whole(masters),
+            wanted=whole(wanted),
+            centres=whole(delivering.centres(plan, wanted)),
+        )
+        store.copy_out(delivered[name], path.with_name(name))
+    return {"delivered": delivered, "masters": tuple(master.sha256 for master in masters)}
 
 
 def _publish_rows(plan: Plan, records: Mapping[str, KeyframeRecord], folder: Path) -> None:

@@ -32,6 +32,8 @@ def produce(
     start: str | None = None,
     failed: bool = False,
     take_limit: int | None = None,
+    presets: list[str] | None = None,
+    shape: str = "whole",
 ) -> Path:
     """Render a shot list into a film, and return the film's path.
 
@@ -49,6 +51,8 @@ def produce(
         start: Number or id of the first shot to render.
         failed: Render only the shots that failed last time.
         take_limit: Takes of a keyframe before the best one is kept for review.
+        presets: What to make of the film beside it, such as `hevc`; empty for what the shot list says.
+        shape: In which shape: `whole`, `vertical` or `square`.
 
     Raises:
         ShotsFailed: some shots failed; the message names them, and all others are done.
@@ -66,6 +70,8 @@ def produce(
         start=start or None,
         failed=failed,
         take_limit=take_limit,
+        presets=tuple(presets or ()),
+        shape=shape,
     )
     plan = options.plan_run(run, this_device())
     store.sweep()

@@ -83,6 +83,8 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
     record = remembered_film(folder, film.name) if film is not None else None
     for shot, motion in (record.fallen if record is not None else {}).items():
         console.print(f"[yellow]{shot}[/]: {motion}")
+    for name in record.delivered if record is not None else ():
+        console.print(f"Delivered: {folder / name}", soft_wrap=True)
     console.print(f"Contact sheet: {folder / 'contact_sheet.png'}", soft_wrap=True)
     if film is not None:
         console.print(f"Film: [bold]{film}[/]", soft_wrap=True)

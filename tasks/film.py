@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import cutting, scoring
+from undercard import cutting, delivering, scoring
 from undercard.backends import Renderer
 from undercard.clip_making import Clips
-from undercard.film import segments
+from undercard.film import delivery, segments
+from undercard.film.delivery import Delivery
 from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
 from undercard.manifest import FilmRecord
 from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.requests import content_key
+from undercard.store import StoredFile
 
 
 def _piece_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -31,6 +34,13 @@ def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     heard = sound.file.sha256 if sound else None
     pieces = [piece.sha256 for piece in parameters["pieces"]]
     return "film-" + content_key([segments.REVISION, pieces, heard, parameters["tags"]])
+
+
+def _delivery_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    wanted = parameters["wanted"]
+    masters = [each.sha256 for each in parameters["masters"]]
+    how = [delivery.REVISION, delivery.preset(wanted.preset), wanted.shape, parameters["centres"]]
+    return "delivery-" + content_key([parameters["film"].file.sha256, masters, *how])
 
 
 def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -65,6 +75,22 @@ def mix_sound(score: Score) -> scoring.Mix:
     level = "silent" if mix.lufs is None else f"{mix.lufs:.1f} LUFS, peaks at {mix.true_peak_dbtp:.1f} dBTP"
     get_run_logger().info("%d effects, %d tracks: %s", len(score.effects), len(score.tracks), level)
     return mix
+
+
+@task(
+    task_run_name="deliver {name}",
+    cache_key_fn=_delivery_key,
+    persist_result=True,
+    cache_result_in_memory=False,
+    result_serializer="json",
+)
+def deliver_film(
+    name: str, film: FilmRecord, masters: Sequence[StoredFile], wanted: Delivery, centres: Sequence[float]
+) -> StoredFile:
+    """Encode the film in another way than its own, or for another shape."""
+    made = delivering.made(film.file.absolute, [each.absolute for each in masters], wanted, centres)
+    get_run_logger().info("%s: %.1f MB", name, made.size_bytes / 1e6)
+    return made
 
 
 @task(

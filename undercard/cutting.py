@@ -14,7 +14,7 @@ from undercard import __version__, expectation, scoring, store
 from undercard.backends import Renderer
 from undercard.clip_making import Clips, MadeClip
 from undercard.errors import EncodingFailed
-from undercard.film import chapters, interchange, qc
+from undercard.film import chapters, interchange, lossless, qc
 from undercard.film.captions import captions, srt, vtt
 from undercard.film.footage import Still
 from undercard.film.graphics import overlaid, shown_in
@@ -48,6 +48,7 @@ def piece_key(plan: Plan, piece: Piece, takes: Takes, clips: Clips = NO_CLIPS) -
             "size": plan.size,
             "transition": piece.transition,
             "fonts": [store.sha256_of(font) for font in plan.shot_list.fonts],
+            **({"master": lossless.REVISION} if plan.masters else {}),
             "spans": [_span_content(plan, span, takes[span.clip.shot], clips) for span in piece.spans],
         }
     )
@@ -69,6 +70,8 @@ class CutPiece(store.StoredFile):
     """Mean luma of its first two frames."""
     last: tuple[float, float]
     """And of its last two."""
+    master: store.StoredFile | None = None
+    """Its frames without loss, where somebody wants them."""
 
 
 def cut_piece(
@@ -81,7 +84,7 @@ def cut_piece(
         EncodingFailed: ffmpeg stopped with an error.
         StoreError: it cannot be stored.
     """
-    with store.scratch(".mp4") as path:
+    with store.scratch(".mp4") as path, store.scratch(".mkv") as master:
 
         def shoot(span: Span) -> Iterator[Pixels]:
             return _span_frames(plan, span, takes[span.clip.shot], renderer, clips)
@@ -92,6 +95,8 @@ def cut_piece(
 
         watch = Watch(plan.size)
         shown = _counted(plan, piece, watch.over(piece_frames(piece, shoot, letter)), meter)
+        if plan.masters:
+            shown = lossless.kept(shown, master, plan.size, plan.shot_list.fps)
         try:
             encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
         except EncodingFailed as exc:
@@ -101,7 +106,8 @@ def cut_piece(
             expected = replace(expected, black=True)
         where = partial(_place, plan, piece)
         ends = qc.check_piece(path, plan.shot_list.fps, plan.size, watch.looks, expected, where)
-        return CutPiece(**store.put_file(path).model_dump(), first=ends.first, last=ends.last)
+        kept = store.put_file(master) if plan.masters else None
+        return CutPiece(**store.put_file(path).model_dump(), first=ends.first, last=ends.last, master=kept)
 
 
 def _place(plan: Plan, piece: Piece, frame: int) -> str:

@@ -101,6 +101,10 @@ class FilmRecord(BaseModel):
     """Its keyframes come from renderers that give different pixels."""
     review: tuple[str, ...] = ()
     """The keyframes in it that the gate rejected and nobody has approved."""
+    masters: tuple[str, ...] = ()
+    """SHA-256 of each piece's frames without loss, where they were kept."""
+    delivered: dict[str, store.StoredFile] = {}
+    """What was made of it beside it, by file name."""
     clips: dict[str, tuple[str, ...]] = {}
     """By shot: what made the clips that it shows, and what went otherwise than planned."""
     fallen: dict[str, str] = {}

@@ -24,6 +24,7 @@ from undercard.choosing import AUTO
 from undercard.clip_planning import Fallen
 from undercard.devices import Device
 from undercard.errors import BadInput
+from undercard.film.delivery import Delivery
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.timing import Moment
 from undercard.film.transition import transition_kind
@@ -130,6 +131,8 @@ class Plan:
     """What makes clips between keyframes; empty for nothing."""
     fallen: tuple[Fallen, ...] = ()
     """The shots that show another motion than `clip`, because none can be made."""
+    deliveries: tuple[Delivery, ...] = ()
+    """What is made of the film beside it."""
 
     @property
     def whole(self) -> bool:
@@ -157,6 +160,11 @@ class Plan:
             )
             for index, ((frame, staging), keyframe) in enumerate(zip(staged, shot.keyframes, strict=True), start=1)
         )
+
+    @property
+    def masters(self) -> bool:
+        """The film's frames are kept without loss, because it is encoded in another way than its own, too."""
+        return not all(delivery.is_the_film for delivery in self.deliveries)
 
     def motion(self, shot: Shot) -> str:
         """Return how the keyframes of *shot* become its frames, as far as that is possible here."""

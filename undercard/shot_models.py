@@ -14,6 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 from undercard import controls
 from undercard.film.timing import FASTEST, SLOWEST, Freeze, Speed, Timing, written_timing
 from undercard.shot_clips import ClipEntry
+from undercard.shot_delivery import DeliveryEntry
 from undercard.shot_entry import Entry
 from undercard.shot_fields import (
     CameraName,
@@ -318,6 +319,8 @@ class ShotList(Entry):
     """Heard with the film; unless told, what the poses sound like. `null` for a film without."""
     captions: Literal["beside", "burned", "both"] = "beside"
     """Where captions go: files beside the film (.srt and .vtt), on the picture, or both."""
+    delivery: Annotated[tuple[DeliveryEntry, ...], Field(max_length=16)] = ()
+    """Other formats and shapes to make of the film, such as [hevc, {preset: h264, shape: vertical}]."""
     fonts: Annotated[tuple[FontFile, ...], Field(max_length=8)] = ()
     """Fonts beside the shot list, for characters that the shipped ones lack (they have Latin, Greek, Cyrillic, Arabic,
     Hebrew, Devanagari, Thai, Chinese and Japanese)."""

@@ -172,7 +172,7 @@ def shown_on_bt2020(path: Path) -> list[tuple[float, ...]]:
                 continue
             assert frame.format.name == "yuv420p10le"
             luma, blue, red = (
-                float(np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[10:20, 10:20].mean()) / 4
+                float(np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)[10:20, 10:20].mean()) / 4
                 for plane in frame.planes
             )
             y, cb, cr = (luma - 16) / 219, (blue - 128) / 224, (red - 128) / 224

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from undercard.errors import BadFilm, BadInput
-from undercard.film import ffmpeg
+from undercard.film import ffmpeg, lossless
 from undercard.film.pixels import Pixels
 from undercard.requests import Size
 
@@ -40,6 +40,8 @@ class Preset:
     """A key of `CODE_POINTS`."""
 
 
+REVISION = 1
+"""Raised whenever the same frames would give other bytes."""
 CODE_POINTS = {"bt709": (1, 1, 1), "bt2020": (9, 14, 9)}
 """Primaries, transfer and matrix of a colour space (ITU-T H.273, tables 2 to 4); 14 is BT.2020's for ten bits."""
 LIMITED_RANGE = 1
@@ -109,6 +111,26 @@ SHAPES: dict[str, Fraction | None] = {"whole": None, "vertical": Fraction(9, 16)
 """Width by height of what is delivered; None for the film's own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A film as it is wanted."""
+
+    preset: str
+    """A name in `PRESETS`."""
+    shape: str = "whole"
+    """A name in `SHAPES`."""
+
+    @property
+    def is_the_film(self) -> bool:
+        """Nothing has to be encoded for it: the film itself is H.264 of its whole frame."""
+        return (self.preset, self.shape) == ("h264", "whole")
+
+    def file_name(self, stem: str) -> str:
+        """Return what it is called beside the film *stem*."""
+        shape = "" if self.shape == "whole" else f"-{self.shape}"
+        return f"{stem}-{self.preset}{shape}{preset(self.preset).suffix}"
+
+
 def preset(name: str) -> Preset:
     """Return the preset called *name*.
 
@@ -126,8 +148,7 @@ def window(size: Size, shape: str) -> Size:
     Raises:
         BadInput: there is no such shape.
     """
-    if shape not in SHAPES:
-        raise BadInput(f"shape {shape!r} does not exist; use one of {', '.join(SHAPES)}")
+    check_shape(shape)
     ratio = SHAPES[shape]
     if ratio is None:
         return size
@@ -135,16 +156,34 @@ def window(size: Size, shape: str) -> Size:
     return max(2, int(width) // 2 * 2), max(2, int(height) // 2 * 2)
 
 
-def deliver(film: Path, target: Path, wanted: Preset, shape: str = "whole", centres: Sequence[float] = ()) -> None:
+def check_shape(shape: str) -> None:
+    """Check that there is a shape called *shape*.
+
+    Raises:
+        BadInput: there is not.
+    """
+    if shape not in SHAPES:
+        raise BadInput(f"shape {shape!r} does not exist; use one of {', '.join(SHAPES)}")
+
+
+def deliver(
+    film: Path,
+    target: Path,
+    wanted: Preset,
+    shape: str = "whole",
+    centres: Sequence[float] = (),
+    masters: Sequence[Path] = (),
+) -> None:
     """Encode *film* as *wanted* into *target*, which is replaced when that is whole, and untouched when it fails.
 
     Args:
-        film: a finished film.
+        film: a finished film; its sound, chapters and title are taken as they are.
         target: where it goes.
         wanted: from `PRESETS`.
         shape: a name in `SHAPES`.
         centres: for each frame, where the middle of the window should be, 0…1 of the film's width; the middle of the
             picture where there are none. The window never leaves the picture.
+        masters: the film's frames without loss, from `lossless.kept`; the film's own where there are none.
 
     Raises:
         BadInput: there is no such shape.
@@ -167,26 +206,33 @@ def deliver(film: Path, target: Path, wanted: Preset, shape: str = "whole", cent
         recipe = ffmpeg.Recipe(wanted.options, wanted.filters, sound, wanted.tagged, wanted.colours)
         command = ffmpeg.deliver_command(film, half, recipe, shown, fps)
         with ffmpeg.running(command, f"cannot encode {target.name}") as stdin:
-            for frame in _windows(film, size, shown, shape, centres):
+            pictures = lossless.frames(masters) if masters else _decoded(film)
+            for frame in _windows(pictures, size, shown, shape, centres):
                 stdin.write(frame.data)
         _check(half, wanted, shown, count, heard)
         half.replace(target)
 
 
-def _windows(film: Path, size: Size, shown: Size, shape: str, centres: Sequence[float]) -> Iterator[Pixels]:
+def _decoded(film: Path) -> Iterator[Pixels]:
+    with av.open(f"file:{film}") as container:
+        for frame in container.decode(video=0):
+            yield np.asarray(frame.to_ndarray(format="rgb24", src_colorspace="ITU709"), np.uint8)
+
+
+def _windows(
+    pictures: Iterable[Pixels], size: Size, shown: Size, shape: str, centres: Sequence[float]
+) -> Iterator[Pixels]:
     width, height = window(size, shape)
     top = (size[1] - height) / 2
-    with av.open(f"file:{film}") as container:
-        for index, frame in enumerate(container.decode(video=0)):
-            pixels = np.asarray(frame.to_ndarray(format="rgb24", src_colorspace="ITU709"), np.uint8)
-            if (width, height) == size == shown:
-                yield np.ascontiguousarray(pixels)
-                continue
-            centre = centres[min(index, len(centres) - 1)] if centres else 0.5
-            # Fractions of a pixel: the window glides.
-            left = min(max(centre * size[0] - width / 2, 0.0), float(size[0] - width))
-            box = (left, top, left + width, top + height)
-            yield np.asarray(Image.fromarray(pixels).resize(shown, Image.Resampling.BICUBIC, box=box))
+    for index, pixels in enumerate(pictures):
+        if (width, height) == size == shown:
+            yield np.ascontiguousarray(pixels)
+            continue
+        centre = centres[min(index, len(centres) - 1)] if centres else 0.5
+        # Fractions of a pixel: the window glides.
+        left = min(max(centre * size[0] - width / 2, 0.0), float(size[0] - width))
+        box = (left, top, left + width, top + height)
+        yield np.asarray(Image.fromarray(pixels).resize(shown, Image.Resampling.BICUBIC, box=box))
 
 
 def _within(size: Size, longest: int | None) -> Size:
