@@ -11,6 +11,7 @@ from prefect.futures import as_completed
 from prefect.logging import get_run_logger
 
 from flows import clips as clip_flow
+from flows import handles as handles_flow
 from tasks import film as film_tasks
 from tasks import reports, whole
 from undercard import backends, cutting, delivering, manifest, options, progress, report, scoring, store
@@ -68,6 +69,8 @@ def assemble(run: RunOptions) -> Path:
     said = {"mixed": bool(mixture), "review": review, **cutting.motions_told(ready, clips)}
     manifest.add_film(folder, name, film.model_copy(update=said))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
+    if run.handles:
+        handles_flow.write(ready, takes, clips, path)
     if ready.deliveries and not (review or refused):
         manifest.add_film(folder, name, film.model_copy(update={**said, **_deliver(ready, pieces, film, path)}))
     get_run_logger().info("%s: %s", plan.shot_list.title, path)

@@ -67,6 +67,9 @@ def render(
     ] = None,
     preset: Presets = None,
     shape: Shape = "whole",
+    handles: Annotated[
+        bool, typer.Option("--handles", help="Write it as whole shots with real transitions, too, for editors.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show Prefect's log as well.")] = False,
 ) -> None:
     """Render a shot list into a film.
@@ -89,6 +92,7 @@ def render(
             take_limit=takes,
             presets=tuple(preset or ()),
             shape=shape,
+            handles=handles,
         )
         whole = _terminal().render(run, console, verbose=verbose)
     if not whole:

@@ -117,6 +117,9 @@ def _place(plan: Plan, piece: Piece, frame: int) -> str:
         if each == piece:
             break
         begins += each.frame_count
+    else:
+        # A whole shot, of which the film shows parts in other pieces.
+        begins = plan.timeline.start_of(piece.spans[0].clip.shot)
     return f"{qc.time_code(begins + frame, plan.shot_list.fps)}, shot {piece.name}, frame {frame}"
 
 

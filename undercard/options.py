@@ -56,6 +56,8 @@ class RunOptions(BaseModel):
     """What to make of the film beside it, in place of what the shot list says."""
     shape: str = "whole"
     """In which shape; `whole`, `vertical` or `square`."""
+    handles: bool = False
+    """Write the film as whole shots with real transitions, too, for editors."""
 
     @property
     def takes(self) -> int:

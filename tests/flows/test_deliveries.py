@@ -35,6 +35,7 @@ def test_h264_is_the_film_itself_and_costs_nothing(film: Path, store: Path) -> N
     assert record(made)["delivered"] == {}
     assert not list(store.rglob("*.mkv"))
     assert {path.suffix for path in made.parent.iterdir()} >= {".mp4", ".otio"}
+    # Nor are whole shots there, unless they are asked for.
     assert [path.name for path in made.parent.glob("film-*")] == []
 
 
