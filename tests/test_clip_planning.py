@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.comfyui import wan
 from tests.comfyui.fake_server import FakeComfy
 from tests.shot_lists import duel, problems
-from undercard import prompts
+from undercard import clip_planning, prompts
+from undercard.cli import app
 from undercard.comfyui import server
 from undercard.comfyui.client import Client
 from undercard.devices import Device
@@ -122,3 +124,22 @@ def test_a_video_model_is_told_what_happens_and_nothing_of_pictures_it_is_not_gi
     assert "; then: " in told
     assert told.endswith("Sweat flies.")
     assert "Picture" not in told
+
+
+def test_the_doctor_says_whether_clips_can_be_made(comfyui: FakeComfy, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert clip_planning.described() == "off; UNDERCARD_CLIPS=comfyui turns them on"
+    monkeypatch.setenv("UNDERCARD_CLIPS", "comfyui")
+    assert clip_planning.described().startswith("comfyui: the server has neither a pair of Wan 2.2 I2V 14B nor")
+    server.memory.forget()
+    wan.give(comfyui.info)
+    assert clip_planning.described() == "comfyui makes them"
+    output = CliRunner().invoke(app, ["doctor"]).output
+    assert "clips between keyframes: comfyui makes them" in " ".join(output.split())
+
+
+def test_a_plan_says_what_stands_in_before_anything_runs(tmp_path: Path) -> None:
+    duel(tmp_path, FALLING)
+
+    output = CliRunner().invoke(app, ["plan", str(tmp_path / "duel.yaml")]).output
+
+    assert "jab: flow in place of clip: no video model is set up" in " ".join(output.split())

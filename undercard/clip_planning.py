@@ -65,6 +65,19 @@ def fallback(shot: Shot) -> str:
     return chosen
 
 
+def described() -> str:
+    """Return in a line whether clips can be made here, and what would change that.
+
+    Raises:
+        BadInput: the setting names what does not exist.
+    """
+    name = settings.load().clips
+    if not name:
+        return f"off; UNDERCARD_CLIPS={' or '.join(clips.names())} turns them on"
+    reason = clips.clip_backend(name).unavailable()
+    return f"{name}: {reason}" if reason else f"{name} makes them"
+
+
 def _why_none() -> str:
     """Return why no clip can be made here, and what to do; empty where one can."""
     name = settings.load().clips
