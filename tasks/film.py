@@ -14,6 +14,7 @@ from undercard.backends import Renderer
 from undercard.clip_making import Clips
 from undercard.film import delivery, segments
 from undercard.film.delivery import Delivery
+from undercard.film.delivery_presets import preset
 from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
 from undercard.manifest import FilmRecord
@@ -39,7 +40,7 @@ def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 def _delivery_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     wanted = parameters["wanted"]
     masters = [each.sha256 for each in parameters["masters"]]
-    how = [delivery.REVISION, delivery.preset(wanted.preset), wanted.shape, parameters["centres"]]
+    how = [delivery.REVISION, preset(wanted.preset), wanted.shape, parameters["centres"]]
     return "delivery-" + content_key([parameters["film"].file.sha256, masters, *how])
 
 

@@ -10,6 +10,7 @@ from undercard import reframing, store
 from undercard.errors import BadInput, MissingObject
 from undercard.film import delivery
 from undercard.film.delivery import Delivery
+from undercard.film.delivery_presets import preset
 from undercard.manifest import FilmRecord
 from undercard.planning import Plan
 from undercard.shot_models import ShotList
@@ -26,7 +27,7 @@ def wanted(shot_list: ShotList, presets: Sequence[str], shape: str) -> tuple[Del
         Delivery(entry.preset, entry.shape) for entry in shot_list.delivery
     ]
     for each in found:
-        delivery.preset(each.preset)
+        preset(each.preset)
         delivery.check_shape(each.shape)
     return tuple(dict.fromkeys(found))
 
@@ -52,12 +53,12 @@ def made(film: Path, masters: Sequence[Path], one: Delivery, middles: Sequence[f
         EncodingFailed: ffmpeg stopped with an error.
         StoreError: it cannot be stored.
     """
-    preset = delivery.preset(one.preset)
-    with store.scratch(preset.suffix) as path:
+    codec = preset(one.preset)
+    with store.scratch(codec.suffix) as path:
         if one.is_the_film:
             shutil.copyfile(film, path)
         else:
-            delivery.deliver(film, path, preset, one.shape, middles, masters)
+            delivery.deliver(film, path, codec, one.shape, middles, masters)
         return store.put_file(path)
 
 

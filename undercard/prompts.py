@@ -7,7 +7,8 @@ from undercard.likeness import LIKENESSES, kept
 from undercard.previz.sight import Sighting, sighted
 from undercard.repairs import Treatment
 from undercard.requests import Size
-from undercard.shot_models import Keyframe, Shot, ShotList
+from undercard.shot_models import Shot, ShotList
+from undercard.shot_staged import Keyframe
 
 
 def prompt(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from undercard.film.delivery import PRESETS
+from undercard.film.delivery_presets import PRESETS
 from undercard.shot_entry import Entry
 from undercard.shot_fields import OneOf
 

@@ -9,7 +9,7 @@ from undercard.controls import CONTROLS
 from undercard.gate import Fault
 from undercard.previz import cameras, lights, poses
 from undercard.shot_fields import colour_name
-from undercard.shot_models import CameraEntry, CastMember
+from undercard.shot_staged import CameraEntry, CastMember
 from undercard.staging import Look
 
 DEFAULT_LENS_MM = 35.0

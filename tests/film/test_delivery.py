@@ -16,6 +16,7 @@ from PIL import Image
 from tests.film.footage import decoded, grey
 from undercard.errors import BadFilm, BadInput, EncodingFailed
 from undercard.film import delivery, ffmpeg, loudness
+from undercard.film.delivery_presets import PRESETS, preset
 from undercard.film.segments import encode, join
 from undercard.film.sound import Effect, Score
 
@@ -41,7 +42,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["h264", "hevc", "av1", "prores"])
 def test_a_preset_keeps_every_frame_the_colours_and_the_sound(film: Path, tmp_path: Path, name: str) -> None:
-    wanted = delivery.PRESETS[name]
+    wanted = PRESETS[name]
     target = tmp_path / f"film{wanted.suffix}"
 
     delivery.deliver(film, target, wanted)
@@ -64,7 +65,7 @@ def test_a_preset_keeps_every_frame_the_colours_and_the_sound(film: Path, tmp_pa
 def test_a_preview_moves_at_half_the_frames(film: Path, tmp_path: Path, name: str) -> None:
     target = tmp_path / f"film.{name}"
 
-    delivery.deliver(film, target, delivery.PRESETS[name])
+    delivery.deliver(film, target, PRESETS[name])
 
     with Image.open(target) as picture:
         assert picture.size == SIZE
@@ -80,7 +81,7 @@ def test_a_shape_keeps_the_height_and_follows_its_centres(
 ) -> None:
     centres = [(4 * frame + 6) / SIZE[0] for frame in range(COUNT)]
 
-    delivery.deliver(film, tmp_path / "film.mp4", delivery.PRESETS["h264"], shape, centres)
+    delivery.deliver(film, tmp_path / "film.mp4", PRESETS["h264"], shape, centres)
 
     shown = decoded(tmp_path / "film.mp4")
     assert shown[0].shape == (size[1], size[0], 3)
@@ -93,16 +94,16 @@ def test_a_shape_keeps_the_height_and_follows_its_centres(
 
 def test_an_unknown_preset_or_shape_is_refused(film: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="preset 'mpeg2' does not exist; use one of h264"):
-        delivery.preset("mpeg2")
+        preset("mpeg2")
     with pytest.raises(BadInput, match="shape 'round' does not exist; use one of whole, vertical, square"):
-        delivery.deliver(film, tmp_path / "a.mp4", delivery.PRESETS["h264"], "round")
+        delivery.deliver(film, tmp_path / "a.mp4", PRESETS["h264"], "round")
 
 
 def test_a_film_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").write_bytes(b"none")
 
     with pytest.raises(BadFilm, match=r"film\.mp4 cannot be decoded"):
-        delivery.deliver(tmp_path / "film.mp4", tmp_path / "b.mp4", delivery.PRESETS["h264"])
+        delivery.deliver(tmp_path / "film.mp4", tmp_path / "b.mp4", PRESETS["h264"])
 
 
 def test_a_disk_that_fills_leaves_the_film_that_was_there(
@@ -117,7 +118,7 @@ def test_a_disk_that_fills_leaves_the_film_that_was_there(
     (tmp_path / "film.mov").write_bytes(b"good")
 
     with pytest.raises(EncodingFailed, match=r"cannot encode film\.mov: ffmpeg ended .*File too large"):
-        delivery.deliver(film, tmp_path / "film.mov", delivery.PRESETS["prores"])
+        delivery.deliver(film, tmp_path / "film.mov", PRESETS["prores"])
 
     assert (tmp_path / "film.mov").read_bytes() == b"good"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
@@ -187,7 +188,7 @@ def shown_on_bt2020(path: Path) -> list[tuple[float, ...]]:
 def test_bt2020_holds_the_films_colours_on_a_wider_display_and_says_what_it_is(
     cards: Path, tmp_path: Path, name: str
 ) -> None:
-    delivery.deliver(cards, tmp_path / "film.mp4", delivery.PRESETS[name])
+    delivery.deliver(cards, tmp_path / "film.mp4", PRESETS[name])
 
     shown = shown_on_bt2020(tmp_path / "film.mp4")
     for colour, wanted in zip(shown, COLOURED.values(), strict=True):
@@ -207,6 +208,6 @@ def test_what_is_not_tagged_as_it_was_asked_for_is_refused(
     monkeypatch.setitem(ffmpeg.TAGS, "bt2020", ffmpeg.BT709)
 
     with pytest.raises(BadFilm, match=r"colours, limited range\) are .*\(1, 1, 1\).*, not .*\(9, 14, 9\)"):
-        delivery.deliver(cards, tmp_path / "film.mp4", delivery.PRESETS["hevc-bt2020"])
+        delivery.deliver(cards, tmp_path / "film.mp4", PRESETS["hevc-bt2020"])
 
     assert not (tmp_path / "film.mp4").exists()

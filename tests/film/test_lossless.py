@@ -11,6 +11,7 @@ import pytest
 from tests.film.footage import decoded
 from undercard.errors import BadFilm
 from undercard.film import delivery, lossless
+from undercard.film.delivery_presets import PRESETS
 from undercard.film.pixels import Pixels
 from undercard.film.segments import encode, join
 
@@ -63,7 +64,7 @@ def test_what_is_delivered_from_masters_has_lost_less_than_what_is_encoded_twice
     frames = drawn(0, 16)
     encode(lossless.kept(frames, tmp_path / "a.mkv", SIZE, FPS), tmp_path / "a.mp4", SIZE, FPS, 16)
     join([tmp_path / "a.mp4"], tmp_path / "film.mp4")
-    preset = delivery.PRESETS[name]
+    preset = PRESETS[name]
 
     once, twice = tmp_path / f"once{preset.suffix}", tmp_path / f"twice{preset.suffix}"
     delivery.deliver(tmp_path / "film.mp4", once, preset, masters=[tmp_path / "a.mkv"])

@@ -19,6 +19,7 @@ watch          black, flashes, frozen and misplaced pictures
 qc             hold pieces and film against what was drawn and against the timeline
 lossless       frames kept without loss, for what is delivered otherwise
 delivery       other codecs and shapes
+delivery_presets  which codecs, and how
 interchange    timelines for other editors
 handles        the film as whole shots, whose transitions an editor can move
 fcpxml         Final Cut's
