@@ -129,6 +129,18 @@ def test_who_interrupts_the_wait_takes_the_job_from_the_server(comfyui: FakeComf
     assert idle(comfyui)
 
 
+def test_a_server_that_stands_still_is_given_up_and_rid_of_the_job(
+    comfyui: FakeComfy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comfyui.behaviour.step_seconds = 60.0
+    monkeypatch.setenv("UNDERCARD_HANG_SECONDS", "1")
+
+    with opened() as renderer, pytest.raises(DeviceFault, match="no sign of life for 1 s"):
+        renderer.render(request())
+
+    assert "interrupt" in comfyui.log
+
+
 def test_what_the_server_lacks_is_told_before_anything_is_queued(comfyui: FakeComfy) -> None:
     del comfyui.info["WanFirstLastFrameToVideo"]
 
@@ -224,6 +236,28 @@ def test_a_workflow_that_makes_another_number_of_frames_is_taken_and_says_so(
         made = renderer.render(request(frames=13))
 
     assert made.notes == ("the workflow gave 5 frames for 13, which were spread evenly",)
+
+
+def test_a_workflow_of_the_users_is_tried_again_with_the_servers_memory_freed(
+    comfyui: FakeComfy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(tmp_path, monkeypatch)
+    with opened() as renderer:
+        made = renderer.render(request(), sparing=True)
+
+    assert "free" in comfyui.log
+    assert made.notes == ("after the server freed its memory",)
+
+
+def test_frames_of_another_shape_are_cut_to_the_films_and_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(tmp_path, monkeypatch, between={"width": 64, "height": 64}, text={"text": "{{width}} {{height}} {{prompt}}"})
+    with opened() as renderer:
+        made = renderer.render(request())
+
+    assert {pixels(frame).shape for frame in made.frames} == {(36, 64, 3)}
+    assert made.notes == ("the workflow gave frames of 64×64 px",)
 
 
 def test_a_workflow_without_what_a_clip_needs_is_refused_with_every_reason(

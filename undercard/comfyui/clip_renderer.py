@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from undercard import progress, store
+from undercard import progress, settings, store
 from undercard.canvas import canvas, middle
 from undercard.clips import ClipRequest, RenderedClip
 from undercard.comfyui.client import Client
@@ -63,7 +63,7 @@ class ComfyClipRenderer:
         if len(frames) != request.frames:
             notes.append(f"the workflow gave {len(frames)} frames for {request.frames}, which were spread evenly")
         if sparing:
-            notes.append("text encoded on the processor, decoded in tiles")
+            notes.append(self.way.spared)
         seconds = finished.seconds or time.monotonic() - start
         if finished.was_there:
             notes.append("the server had made it before")
@@ -110,7 +110,8 @@ class ComfyClipRenderer:
 
     def _run(self, values: ClipValues) -> tuple[Finished, list[bytes | None]]:
         graph, output = self.way.built(values)
-        finished = Job(self.client, self.guard, graph, self.wishes.wait_seconds).run()
+        hang = settings.load().hang_seconds
+        finished = Job(self.client, self.guard, graph, self.wishes.wait_seconds, hang_seconds=hang).run()
         pictures = finished.pictures.get(output, ())
         if not pictures:
             raise BackendError(f"node {output} ({graph[output].kind}) made no frames; look at ComfyUI's log")
@@ -153,7 +154,8 @@ def _frame(content: bytes, shown: Size, size: Size) -> tuple[bytes, Size]:
     if given == canvas(shown):
         frame = middle(frame, shown)
     if frame.size != size:
-        frame = frame.resize(size, Image.Resampling.LANCZOS)
+        # As far as a workflow keeps the film's shape nothing is cut off.
+        frame = ImageOps.fit(frame, size, Image.Resampling.LANCZOS)
     return _png(frame), given
 
 

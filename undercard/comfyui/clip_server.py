@@ -32,6 +32,10 @@ class ClipWay(Protocol):
     def detail(self) -> str:
         """What people call it."""
 
+    @property
+    def spared(self) -> str:
+        """What is done otherwise to take as little of the card as can be."""
+
     def built(self, values: ClipValues) -> tuple[Graph, str]:
         """Return the graph that makes *values*, and its node that saves the frames."""
 
@@ -67,6 +71,11 @@ class OwnClipWorkflow:
     def detail(self) -> str:
         """What people call it."""
         return Path(self.workflow.file).stem
+
+    @property
+    def spared(self) -> str:
+        """What is done otherwise to take as little of the card as can be; the graph is the user's own."""
+        return "after the server freed its memory"
 
     def built(self, values: ClipValues) -> tuple[Graph, str]:
         """Return the workflow filled with *values*, and its node that saves the frames."""

@@ -67,6 +67,11 @@ class WanGraph:
         """What people call it."""
         return self.files.detail
 
+    @property
+    def spared(self) -> str:
+        """What is done otherwise to take as little of the card as can be."""
+        return "text encoded on the processor, decoded in tiles"
+
     def built(self, values: ClipValues) -> tuple[Graph, str]:
         """Return the graph that makes *values*, and its node that saves the frames."""
         graph = {**_conditioning(self.files, values), **_sampled(self.files, values), **_frames(values)}
