@@ -13,12 +13,12 @@ from PIL import Image, ImageDraw
 from undercard.film.lettering import font
 
 EVERY_SECONDS = 2
-COLUMNS = 7
-TILE = (204, 115)
+COLUMNS = 6
+TILE = (238, 134)
 GAP = 2
 """Pixels between two tiles, and between a row and its sound."""
 ROW_GAP = 10
-SOUND = 30
+SOUND = 26
 """Pixels that the loudest moment of the sound is high."""
 RATE = 48_000
 BACKGROUND, GROOVE, WAVE, LETTERS, SHADOW = "#0d1117", "#161b22", "#c9643b", "#ffffff", "#000000"
@@ -36,16 +36,10 @@ def drawn(film: Path) -> Image.Image:
     for index, tile in enumerate(tiles):
         left, top = index % COLUMNS * (TILE[0] + GAP), index // COLUMNS * height
         strip.paste(tile, (left, top))
-        minutes, seconds = divmod(index * EVERY_SECONDS, 60)
-        pen.text(
-            (left + 7, top + TILE[1] - 6),
-            f"{minutes}:{seconds:02d}",
-            fill=LETTERS,
-            font=font(15),
-            anchor="ls",
-            stroke_width=2,
-            stroke_fill=SHADOW,
-        )
+        minutes, seconds = divmod((index + 1) * EVERY_SECONDS, 60)
+        # Top left: captions and names come below, clocks on the right.
+        place, code = (left + 7, top + 6), f"{minutes}:{seconds:02d}"
+        pen.text(place, code, fill=LETTERS, font=font(14), anchor="lt", stroke_width=2, stroke_fill=SHADOW)
     for row in range(rows):
         middle = row * height + TILE[1] + GAP + SOUND // 2
         _wave(pen, level, row, middle, width, float(count / fps))
@@ -60,14 +54,20 @@ def _tiles(film: Path) -> tuple[list[Image.Image], Fraction, int]:
         fps = stream.average_rate
         assert fps is not None
         for frame in container.decode(stream):
-            if len(tiles) * EVERY_SECONDS * fps <= round((frame.pts or 0) * (frame.time_base or Fraction(1)) * fps):
+            # Not the first frame: films begin in black.
+            if (len(tiles) + 1) * EVERY_SECONDS * fps <= round(
+                (frame.pts or 0) * (frame.time_base or Fraction(1)) * fps
+            ):
                 picture = Image.fromarray(np.asarray(frame.to_ndarray(format="rgb24", src_colorspace="ITU709")))
                 tiles.append(picture.resize(TILE, Image.Resampling.LANCZOS))
         return tiles, fps, stream.frames
 
 
 def _levels(film: Path, seconds: Fraction) -> NDArray[np.float64]:
-    """Return how loud each pixel's stretch of the film is, 0…1 of the loudest; all 0 for a film without sound."""
+    """Return how loud each pixel's stretch of the film is, 0…1 of the loudest; all 0 for a film without sound.
+
+    A pixel is a stretch as long as a tile's time by its width, so that what is heard stands below what is seen.
+    """
     columns = int(seconds / EVERY_SECONDS * (TILE[0] + GAP)) + 1
     with av.open(str(film)) as container:
         if not container.streams.audio:
@@ -84,8 +84,9 @@ def _wave(
     pen: ImageDraw.ImageDraw, level: NDArray[np.float64], row: int, middle: int, width: int, seconds: float
 ) -> None:
     pitch = TILE[0] + GAP
-    left = min(width, round(seconds / EVERY_SECONDS * pitch) - row * COLUMNS * pitch)
+    # The first tile is of EVERY_SECONDS, and the sound below it begins there.
+    left = min(width, round((seconds / EVERY_SECONDS - 1) * pitch) - row * COLUMNS * pitch)
     pen.rectangle((0, middle - SOUND // 2, left - 1, middle + SOUND // 2), fill=GROOVE)
     for column in range(left):
-        loud = level[min(row * COLUMNS * pitch + column, len(level) - 1)] * (SOUND / 2 - 1)
+        loud = level[min((row * COLUMNS + 1) * pitch + column, len(level) - 1)] * (SOUND / 2 - 1)
         pen.line((column, middle - loud, column, middle + loud), fill=WAVE)
