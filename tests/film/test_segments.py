@@ -150,9 +150,9 @@ def test_ffmpeg_that_dies_half_way_is_reported_and_leaves_no_file(
 ) -> None:
     command = ffmpeg.encode_command
 
-    def limited(path: Path, size: tuple[int, int], fps: Fraction) -> list[str]:
+    def limited(path: Path, size: tuple[int, int], fps: Fraction, *, stands: bool) -> list[str]:
         # It stops after 4 kB have been written, as on a full disk.
-        return ["sh", "-c", 'trap "" XFSZ; ulimit -f 4; exec "$@"', "sh", *command(path, size, fps)]
+        return ["sh", "-c", 'trap "" XFSZ; ulimit -f 4; exec "$@"', "sh", *command(path, size, fps, stands=stands)]
 
     monkeypatch.setattr(ffmpeg, "encode_command", limited)
     noise = np.random.default_rng(1)
