@@ -11,11 +11,13 @@ from prefect.logging import get_run_logger
 
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import backends, cutting, manifest, options, progress, report, scoring
+from undercard import backends, cutting, manifest, options, pieces, progress, report, scoring
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
+from undercard.film.timeline import Piece
 from undercard.manifest import KeyframeRecord
 from undercard.options import RunOptions
+from undercard.pieces import CutPiece
 from undercard.planning import Plan, narrowed
 
 
@@ -46,16 +48,16 @@ def assemble(run: RunOptions) -> Path:
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     # Sound first: a file that cannot be played is known before an hour of drawing.
     sound = _sound(ready)
-    pieces = _cut(ready, takes)
+    cut = _cut(ready, takes, folder)
     film = join(
         name=name,
-        pieces=whole(pieces),
+        pieces=whole(cut),
         timeline=whole(ready.timeline),
         sound=whole(sound),
         tags=whole(cutting.film_tags(ready)),
     )
     path = cutting.publish(film.file, ready, folder, name)
-    cutting.publish_timeline(ready, pieces, path)
+    cutting.publish_timeline(ready, cut, path)
     manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture), "review": review}))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
@@ -95,34 +97,54 @@ def _sound(plan: Plan) -> scoring.Mix | None:
     return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
 
 
-def _cut(plan: Plan, takes: cutting.Takes) -> list[cutting.CutPiece]:
-    """Draw and encode every piece, several at once, and return them in the film's order."""
+def _cut(plan: Plan, takes: cutting.Takes, folder: Path) -> list[CutPiece]:
+    """Draw and encode the pieces that no earlier run did, several at once, and return all in the film's order."""
+    meter = progress.current()
+    shown = plan.timeline.pieces()
+    keys = [cutting.piece_key(plan, piece, takes) for piece in shown]
+    # The server records about a hundred task runs a second, which five hundred unchanged pieces should not wait for.
+    found = pieces.remembered(folder, keys)
+    missing: dict[str, Piece] = {}
+    meter.begin()
+    for key, piece in zip(keys, shown, strict=True):
+        # Two shots may show the same for as long.
+        if key in found or key in missing:
+            meter.skip(cutting.piece_cost(plan, piece), piece.name)
+        else:
+            missing[key] = piece
+    get_run_logger().info("%d of %d segments are to be encoded", len(missing), len(shown))
+    if missing:
+        found |= _encoded(plan, takes, missing)
+        pieces.remember(folder, {key: found[key] for key in keys}, whole=plan.whole)
+    return [found[key] for key in keys]
+
+
+def _encoded(plan: Plan, takes: cutting.Takes, missing: Mapping[str, Piece]) -> dict[str, CutPiece]:
+    """Return the pieces of *missing*, by key."""
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
-    pieces = plan.timeline.pieces()
-    meter.begin()
-    bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(pieces))
+    bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(missing))
     # A model draws nothing between its keyframes, so it need not be opened.
     drawing = plan.backend if plan.animates else "previz"
     rung = backends.fastest(drawing, plan.work, plan.device)
     with backends.backend(drawing).open(plan.device, rung) as renderer:
-        futures = [
-            task.submit(
+        futures = {
+            key: task.submit(
                 piece=whole(piece),
                 plan=whole(plan),
                 takes=whole(takes),
                 renderer=whole(renderer),
                 meter=whole(meter),
             )
-            for piece in pieces
-        ]
-        names = dict(zip(futures, pieces, strict=True))
-        for future in as_completed(futures):
+            for key, piece in missing.items()
+        }
+        names = {future: missing[key] for key, future in futures.items()}
+        for future in as_completed(list(names)):
             future.wait()
             bar.step()
             if future.state.name == "Cached":
                 meter.skip(cutting.piece_cost(plan, names[future]), names[future].name)
-        return [future.result() for future in futures]
+        return {key: future.result() for key, future in futures.items()}
 
 
 def _publish_rows(plan: Plan, records: Mapping[str, KeyframeRecord], folder: Path) -> None:

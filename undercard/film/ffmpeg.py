@@ -20,9 +20,9 @@ from undercard.requests import Size
 BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 LOOKS_SAME = {"crf": 17, "preset": "faster"}
 """17 is the rate factor that x264's guide calls visually lossless."""
-STANDS_CRF = 7
-"""What x264 comes to at 17 for a picture that others will repeat: its first frame is coded ten steps finer. By the same
-luma PSNR, 50 to 51 dB on frames of the previz, and as many bytes."""
+STANDS_CRF = 5.5
+"""What x264 comes to at 17 for a picture that others repeat: the longer it is seen, the finer it is coded. By equal
+PSNR of luma on stills of the previz (benchmarks/film.py), in about as many bytes."""
 SOUND_RATE = 48_000
 SOUND_BITRATE = 192_000
 """Where AAC in stereo is taken for transparent."""

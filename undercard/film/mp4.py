@@ -281,9 +281,9 @@ def _track(path: Path, found: dict[bytes, bytes]) -> Track:
     if len(ticks) != 1 or 0 in ticks:
         raise BadFilm(f"{path.name}: its frames are of {len(ticks)} lengths, not of one")
     (tick,) = ticks
-    count = int(durations[:, 0].sum())
-    (uniform,) = struct.unpack_from(">I", found[b"stsz"], 4)
-    lengths = np.full(count, uniform, np.int64) if uniform else _table(found[b"stsz"][8:], 1)[:, 0]
+    lengths = _lengths(path, found[b"stsz"])
+    count = len(lengths)
+    _agree(count, int(durations[:, 0].sum()))
     keys = np.full(count, b"stss" not in found)
     if b"stss" in found:
         keys[_table(found[b"stss"][4:], 1)[:, 0] - 1] = True
@@ -306,6 +306,21 @@ def _description(content: bytes) -> tuple[bytes, Size]:
     return _full(b"stsd", struct.pack(">I", 1), _box(entry[4:8], entry[8:ENTRY_BYTES], *inside)), (width, height)
 
 
+def _lengths(path: Path, content: bytes) -> Numbers:
+    """Return the length of each sample."""
+    uniform, count = struct.unpack_from(">II", content, 4)
+    if not uniform:
+        return _table(content[8:], 1)[:, 0]
+    _agree(min(count, path.stat().st_size // uniform), count)
+    return np.full(count, uniform, np.int64)
+
+
+def _agree(count: int, claimed: int) -> None:
+    # Before anything is made that large.
+    if count != claimed:
+        raise ValueError(f"{claimed} samples where there are {count}")
+
+
 def _table(content: bytes, columns: int) -> Numbers:
     """Return a table of 32-bit numbers that has its number of rows before it, shape (rows, columns)."""
     (rows,) = struct.unpack_from(">I", content)
@@ -318,6 +333,7 @@ def _offsets(content: bytes | None, count: int) -> Numbers:
     if content is None:
         return np.zeros(count, np.int64)
     runs = _table(content[4:], 2)
+    _agree(count, int(runs[:, 0].sum()))
     # Version 1 of the box has them signed.
     return np.repeat(runs[:, 1].astype(np.uint32).astype(np.int32).astype(np.int64), runs[:, 0])
 
@@ -339,8 +355,7 @@ def _places(found: dict[bytes, bytes], lengths: Numbers) -> list[tuple[int, int]
     runs = _table(found[b"stsc"][4:], 3)
     in_each = np.repeat(runs[:, 1], np.diff([*runs[:, 0], len(chunks) + 1]))
     ends = np.cumsum(in_each)
-    if ends[-1] != len(lengths):
-        raise ValueError(f"{len(lengths)} samples, but {ends[-1]} in chunks")
+    _agree(len(lengths), int(ends[-1]))
     totals = np.add.reduceat(lengths, ends - in_each)
     places: list[tuple[int, int]] = []
     for start, length in zip(chunks.tolist(), totals.tolist(), strict=True):

@@ -1,0 +1,62 @@
+"""The pieces of a film that earlier runs encoded: noted beside it, so that the unchanged ones need no task run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from undercard import store
+
+NAME = "pieces.json"
+
+
+class CutPiece(store.StoredFile):
+    """An encoded piece, decoded again and found to be what was drawn."""
+
+    first: tuple[float, float]
+    """Mean luma of its first two frames."""
+    last: tuple[float, float]
+    """And of its last two."""
+
+
+def remembered(folder: Path, keys: Iterable[str]) -> dict[str, CutPiece]:
+    """Return the pieces of *keys* that the last runs into *folder* left there, by key.
+
+    A piece whose file is gone or altered is left out, and so is everything where the note of them cannot be read: it
+    is looked for in the cache of tasks, and else encoded again.
+    """
+    noted = _noted(folder)
+    found: dict[str, CutPiece] = {}
+    for key in keys:
+        try:
+            found[key] = CutPiece.model_validate(noted[key])
+        except (KeyError, ValidationError):
+            continue
+    return found
+
+
+def remember(folder: Path, pieces: Mapping[str, CutPiece], *, whole: bool) -> None:
+    """Note *pieces* in *folder*, by key.
+
+    Args:
+        folder: of the film.
+        pieces: those of the film that was just cut.
+        whole: no shot is missing from it, so that what is not in it is not in the film any more.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    earlier = {} if whole else _noted(folder)
+    content = {**earlier, **{key: piece.model_dump(mode="json") for key, piece in pieces.items()}}
+    store.write_atomically(folder / NAME, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _noted(folder: Path) -> dict[str, object]:
+    try:
+        content = json.loads((folder / NAME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
