@@ -23,9 +23,9 @@ from undercard.requests import Size
 
 REVISION = 4
 """Raised whenever the same stills would give other frames or other bytes; part of a cached segment's key."""
-STANDS_SECONDS = Fraction(1, 2)
-"""How long a picture stands at least that is encoded apart from what moves before and after it: each begins anew, which
-takes bytes."""
+STANDS_SECONDS = Fraction(5, 4)
+"""How long a picture stands at least that is encoded apart from what moves before and after it. Each begins anew, which
+takes bytes: a clock that runs changes the picture every second, and a change takes far less than the whole."""
 SOME_ROWS = 64
 MAX_CLOCK = 500_000
 """Ticks a second: two hours of them still fit into the 32 bits of an MP4's header."""
@@ -77,7 +77,7 @@ def _overlapped(
 def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, frame_count: int) -> None:
     """Encode *frames* into a segment at *path*: H.264, yuv420p, bt709; the same frames give the same bytes.
 
-    A picture that stands for half a second or longer is encoded once and then repeated, which takes no time.
+    A picture that stands for `STANDS_SECONDS` or longer is encoded once and then repeated, which takes no time.
 
     Args:
         frames: RGB, uint8, shape (height, width, 3), full range; read one at a time.
@@ -106,7 +106,7 @@ def _encoded(frames: Iterable[Pixels], folder: Path, size: Size, fps: Fraction, 
     """Encode *frames* into files in *folder*, a part for each picture that stands and each stretch between such."""
     parts: list[Path] = []
     stands: dict[Path, int] = {}
-    least = max(2, round(STANDS_SECONDS * fps))
+    least = max(2, math.ceil(STANDS_SECONDS * fps))
     with ExitStack() as encoder:
         stdin: IO[bytes] | None = None
         for pixels, count in _runs(frames):
