@@ -26,8 +26,9 @@ LEAST = 30
 
 
 def painted(size: Size, seed: int = 1) -> Pixels:
-    """A picture with edges everywhere, so that a macroblock that is not its own shows."""
-    return np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    """A picture with edges in every macroblock, so that one that is not its own shows."""
+    tiles = np.random.default_rng(seed).integers(0, 256, (size[1] // 8 + 1, size[0] // 8 + 1, 3), np.uint8)
+    return tiles.repeat(8, axis=0).repeat(8, axis=1)[: size[1], : size[0]]
 
 
 def planes(path: Path) -> list[bytes]:
