@@ -17,6 +17,7 @@ from undercard.errors import BadFilm
 from undercard.film import loudness, mp4
 from undercard.film.segments import encode, join
 from undercard.film.sound import Effect, Score
+from undercard.film.track import Track, joined
 
 FPS = Fraction(24000, 1001)
 
@@ -39,7 +40,7 @@ def written_by_ffmpeg(path: Path, *options: str) -> Path:
     return path
 
 
-def remembered(track: mp4.Track) -> list[tuple[Fraction, int, bool]]:
+def remembered(track: Track) -> list[tuple[Fraction, int, bool]]:
     return list(zip(map(Fraction, track.frames.tolist()), track.lengths.tolist(), track.keys.tolist(), strict=True))
 
 
@@ -90,7 +91,7 @@ def test_what_is_written_is_read_back_and_plays(film: Path, tmp_path: Path) -> N
 def test_tracks_are_joined_in_order(film: Path) -> None:
     track = mp4.read(film)
 
-    both = mp4.joined([track, track])
+    both = joined([track, track])
 
     assert both.frames.tolist() == [*track.frames, *(track.frames + 90)]
     assert b"".join(both.blocks()) == 2 * b"".join(track.blocks())

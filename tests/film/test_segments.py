@@ -17,6 +17,7 @@ from undercard.errors import BadInput, EncodingFailed, FilmError
 from undercard.film import ffmpeg, mp4
 from undercard.film.pixels import Pixels
 from undercard.film.segments import encode, join
+from undercard.film.track import Track
 
 FPS = Fraction(24)
 NTSC_FILM = Fraction(24000, 1001)
@@ -169,7 +170,7 @@ def test_ffmpeg_that_dies_half_way_is_reported_and_leaves_no_file(
 def test_a_disk_that_is_full_when_a_segment_is_put_together_is_reported_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(track: mp4.Track, file: IO[bytes]) -> None:
+    def full(track: Track, file: IO[bytes]) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(mp4, "write", full)

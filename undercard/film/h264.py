@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from undercard.errors import EncodingFailed
+from undercard.film.bits import BitReader, BitWriter
 
 HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
 """Those whose sequence parameter set says how colour is sampled (ITU-T H.264, 7.3.2.1.1)."""
@@ -59,10 +60,10 @@ def headers(configuration: bytes) -> Headers:
     # ISO/IEC 14496-15, 5.3.3.1.2: five bytes, then each set with its length before it.
     try:
         length = int.from_bytes(configuration[6:8], "big")
-        sequence = _Reader(configuration[9 : 8 + length])
+        sequence = BitReader(configuration[9 : 8 + length])
         start = 8 + length + 1
         size = int.from_bytes(configuration[start : start + 2], "big")
-        picture = _Reader(configuration[start + 3 : start + 2 + size])
+        picture = BitReader(configuration[start + 3 : start + 2 + size])
         return _read(sequence, picture)
     except IndexError as exc:
         raise EncodingFailed("the encoder's parameter sets are cut short; encode the shot again") from exc
@@ -76,7 +77,7 @@ def skipped(found: Headers, index: int) -> bytes:
         index: which picture after the last IDR picture it is, in the order of decoding and of showing.
     """
     # 7.3.3, in its order; a weight that is not given is one.
-    head = _Writer()
+    head = BitWriter()
     head.exp_golomb(0)
     head.exp_golomb(ONLY_P)
     head.exp_golomb(found.picture_set)
@@ -123,7 +124,7 @@ class _Code:
     def __init__(self) -> None:
         self.low, self.range = 0, 510
         self._outstanding, self._first = 0, True
-        self._out = _Writer()
+        self._out = BitWriter()
 
     def likely(self, width: int) -> None:
         """Code the likelier answer, where the other one has *width* of the range."""
@@ -165,7 +166,7 @@ class _Code:
         self._outstanding = 0
 
 
-def _read(sequence: _Reader, picture: _Reader) -> Headers:
+def _read(sequence: BitReader, picture: BitReader) -> Headers:
     """Read a sequence's parameter set (7.3.2.1.1) and a picture's (7.3.2.2), each without its unit's first byte."""
     profile = sequence.bits(24) >> 16
     sequence.exp_golomb()
@@ -208,58 +209,6 @@ def _read(sequence: _Reader, picture: _Reader) -> Headers:
         filter_said,
         redundant_said,
     )
-
-
-class _Reader:
-    """Reads the bits of a unit, which has a 3 after any two zeros that a start code could be taken from (7.4.1)."""
-
-    def __init__(self, unit: bytes) -> None:
-        self._bits = "".join(f"{byte:08b}" for byte in unit.replace(b"\0\0\3", b"\0\0"))
-        self._at = 0
-
-    def bits(self, count: int) -> int:
-        """Return the next *count* bits as a number."""
-        self._at += count
-        if self._at > len(self._bits):
-            raise IndexError("past the end")
-        return int(self._bits[self._at - count : self._at], 2)
-
-    def exp_golomb(self) -> int:
-        """Return the next number, coded as its bits after as many zeros (9.1)."""
-        zeros = 0
-        while not self.bits(1):
-            zeros += 1
-        return (1 << zeros) - 1 + (self.bits(zeros) if zeros else 0)
-
-    def signed_exp_golomb(self) -> int:
-        """Return the next number, whose sign is in its lowest bit (9.1.1)."""
-        code = self.exp_golomb()
-        return (code + 1) // 2 if code % 2 else -(code // 2)
-
-
-class _Writer:
-    """Writes bits, the highest of a number first."""
-
-    def __init__(self) -> None:
-        self._value = 0
-        self.count = 0
-
-    def bits(self, value: int, count: int) -> None:
-        """Write *count* bits of *value*."""
-        self._value = self._value << count | value
-        self.count += count
-
-    def exp_golomb(self, value: int) -> None:
-        """Write *value* as `_Reader.exp_golomb` reads it."""
-        self.bits(value + 1, 2 * (value + 1).bit_length() - 1)
-
-    def signed_exp_golomb(self, value: int) -> None:
-        """Write *value* as `_Reader.signed_exp_golomb` reads it."""
-        self.exp_golomb(2 * value - 1 if value > 0 else -2 * value)
-
-    def bytes(self) -> bytes:
-        """Return what was written, a whole number of bytes."""
-        return self._value.to_bytes(self.count // 8, "big")
 
 
 def _protected(content: bytes) -> bytes:

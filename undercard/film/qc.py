@@ -20,10 +20,12 @@ from av.video.frame import VideoFrame
 
 from undercard.errors import BadFilm
 from undercard.film import mp4
+from undercard.film.boxes import outer
 from undercard.film.loudness import CEILING_DBTP, TARGET_LUFS, Loudness
 from undercard.film.segments import read_all
 from undercard.film.synthesis import RATE
 from undercard.film.timeline import Timeline
+from undercard.film.track import Track, joined
 from undercard.film.watch import Expected, Look, faults, points, step_fault, unlike
 from undercard.requests import Size
 
@@ -148,7 +150,7 @@ def check_joined(path: Path, timeline: Timeline, segments: Sequence[Path], sound
 
 
 def _check_pictures(path: Path, segments: Sequence[Path], timeline: Timeline) -> None:
-    found, wanted = mp4.read(path), mp4.joined(read_all(segments))
+    found, wanted = mp4.read(path), joined(read_all(segments))
     if found.configuration != wanted.configuration:
         raise BadFilm(f"{path.name}: a decoder is told otherwise of its pictures than of its segments'; make it again")
     count = min(len(found.lengths), len(wanted.lengths))
@@ -164,7 +166,7 @@ def _check_pictures(path: Path, segments: Sequence[Path], timeline: Timeline) ->
     _expect(path.name, "length of a frame in seconds", Fraction(found.ticks, found.clock), 1 / timeline.fps)
 
 
-def _first_unlike(found: mp4.Track, wanted: mp4.Track) -> int | None:
+def _first_unlike(found: Track, wanted: Track) -> int | None:
     """Return the first picture that has other bytes than wanted; None where all are alike."""
     at = 0
     theirs = wanted.blocks()
@@ -285,7 +287,7 @@ def _expect(name: str, what: str, found: object, expected: object) -> None:
 def _check_faststart(path: Path) -> None:
     """Check that the index comes before the pictures, so that a browser plays while it still loads."""
     try:
-        order = [kind for kind, _, _ in mp4.outer_boxes(path) if kind in {b"moov", b"mdat"}]
+        order = [kind for kind, _, _ in outer(path) if kind in {b"moov", b"mdat"}]
     except OSError as exc:
         raise BadFilm(f"{path.name}: {exc.strerror}; make the film again") from exc
     if order[:1] != [b"moov"] or b"mdat" not in order:

@@ -18,6 +18,7 @@ from undercard.errors import BadFilm, EncodingFailed, FilmError
 from undercard.film import ffmpeg, h264, mp4
 from undercard.film.pixels import Pixels, mix
 from undercard.film.timeline import Clip, Piece, Span, check_size
+from undercard.film.track import Content, Track, joined
 from undercard.film.transition import TransitionKind, transition_kind
 from undercard.requests import Size
 
@@ -97,12 +98,12 @@ def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, fram
         parts = _encoded(_counted(frames, size, frame_count, path.name), half.parent, size, fps, doing)
         try:
             with half.open("wb") as file:
-                mp4.write(mp4.joined(parts), file)
+                mp4.write(joined(parts), file)
         except OSError as exc:
             raise EncodingFailed(f"{doing}: {exc.strerror}; free space or write elsewhere") from exc
 
 
-def _encoded(frames: Iterable[Pixels], folder: Path, size: Size, fps: Fraction, doing: str) -> list[mp4.Track]:
+def _encoded(frames: Iterable[Pixels], folder: Path, size: Size, fps: Fraction, doing: str) -> list[Track]:
     """Encode *frames* into files in *folder*, a part for each picture that stands and each stretch between such."""
     parts: list[Path] = []
     stands: dict[Path, int] = {}
@@ -127,13 +128,14 @@ def _encoded(frames: Iterable[Pixels], folder: Path, size: Size, fps: Fraction, 
     return [_standing(track, stands[part], fps) if part in stands else track for part, track in tracks.items()]
 
 
-def _standing(picture: mp4.Track, count: int, fps: Fraction) -> mp4.Track:
+def _standing(picture: Track, count: int, fps: Fraction) -> Track:
     """Return *count* frames that show *picture*; now and then it is there whole, for who seeks."""
     found = h264.headers(picture.configuration)
-    group = ffmpeg.group_frames(fps)
+    # Two that are whole may not follow each other without a mark that tells them apart (7.4.3, idr_pic_id).
+    group = max(2, ffmpeg.group_frames(fps))
     repeats = [h264.skipped(found, index) for index in range(1, min(group, count))]
     lengths = [int(picture.lengths[0]), *map(len, repeats)]
-    content: list[mp4.Content] = []
+    content: list[Content] = []
     for start in range(0, count, group):
         content += [*picture.content, b"".join(repeats[: count - start - 1])]
     numbers = np.arange(count)
@@ -182,7 +184,7 @@ def join(segments: Sequence[Path], path: Path, sound: Path | None = None, tags: 
     """
     if not segments:
         raise FilmError(f"{path.name}: no segments to join; give at least one")
-    film = mp4.joined(read_all(segments))
+    film = joined(read_all(segments))
     # On this clock a frame and a sample are both whole, so that picture and sound end together to the sample.
     clock = math.lcm(film.clock, ffmpeg.SOUND_RATE) if sound else 0
     with _beside(path) as half:
@@ -195,7 +197,7 @@ def join(segments: Sequence[Path], path: Path, sound: Path | None = None, tags: 
             mp4.write(film, stdin)
 
 
-def read_all(segments: Sequence[Path]) -> list[mp4.Track]:
+def read_all(segments: Sequence[Path]) -> list[Track]:
     """Return the tracks of *segments*, which must go together.
 
     Raises:
@@ -215,14 +217,14 @@ def read_all(segments: Sequence[Path]) -> list[mp4.Track]:
     return tracks
 
 
-def _read(segment: Path) -> mp4.Track:
+def _read(segment: Path) -> Track:
     try:
         return mp4.read(segment)
     except BadFilm as exc:
         raise EncodingFailed(f"segment {segment} cannot be read: {exc}; encode it again") from exc
 
 
-def _grid(track: mp4.Track) -> tuple[int, int, str]:
+def _grid(track: Track) -> tuple[int, int, str]:
     return track.clock, track.ticks, f"{track.size[0]}x{track.size[1]}"
 
 
