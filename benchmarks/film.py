@@ -187,12 +187,15 @@ def measured(folder: Path, way: str, shots: int) -> Measured:
 
 
 def _watch(process: psutil.Process, peak: list[int], own: bool) -> None:
+    program = process.exe()
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         total = 0
         try:
             for each in (*([process] if own else []), *process.children(recursive=True)):
-                total += each.memory_info().rss
-        except psutil.NoSuchProcess:
+                # A child that has not begun its own program lives on its parent's memory.
+                if each == process or each.exe() != program:
+                    total += each.memory_info().rss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
         peak[0] = max(peak[0], total)
         time.sleep(0.05)
