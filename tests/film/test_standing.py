@@ -58,11 +58,11 @@ def test_every_repeat_decodes_to_the_very_pixels_of_its_picture(tmp_path: Path, 
     assert set(shown) == {shown[0]}
 
 
-def test_repeats_take_no_bytes_and_a_player_can_seek_every_two_seconds(tmp_path: Path) -> None:
-    encode([painted(SIZE)] * 120, tmp_path / "a.mp4", SIZE, FPS, 120)
+def test_repeats_take_no_bytes_and_a_player_can_seek_every_ten_seconds(tmp_path: Path) -> None:
+    encode([painted(SIZE)] * 500, tmp_path / "a.mp4", SIZE, FPS, 500)
 
     track = mp4.read(tmp_path / "a.mp4")
-    assert np.flatnonzero(track.keys).tolist() == [0, 48, 96]
+    assert np.flatnonzero(track.keys).tolist() == [0, 240, 480]
     assert track.lengths[~track.keys].max() < 40
     assert len(set(planes(tmp_path / "a.mp4"))) == 1
 
@@ -80,7 +80,7 @@ def test_a_decoder_has_nothing_to_say_about_repeats(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "lengths",
-    [[1, 30], [30, 1], [3, 31, 2], [29, 29], [30, 30], [5, 49, 1, 1, 33, 1, 96, 7], [48], [49], [1, 1, 1]],
+    [[1, 30], [30, 1], [3, 31, 2], [29, 29], [30, 30], [5, 49, 1, 1, 33, 1, 241, 7], [240], [241], [1, 1, 1]],
 )
 def test_frames_come_out_in_their_order_whatever_stands_and_whatever_moves(tmp_path: Path, lengths: list[int]) -> None:
     levels = [20 + 25 * index for index in range(len(lengths))]

@@ -27,7 +27,7 @@ SOUND_RATE = 48_000
 SOUND_BITRATE = 192_000
 """Where AAC in stereo is taken for transparent."""
 GROUP_SECONDS = 2
-"""Longest way between two places that a player can seek to."""
+"""Longest way between two places that a player can seek to, through frames that move."""
 KEPT_BYTES = 4000
 """How much of what ffmpeg said last goes into an error."""
 
@@ -54,6 +54,7 @@ def encode_command(path: Path, size: Size, fps: Fraction, *, stands: bool = Fals
         flags="bicubic+accurate_rnd+full_chroma_int+bitexact",
     )
     stream = stream.filter("format", "yuv420p").filter("setparams", range="limited", **BT709).filter("setsar", 1)
+    group = max(1, round(GROUP_SECONDS * fps))
     output = ffmpeg.output(
         stream,
         f"file:{path}",
@@ -66,18 +67,13 @@ def encode_command(path: Path, size: Size, fps: Fraction, *, stands: bool = Fals
         fflags="+bitexact",
         video_track_timescale=ticks_per_second(fps),
         **{
-            "x264-params": f"keyint={group_frames(fps)}:open-gop=0:bframes=3:b-pyramid=normal:stitchable=1",
+            "x264-params": f"keyint={group}:open-gop=0:bframes=3:b-pyramid=normal:stitchable=1",
             "enc_time_base": f"{fps.denominator}/{fps.numerator}",
         },
         **{**LOOKS_SAME, **({"crf": STANDS_CRF} if stands else {})},
         **BT709,
     )
     return _command(output)
-
-
-def group_frames(fps: Fraction) -> int:
-    """Return after how many frames a player can seek again at the latest."""
-    return max(1, round(GROUP_SECONDS * fps))
 
 
 def join_command(path: Path, sound: Path | None = None, clock: int = 0) -> list[str]:

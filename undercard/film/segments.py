@@ -27,6 +27,8 @@ REVISION = 4
 STANDS_SECONDS = Fraction(5, 4)
 """How long a picture stands at least that is encoded apart from what moves before and after it. Each begins anew, which
 takes bytes: a clock that runs changes the picture every second, and a change takes far less than the whole."""
+WHOLE_SECONDS = 10
+"""After how long it is there whole again. Who seeks has to decode what lies between, which of repeats is soon done."""
 SOME_ROWS = 64
 MAX_CLOCK = 500_000
 """Ticks a second: two hours of them still fit into the 32 bits of an MP4's header."""
@@ -131,8 +133,8 @@ def _encoded(frames: Iterable[Pixels], folder: Path, size: Size, fps: Fraction, 
 def _standing(picture: Track, count: int, fps: Fraction) -> Track:
     """Return *count* frames that show *picture*; now and then it is there whole, for who seeks."""
     found = h264.headers(picture.configuration)
-    # Two that are whole may not follow each other without a mark that tells them apart (7.4.3, idr_pic_id).
-    group = max(2, ffmpeg.group_frames(fps))
+    # Two that are whole may not follow each other without a mark that tells them apart (H.264, 7.4.3, idr_pic_id).
+    group = max(2, round(WHOLE_SECONDS * fps))
     repeats = [h264.skipped(found, index) for index in range(1, min(group, count))]
     lengths = [int(picture.lengths[0]), *map(len, repeats)]
     content: list[Content] = []
