@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -29,13 +31,18 @@ def remembered(folder: Path, keys: Iterable[str]) -> dict[str, CutPiece]:
     is looked for in the cache of tasks, and else encoded again.
     """
     noted = _noted(folder)
-    found: dict[str, CutPiece] = {}
-    for key in keys:
-        try:
-            found[key] = CutPiece.model_validate(noted[key])
-        except (KeyError, ValidationError):
-            continue
-    return found
+    known = [key for key in dict.fromkeys(keys) if key in noted]
+    # Each is checked by its bytes, and hashing leaves the interpreter to others.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(_whole, (noted[key] for key in known))
+        return {key: piece for key, piece in zip(known, found, strict=True) if piece is not None}
+
+
+def _whole(noted: object) -> CutPiece | None:
+    try:
+        return CutPiece.model_validate(noted)
+    except ValidationError:
+        return None
 
 
 def remember(folder: Path, pieces: Mapping[str, CutPiece], *, whole: bool) -> None:
