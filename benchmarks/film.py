@@ -167,6 +167,7 @@ def measured(folder: Path, way: str, shots: int) -> Measured:
     """Make a film in a process of its own and say what it and its children took."""
     command = [sys.executable, "-m", "benchmarks.film", "--child", way, str(folder), str(shots)]
     environment = {**os.environ, "UNDERCARD_STORE": str(folder / "store")}
+    print(f"{shots} shots, {way} …", file=sys.stderr, flush=True)
     with psutil.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         peak = [0]
         watcher = threading.Thread(target=_watch, args=(process, peak, way != "bare"))
