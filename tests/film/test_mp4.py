@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import imageio_ffmpeg
@@ -164,3 +165,20 @@ def test_frames_that_do_not_begin_at_once_are_refused(film: Path, tmp_path: Path
 
     with pytest.raises(BadFilm, match="do not lie on a grid"):
         mp4.read(tmp_path / "late.mp4")
+
+
+def test_a_film_is_opened_once_however_many_places_its_pictures_lie_in(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track = mp4.read(film)
+    opened: list[Path] = []
+    opener = Path.open
+
+    def noted(path: Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(path)
+        return opener(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", noted)
+
+    assert sum(map(len, track.blocks())) == track.lengths.sum()
+    assert opened == [film]

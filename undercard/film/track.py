@@ -74,13 +74,15 @@ class Track:
         """
         with ExitStack() as opened:
             file: FileIO | None = None
+            of: Path | None = None
             for part in self.content:
                 if isinstance(part, bytes):
                     yield part
                     continue
                 # A film's pictures lie between its sound, in a thousand places of one file.
-                if file is None or file.name != part.path:
+                if file is None or of != part.path:
                     opened.close()
+                    of = part.path
                     file = opened.enter_context(part.path.open("rb", buffering=0))
                 yield from _read_from(file, part)
 
