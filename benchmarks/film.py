@@ -46,9 +46,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from undercard import backends, cutting, pieces, planning, progress, shotlist, store
+from undercard import backends, cutting, kept_pieces, planning, progress, shotlist, store
 from undercard.devices import Device
-from undercard.pieces import CutPiece
 from undercard.planning import Plan
 from undercard.requests import Control, Take
 
@@ -151,14 +150,14 @@ def ours(folder: Path, plan: Plan, takes: cutting.Takes) -> None:
     """Make the film as `flows.assemble` does, from accepted takes on."""
     shown = plan.timeline.pieces()
     keys = [cutting.piece_key(plan, piece, takes) for piece in shown]
-    found = pieces.remembered(folder, keys)
+    found = kept_pieces.remembered(folder, keys)
     missing = {key: piece for key, piece in zip(keys, shown, strict=True) if key not in found}
     drawing = backends.backend("previz").open(plan.device, backends.fastest("previz", plan.work, plan.device))
     with drawing as renderer, ThreadPoolExecutor(os.cpu_count()) as pool:
         cut = partial(cutting.cut_piece, plan, takes=takes, renderer=renderer, meter=progress.current())
-        made: list[CutPiece] = list(pool.map(cut, missing.values()))
+        made: list[cutting.CutPiece] = list(pool.map(cut, missing.values()))
     found |= dict(zip(missing, made, strict=True))
-    pieces.remember(folder, found, whole=True)
+    kept_pieces.remember(folder, found, whole=True)
     film = cutting.join_film([found[key] for key in keys], plan.timeline, None, cutting.film_tags(plan))
     store.copy_out(film.file, folder / "ours.mp4")
 

@@ -11,13 +11,12 @@ from prefect.logging import get_run_logger
 
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import backends, cutting, manifest, options, pieces, progress, report, scoring
+from undercard import backends, cutting, kept_pieces, manifest, options, progress, report, scoring
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.film.timeline import Piece
 from undercard.manifest import KeyframeRecord
 from undercard.options import RunOptions
-from undercard.pieces import CutPiece
 from undercard.planning import Plan, narrowed
 
 
@@ -48,16 +47,16 @@ def assemble(run: RunOptions) -> Path:
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     # Sound first: a file that cannot be played is known before an hour of drawing.
     sound = _sound(ready)
-    cut = _cut(ready, takes, folder)
+    pieces = _cut(ready, takes, folder)
     film = join(
         name=name,
-        pieces=whole(cut),
+        pieces=whole(pieces),
         timeline=whole(ready.timeline),
         sound=whole(sound),
         tags=whole(cutting.film_tags(ready)),
     )
     path = cutting.publish(film.file, ready, folder, name)
-    cutting.publish_timeline(ready, cut, path)
+    cutting.publish_timeline(ready, pieces, path)
     manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture), "review": review}))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
@@ -97,13 +96,13 @@ def _sound(plan: Plan) -> scoring.Mix | None:
     return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
 
 
-def _cut(plan: Plan, takes: cutting.Takes, folder: Path) -> list[CutPiece]:
+def _cut(plan: Plan, takes: cutting.Takes, folder: Path) -> list[cutting.CutPiece]:
     """Draw and encode the pieces that no earlier run did, several at once, and return all in the film's order."""
     meter = progress.current()
     shown = plan.timeline.pieces()
     keys = [cutting.piece_key(plan, piece, takes) for piece in shown]
     # The server records about a hundred task runs a second, which five hundred unchanged pieces should not wait for.
-    found = pieces.remembered(folder, keys)
+    found = kept_pieces.remembered(folder, keys)
     missing: dict[str, Piece] = {}
     meter.begin()
     for key, piece in zip(keys, shown, strict=True):
@@ -115,11 +114,11 @@ def _cut(plan: Plan, takes: cutting.Takes, folder: Path) -> list[CutPiece]:
     get_run_logger().info("%d of %d segments are to be encoded", len(missing), len(shown))
     if missing:
         found |= _encoded(plan, takes, missing)
-        pieces.remember(folder, {key: found[key] for key in keys}, whole=plan.whole)
+        kept_pieces.remember(folder, {key: found[key] for key in keys}, whole=plan.whole)
     return [found[key] for key in keys]
 
 
-def _encoded(plan: Plan, takes: cutting.Takes, missing: Mapping[str, Piece]) -> dict[str, CutPiece]:
+def _encoded(plan: Plan, takes: cutting.Takes, missing: Mapping[str, Piece]) -> dict[str, cutting.CutPiece]:
     """Return the pieces of *missing*, by key."""
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())

@@ -14,7 +14,6 @@ from undercard.film import segments
 from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
 from undercard.manifest import FilmRecord
-from undercard.pieces import CutPiece
 from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.requests import content_key
@@ -43,7 +42,7 @@ def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> CutPiece:
+def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> cutting.CutPiece:
     """Draw and encode one piece of the film: the body of a shot, or the transition between two."""
     return cutting.cut_piece(plan, piece, takes, renderer, meter)
 
@@ -72,7 +71,7 @@ def mix_sound(score: Score) -> scoring.Mix:
 )
 def join_film(
     name: str,
-    pieces: list[CutPiece],
+    pieces: list[cutting.CutPiece],
     timeline: Timeline,
     sound: scoring.Mix | None = None,
     tags: str = "",

@@ -15,7 +15,6 @@ from undercard import cutting, planning, progress, shotlist, store
 from undercard.backends import Renderer, backend, fastest
 from undercard.devices import Device
 from undercard.film.captions import captions
-from undercard.pieces import CutPiece
 from undercard.planning import Plan
 from undercard.requests import Control, Take
 
@@ -98,7 +97,7 @@ def test_a_change_makes_its_own_pieces_anew_and_no_other(
     assert {name for name in new if new[name] != old[name]} == stale
 
 
-def cut(plan: Plan, takes: cutting.Takes, renderer: Renderer) -> list[CutPiece]:
+def cut(plan: Plan, takes: cutting.Takes, renderer: Renderer) -> list[cutting.CutPiece]:
     return [cutting.cut_piece(plan, piece, takes, renderer, progress.current()) for piece in plan.timeline.pieces()]
 
 

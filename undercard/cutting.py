@@ -25,7 +25,6 @@ from undercard.film.timing import Moment
 from undercard.film.watch import Watch, is_black
 from undercard.keyframes import accepted_take, usable_take
 from undercard.manifest import FilmRecord, KeyframeRecord
-from undercard.pieces import CutPiece
 from undercard.planning import Plan, PlannedKeyframe
 from undercard.progress import Meter
 from undercard.requests import Take, content_key
@@ -57,6 +56,15 @@ def drawn_in(plan: Plan, span: Span) -> tuple[Moment, ...]:
         return ()
     falls = [keyframe.at for keyframe in shot.keyframes]
     return drawn_frames(shot.motion, falls, span.start, span.stop, span.clip.timing)
+
+
+class CutPiece(store.StoredFile):
+    """An encoded piece, decoded again and found to be what was drawn."""
+
+    first: tuple[float, float]
+    """Mean luma of its first two frames."""
+    last: tuple[float, float]
+    """And of its last two."""
 
 
 def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter: Meter) -> CutPiece:

@@ -11,17 +11,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from undercard import store
+from undercard.cutting import CutPiece
 
 NAME = "pieces.json"
-
-
-class CutPiece(store.StoredFile):
-    """An encoded piece, decoded again and found to be what was drawn."""
-
-    first: tuple[float, float]
-    """Mean luma of its first two frames."""
-    last: tuple[float, float]
-    """And of its last two."""
 
 
 def remembered(folder: Path, keys: Iterable[str]) -> dict[str, CutPiece]:
