@@ -14,10 +14,11 @@ from flows import clips as clip_flow
 from flows import handles as handles_flow
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import backends, cutting, delivering, manifest, options, progress, report, scoring, store
+from undercard import backends, cutting, delivering, kept_pieces, manifest, options, progress, report, scoring, store
 from undercard.clip_making import Clips
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
+from undercard.film.timeline import Piece
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.options import RunOptions
 from undercard.planning import Plan, narrowed
@@ -56,7 +57,7 @@ def assemble(run: RunOptions) -> Path:
     ready, clips = clip_flow.made(ready, takes)
     if ready.fallen != known:
         _publish_rows(replace(plan, fallen=ready.fallen), records, folder)
-    pieces = _cut(ready, takes, clips)
+    pieces = _cut(ready, takes, clips, folder)
     film = join(
         name=name,
         pieces=whole(pieces),
@@ -110,19 +111,41 @@ def _sound(plan: Plan) -> scoring.Mix | None:
     return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
 
 
-def _cut(plan: Plan, takes: cutting.Takes, clips: Clips) -> list[cutting.CutPiece]:
-    """Draw and encode every piece, several at once, and return them in the film's order."""
+def _cut(plan: Plan, takes: cutting.Takes, clips: Clips, folder: Path) -> list[cutting.CutPiece]:
+    """Draw and encode the pieces that no earlier run did, several at once, and return all in the film's order."""
+    meter = progress.current()
+    shown = plan.timeline.pieces()
+    keys = [cutting.piece_key(plan, piece, takes, clips) for piece in shown]
+    # The server records about a hundred task runs a second, which five hundred unchanged pieces should not wait for.
+    found = kept_pieces.remembered(folder, keys)
+    missing: dict[str, Piece] = {}
+    meter.begin()
+    for key, piece in zip(keys, shown, strict=True):
+        # Two shots may show the same for as long.
+        if key in found or key in missing:
+            meter.skip(cutting.piece_cost(plan, piece), piece.name)
+        else:
+            missing[key] = piece
+    get_run_logger().info("%d of %d segments are to be encoded", len(missing), len(shown))
+    if missing:
+        found |= _encoded(plan, takes, clips, missing)
+        kept_pieces.remember(folder, {key: found[key] for key in keys}, whole=plan.whole)
+    return [found[key] for key in keys]
+
+
+def _encoded(
+    plan: Plan, takes: cutting.Takes, clips: Clips, missing: Mapping[str, Piece]
+) -> dict[str, cutting.CutPiece]:
+    """Return the pieces of *missing*, by key."""
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
-    pieces = plan.timeline.pieces()
-    meter.begin()
-    bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(pieces))
+    bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(missing))
     # A model draws nothing between its keyframes, so it need not be opened.
     drawing = plan.backend if plan.animates else "previz"
     rung = backends.fastest(drawing, plan.work, plan.device)
     with backends.backend(drawing).open(plan.device, rung) as renderer:
-        futures = [
-            task.submit(
+        futures = {
+            key: task.submit(
                 piece=whole(piece),
                 plan=whole(plan),
                 takes=whole(takes),
@@ -130,15 +153,15 @@ def _cut(plan: Plan, takes: cutting.Takes, clips: Clips) -> list[cutting.CutPiec
                 meter=whole(meter),
                 clips=whole(clips),
             )
-            for piece in pieces
-        ]
-        names = dict(zip(futures, pieces, strict=True))
-        for future in as_completed(futures):
+            for key, piece in missing.items()
+        }
+        names = {future: missing[key] for key, future in futures.items()}
+        for future in as_completed(list(names)):
             future.wait()
             bar.step()
             if future.state.name == "Cached":
                 meter.skip(cutting.piece_cost(plan, names[future]), names[future].name)
-        return [future.result() for future in futures]
+        return {key: future.result() for key, future in futures.items()}
 
 
 def _deliver(plan: Plan, pieces: Sequence[cutting.CutPiece], film: FilmRecord, path: Path) -> dict[str, object]:

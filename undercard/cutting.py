@@ -17,7 +17,7 @@ from undercard.errors import EncodingFailed
 from undercard.film import chapters, interchange, lossless, qc
 from undercard.film.captions import captions, srt, vtt
 from undercard.film.footage import Still
-from undercard.film.graphics import overlaid, shown_in
+from undercard.film.graphics import Overlays, shown_in
 from undercard.film.motion import CLIP, drawn_frames, frames
 from undercard.film.pixels import Pixels
 from undercard.film.segments import REVISION, encode, join, piece_frames
@@ -89,9 +89,10 @@ def cut_piece(
         def shoot(span: Span) -> Iterator[Pixels]:
             return _span_frames(plan, span, takes[span.clip.shot], renderer, clips)
 
+        overlays = Overlays(plan.shot_list.fps, plan.shot_list.fonts)
+
         def letter(clip: Clip, frame: int, pixels: Pixels) -> Pixels:
-            elapsed = clip.timing.moment(frame) - clip.timing.moment(0)
-            return overlaid(pixels, clip.graphics, frame, elapsed, plan.shot_list.fps, plan.shot_list.fonts)
+            return overlays.over(pixels, clip.graphics, frame, clip.timing.moment(frame) - clip.timing.moment(0))
 
         watch = Watch(plan.size)
         shown = _counted(plan, piece, watch.over(piece_frames(piece, shoot, letter)), meter)

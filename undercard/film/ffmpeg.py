@@ -31,22 +31,29 @@ CONVERSIONS = {
 """How frames of R'G'B' of BT.709 become each."""
 LOOKS_SAME = {"crf": 17, "preset": "faster"}
 """17 is the rate factor that x264's guide calls visually lossless."""
-REORDERED = 2
-"""Frames that x264 decodes ahead of their turn when B-frames lean on B-frames (`b-pyramid`)."""
+STANDS_CRF = 5.5
+"""What x264 comes to at 17 for a picture that others repeat: the longer it is seen, the finer it is coded. By equal
+PSNR of luma on stills of the previz (benchmarks/film.py), in about as many bytes."""
 SOUND_RATE = 48_000
 SOUND_BITRATE = 192_000
 """Where AAC in stereo is taken for transparent."""
 GROUP_SECONDS = 2
-"""Longest way between two places that a player can seek to."""
+"""Longest way between two places that a player can seek to, through frames that move."""
 KEPT_BYTES = 4000
 """How much of what ffmpeg said last goes into an error."""
 
 
-def encode_command(path: Path, size: Size, fps: Fraction) -> list[str]:
+def encode_command(path: Path, size: Size, fps: Fraction, *, stands: bool = False) -> list[str]:
     """Return the command that reads raw RGB frames from its standard input and writes H.264 in MP4 to *path*.
 
-    One thread and `bitexact`: the same frames give the same bytes. The groups of pictures are closed, so that
-    segments may follow each other in any order.
+    One thread and `bitexact`: the same frames give the same bytes. The groups of pictures are closed, and the parameter
+    sets the same whatever is encoded, so that segments may follow each other in any order.
+
+    Args:
+        path: where it goes.
+        size: of the frames, (width, height).
+        fps: frames a second.
+        stands: it is a single frame, which others will repeat.
     """
     source = ffmpeg.input("pipe:0", format="rawvideo", pix_fmt="rgb24", video_size=size, framerate=str(fps))
     # Left to itself swscale converts RGB by bt601, whatever the tags say.
@@ -71,10 +78,10 @@ def encode_command(path: Path, size: Size, fps: Fraction) -> list[str]:
         fflags="+bitexact",
         video_track_timescale=ticks_per_second(fps),
         **{
-            "x264-params": f"keyint={group}:open-gop=0:bframes=3:b-pyramid=normal",
+            "x264-params": f"keyint={group}:open-gop=0:bframes=3:b-pyramid=normal:stitchable=1",
             "enc_time_base": f"{fps.denominator}/{fps.numerator}",
         },
-        **LOOKS_SAME,
+        **{**LOOKS_SAME, **({"crf": STANDS_CRF} if stands else {})},
         **BT709,
     )
     return _command(output)
@@ -103,23 +110,15 @@ def lossless_command(path: Path, size: Size, fps: Fraction) -> list[str]:
     return _command(output)
 
 
-def join_command(listed: Path, path: Path, frame_ticks: int, sound: Path | None = None, clock: int = 0) -> list[str]:
-    """Return the command that joins the segments in the concat script *listed* into *path* without encoding them.
+def join_command(path: Path, sound: Path | None = None, clock: int = 0) -> list[str]:
+    """Return the command that reads pictures as MP4 from its standard input and writes them to *path* as they are.
 
     Args:
-        listed: what `concat_script` returns, in a file.
         path: where the film goes.
-        frame_ticks: how long a frame is on the segments' clock.
         sound: written by `level_command`; None for a film without.
         clock: ticks a second of the film's own clock, on which its streams' lengths are whole; 0 for ffmpeg's.
     """
-    source = ffmpeg.input(f"file:{listed}", format="concat", safe=0)
-    # The concat demuxer reckons each segment's length in whole microseconds: at 24000/1001 fps the error adds up to
-    # ticks over a few dozen segments. Each stamp is put back on the grid, which it has left by far less than half
-    # a frame. A segment of one or two frames is decoded with less delay than the others, so that its decoding
-    # stamps run into its neighbour's: they are counted anew.
-    shown = f"round(PTS/{frame_ticks})*{frame_ticks}"
-    decoded = f"(N-{REORDERED})*{frame_ticks}"
+    source = ffmpeg.input("pipe:0", format="mp4")
     heard = (ffmpeg.input(f"file:{sound}").audio,) if sound else ()
     output = ffmpeg.output(
         source.video,
@@ -131,7 +130,6 @@ def join_command(listed: Path, path: Path, frame_ticks: int, sound: Path | None 
         **({"movie_timescale": clock} if clock else {}),
         fflags="+bitexact",
         movflags="+faststart",
-        **{"bsf:v": f"setts=pts={shown}:dts={decoded}:duration={frame_ticks}"},
     )
     return _command(output)
 
@@ -227,13 +225,6 @@ def level_command(path: Path, gain_db: float, ceiling_db: float, samples: int) -
 
 def _samples() -> Any:
     return ffmpeg.input("pipe:0", format="f32le", ar=SOUND_RATE, ac=2)
-
-
-def concat_script(segments: list[Path]) -> str:
-    """Return the script that ffmpeg's concat demuxer reads; any name but one with a line break can stand in it."""
-    # Inside single quotes nothing is special but the quote itself (ffmpeg-utils, "Quoting and escaping").
-    lines = ("file 'file:{}'\n".format(str(path.absolute()).replace("'", "'\\''")) for path in segments)
-    return "ffconcat version 1.0\n" + "".join(lines)
 
 
 def ticks_per_second(fps: Fraction) -> int:
