@@ -84,11 +84,12 @@ def with_copy_rates(device: Device, console: Console) -> Device:
 
 def doctor() -> None:
     """Say which backends work on this machine, why the others do not, and the one command that would change that."""
-    from undercard import rungs
+    from undercard import clip_planning, rungs
 
     console = Console()
     with told(console):
         examine(console, this_device(), rungs.everything())
+        console.print(f"clips between keyframes: {clip_planning.described()}", highlight=False)
 
 
 def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> None:

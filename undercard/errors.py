@@ -31,6 +31,7 @@ UndercardError
 └── FilmError               the film could not be made
     ├── MixedFilm           its keyframes come from renderers that give different pixels
     ├── NeedsReview         some of its keyframes the gate rejected, and nobody has approved them
+    ├── ClipFailed          a clip between two keyframes could not be made, and nothing may stand in for it
     ├── EncodingFailed      ffmpeg stopped with an error
     └── BadFilm             the finished film is not what the timeline says
 """
@@ -217,6 +218,10 @@ class MixedFilm(FilmError):
 
 class NeedsReview(FilmError):
     """Some keyframes have no take that the gate accepts, and nobody has approved the best one that there is."""
+
+
+class ClipFailed(FilmError):
+    """A clip between two keyframes could not be made, and its shot has no motion that may stand in for it."""
 
 
 class EncodingFailed(FilmError):

@@ -49,6 +49,8 @@ class ShotRow:
     cause: str
     road: str
     """Which of its keyframes were not rendered on the first rung they were tried on, and why; empty when all were."""
+    motion: str
+    """What it shows in place of the clips that it should, and why; empty where it shows what is written."""
     mended: str
     """What was done otherwise for its takes that stand, and about what; empty where the first ones do."""
     rejected: tuple[Rejection, ...]
@@ -63,7 +65,8 @@ def shot_rows(plan: Plan, records: Mapping[str, KeyframeRecord]) -> list[ShotRow
     by_shot: dict[str, list[KeyframeRecord]] = {}
     for record in records.values():
         by_shot.setdefault(record.shot, []).append(record)
-    return [_row(shot, by_shot.get(shot.source, [])) for shot in plan.shot_list.shots]
+    instead = {each.shot: str(each) for each in plan.fallen}
+    return [_row(shot, by_shot.get(shot.source, []), instead.get(shot.id, "")) for shot in plan.shot_list.shots]
 
 
 def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:
@@ -110,7 +113,7 @@ def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
             picture=row.picture,
             status=row.status,
             note=_note(row),
-            remarkable=bool(row.road or row.unheard),
+            remarkable=bool(row.road or row.motion or row.unheard),
             answer=row.mended,
         )
         for row in rows
@@ -126,8 +129,8 @@ def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
 def _note(row: ShotRow) -> str:
     if row.status in {"failed", "needs review"}:
         return row.cause
-    if row.road:
-        return row.road
+    if row.road or row.motion:
+        return "; ".join(part for part in (row.road, row.motion) if part)
     unheard = " · the judge not heard" if row.unheard else ""
     return f"take {row.take} · {row.backend}{unheard}" if row.take else ""
 
@@ -179,7 +182,7 @@ def _road(take: Take) -> str:
     return f"{take.rung} after {', '.join(causes)}"
 
 
-def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
+def _row(shot: Shot, records: Sequence[KeyframeRecord], motion: str) -> ShotRow:
     takes = [record.best for record in records if record.best is not None]
     numbers = sorted({take.number for take in takes})
     return ShotRow(
@@ -191,6 +194,7 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
         seconds=round(sum(take.seconds for take in takes), 2),
         cause="; ".join(record.cause for record in records if record.cause),
         road="; ".join(dict.fromkeys(_road(take) for take in takes if take.detours)),
+        motion=motion,
         mended="; ".join(dict.fromkeys(said for record in records for said in _mended(record))),
         rejected=tuple(rejection for record in records for rejection in _rejections(record)),
         unheard="; ".join(dict.fromkeys(said for record in records for said in _unheard(record))),

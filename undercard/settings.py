@@ -88,6 +88,29 @@ class Settings(BaseSettings):
     judge_wait_seconds: float = Field(
         default=60.0, ge=0, description="How long to wait, in all, for a judge that is busy or gone."
     )
+    clips: str = Field(
+        default="", description="What makes the clips of shots whose motion is `clip`: `comfyui`; none by default."
+    )
+    clip_fallback: str = Field(
+        default="",
+        description="Motion, such as `flow`, in place of `clip` where no clip can be made; an error by default.",
+    )
+    clip_workflow: Path | None = Field(
+        default=None, description="A workflow of your own for clips, in ComfyUI's API format, with placeholders."
+    )
+    clip_unet: str = Field(
+        default="",
+        description="Wan's transformer as ComfyUI lists it, of a pair that for high noise; by default the best.",
+    )
+    clip_lora: str = Field(
+        default="", description="Wan's LoRA for few steps, of a pair that for high noise; `none` for none."
+    )
+    clip_pixels: int = Field(
+        default=832 * 480,
+        ge=256 * 256,
+        le=1920 * 1088,
+        description="Most pixels of a clip's frame; a larger film gets it enlarged.",
+    )
     # 4 and 8 are the schedules that Lightning was distilled for.
     steps: int = Field(default=4, ge=4, le=8, multiple_of=4, description="Denoising steps of a keyframe: 4 or 8.")
     guidance: float = Field(

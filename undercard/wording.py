@@ -9,7 +9,7 @@ from undercard.controls import CONTROLS
 from undercard.gate import Fault
 from undercard.previz import cameras, lights, poses
 from undercard.shot_fields import colour_name
-from undercard.shot_models import CameraEntry, CastMember
+from undercard.shot_staged import CameraEntry, CastMember
 from undercard.staging import Look
 
 DEFAULT_LENS_MM = 35.0
@@ -36,6 +36,14 @@ def fighter(member: CastMember, look: Look, pose: str) -> str:
         f"{member.name}, {colours['skin']} skin, {colours['hair']} hair, {colours['trunks']} trunks, "
         f"{colours['gloves']} gloves, {colours['boots']} boots, {member.stance} stance: {_doing(pose)}"
     )
+
+
+def movement(member: CastMember, before: str, after: str) -> str:
+    """Return what he does between two poses: `Ray, first: Stands ready …; then: Lead straight …`."""
+    if before == after:
+        return _sentence(f"{member.name}: {_doing(after)}")
+    start, end = (_doing(pose).rstrip(".") for pose in (before, after))
+    return _sentence(f"{member.name}, first: {start}; then: {end}")
 
 
 def _doing(pose: str) -> str:
