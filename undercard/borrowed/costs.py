@@ -25,10 +25,10 @@ from undercard.engine_costs import (
 )
 
 PAGEABLE_BYTES_PER_SECOND = 5.5e9
-"""From ordinary host memory to a card, a layer at a time: measured 7.77 s a step for 40.9 GB, of which 0.41 s compute
-(`sequential` in benchmarks/results/engine.h100.json)."""
-SLOWNESS = 1.4
-"""Times as long as the engine's kernels that diffusers' take to compute a step: measured 0.412 and 0.2995 s."""
+"""From ordinary host memory to a card, a layer at a time: measured 7.77 s a step for 40.9 GB on one host and 5.33 on
+another, of which 0.41 s compute (`sequential` in benchmarks/results/engine.h100.json)."""
+SLOWNESS = 1.42
+"""Times as long as the engine's kernels that diffusers' take to compute a step: measured 0.416 and 0.292 s."""
 ACTIVATION_BYTES_A_WIDTH = 36
 """Peak bytes of activations for a token of one channel in diffusers' own block, by its profile."""
 VAE_BYTES_A_PIXEL = 4250
