@@ -179,3 +179,11 @@ def test_a_fighter_who_is_missing_from_a_dark_hall_is_missed() -> None:
     without = draw(replace(staged(RED, camera=WIDE), light="night"), SIZE, seed=1)
 
     assert counted(without.image, dark).fault is Fault.WRONG_COUNT
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_noise_in_which_nobody_can_be_told_is_no_fault_of_the_people(check: Check) -> None:
+    grain = np.random.default_rng(1).normal(0.0, 60.0, (SIZE[1], SIZE[0], 3))
+    noisy = np.clip(frame(RED, BLUE).image + grain, 0, 255).astype(np.uint8)
+
+    assert check.examine(evidence(noisy)).passed

@@ -18,6 +18,8 @@ from PIL import Image
 from undercard.errors import BadInput
 from undercard.gate import Evidence, Grey, Pixels, Region
 from undercard.gate._evidence import PREVIZ
+from undercard.gate.blur import sharpness
+from undercard.gate.noise import noise
 from undercard.vision.adherence import Flags, Target, adherence
 from undercard.vision.comparison import Reading, Surplus, presence, reading, surplus
 from undercard.vision.heat import Heat, heat
@@ -34,6 +36,9 @@ SECOND_SIDE = 256
 """Longer side of the second look, px: what is blurred or burnt at one scale is often plain at another."""
 DOUBTFUL = 0.4
 """Surplus that is looked at again."""
+MOST_NOISE, LEAST_SHARPNESS = 8.0, 0.03
+"""Of a picture in which the network's doubts mean something, as `noise` and `blur` measure them. Those reject it well
+before."""
 PRESENT = 0.35
 """Presence of somebody who is there, in whatever pose. Missing previz fighters: 48 of 50 below; in other poses: 35 of
 38 above, of those who keep at most that share of their joints."""
@@ -105,8 +110,9 @@ class _Drawn:
 def cast_of(evidence: Evidence) -> Cast | None:
     """Return who is in the picture, or None where that cannot be said or need not be.
 
-    It cannot without keypoints and a control image, nor in a picture as small as a thumbnail. It need not where the
-    previz drew it: its keypoints are those of the same drawing, so that only the network could be wrong.
+    It cannot without keypoints and a control image, nor in a picture as small as a thumbnail; what the network makes of
+    noise and blur is nobody's fault. It need not where the previz drew it: its keypoints are those of the same drawing,
+    so that only the network could be wrong.
 
     Raises:
         BadInput: the keypoints are not those of `previz.maps.keypoints_json`.
@@ -173,6 +179,8 @@ def _cast(evidence: Evidence) -> Cast | None:
     extra = surplus(seen, drawn, targets)
     doubted = [k for k, each in enumerate(readings) if _readable(each) and each.fit < SURE]
     if doubted or extra.score > DOUBTFUL:
+        if noise(grey) > MOST_NOISE or sharpness(grey) < LEAST_SHARPNESS:
+            return None
         seen_again, drawn_again = _second_look(pixels, control)
         for k in doubted:
             again = reading(seen_again, drawn_again, targets[k], clear[k])

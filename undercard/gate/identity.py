@@ -1,4 +1,4 @@
-"""Rejects a fighter who has lost his colours; score: the worst change of hue, 0 none, 1 lost or 60° off, 2 opposite.
+"""Rejects a fighter who has lost his colours; score: the worst change, 0 none, 1 hue lost or 60° off, 2 opposite.
 
 His trunks and gloves are held to those of the control image, at the same joints and under the same light. Embeddings of
 bodies do not tell previz boxers apart (0.83 the same, 0.78 another), and faces are too small in most shots: neither is
@@ -11,13 +11,15 @@ import numpy as np
 from PIL import Image
 
 from undercard.gate import Evidence, Finding, Pixels
-from undercard.gate._colour import PARTS
+from undercard.gate._colour import MIDDLE, PARTS, weight
 from undercard.gate._people import Fighter, cast_of, region, same_size
 from undercard.gate._thresholds import threshold
 from undercard.vision.colour import Lab, worn
 
 LEAST_CHROMA = 25.0
-"""CIE a*b*. What has less of it, in the picture and in the control image, is grey in both."""
+"""CIE a*b* at L* 50. What has less of it, in the picture and in the control image, is grey in both."""
+LIGHTNESS = 0.3
+"""Weight of L* beside a* and b*: cloth is in its own folds' shadow."""
 LEAST_FIT = 0.7
 """Share of the joints in place of one who is where they are looked for."""
 STEP = 0.025
@@ -80,9 +82,15 @@ def _changes(pixels: Pixels, control: Pixels, fighter: Fighter) -> dict[str, flo
 
 
 def _change(found: Lab, asked: Lab) -> float:
-    """Return how far the colour has moved in a*b*, over the stronger of the two colours."""
-    strongest = max(float(np.linalg.norm(found[1:])), float(np.linalg.norm(asked[1:])), LEAST_CHROMA)
-    return float(np.linalg.norm(found[1:] - asked[1:])) / strongest
+    """Return how far the colour has moved, over the stronger chroma of the two.
+
+    What is dark moves less: its chroma counts for as much more as a difference does there.
+    """
+    darker = np.array([min(found[0], asked[0], MIDDLE)])
+    strongest = max(
+        *(float(np.linalg.norm(each[1:])) for each in (found, asked)), LEAST_CHROMA / float(weight(darker)[0])
+    )
+    return float(np.linalg.norm((found - asked) * (LIGHTNESS, 1.0, 1.0))) / strongest
 
 
 CHECK = Identity()
