@@ -24,7 +24,7 @@ from undercard.vision.adherence import Flags, Target, adherence
 from undercard.vision.comparison import Reading, Surplus, presence, reading, surplus
 from undercard.vision.heat import Heat, heat
 from undercard.vision.networks import Floats
-from undercard.vision.pose import JOINTS, Box, look_closely
+from undercard.vision.pose import JOINTS, SEEN, Box, look_closely
 
 LEAST_TRUSTED = 5
 """Joints that can be read of somebody who is judged."""
@@ -213,17 +213,17 @@ def _calmer(first: Surplus, second: Surplus) -> Surplus:
 
 
 def _closely(pixels: Pixels, control: Pixels, target: Target, clear: Flags) -> float | None:
-    """Return the fit as Thunder sees it, by the joints that it places rightly in *control*; None where it does not."""
+    """Return the fit as Thunder sees it, by joints that it is sure of and places rightly in *control*; None without."""
     trunk = target.xy[[5, 6]].mean(axis=0) - target.xy[[11, 12]].mean(axis=0)
     tilt = float(np.degrees(np.arctan2(abs(trunk[0]), -trunk[1])))
     if tilt > MOST_TILT or not TRUNK[0] <= np.linalg.norm(trunk) / max(target.height, 1.0) <= TRUNK[1]:
         return None
     placed = adherence(look_closely(control, target.box), target)
-    trusted = target.seen & clear & ~np.isin(JOINTS, placed.off)
+    found = look_closely(pixels, target.box)
+    trusted = target.seen & clear & ~np.isin(JOINTS, placed.off) & (found.scores >= SEEN)
     if trusted.sum() < LEAST_TRUSTED:
         return None
-    held_to = Target(target.name, target.xy, trusted, target.in_frame)
-    return adherence(look_closely(pixels, target.box), held_to).fit
+    return adherence(found, Target(target.name, target.xy, trusted, target.in_frame)).fit
 
 
 def _second_look(pixels: Pixels, control: Pixels) -> tuple[Heat, Heat]:

@@ -11,6 +11,8 @@ from undercard.gate._people import Fighter, cast_of, region
 from undercard.gate._thresholds import threshold
 from undercard.vision.pose import JOINTS
 
+LEAST_TRUSTED = 6
+"""Joints that can be read of one whose pose is judged: of five, two that a light takes away are no other pose."""
 SIDES = 0.4
 """Of the joints that are out of place, those that are only exchanged, left for right, where that is what is wrong."""
 FEW = 4
@@ -27,9 +29,11 @@ class WrongPose:
         """Pass when everybody who is there does what he should; abstain when somebody cannot be read."""
         row = threshold(self.name, evidence.backend)
         cast = cast_of(evidence)
-        rated = [] if cast is None else [one for one in cast.fighters if one.readable and not one.missing]
+        there = [] if cast is None else [one for one in cast.fighters if one.readable and not one.missing]
+        rated = [one for one in there if one.reading.trusted.sum() >= LEAST_TRUSTED]
         worst = min(rated, key=lambda one: one.fit, default=None)
-        if cast is None or worst is None or (row.passes(worst.fit) and not cast.complete):
+        everybody = cast is not None and cast.complete and len(rated) == len(there)
+        if worst is None or (row.passes(worst.fit) and not everybody):
             return row.abstention(1.0 if worst is None else worst.fit)
         return row.finding(worst.fit, _cause(worst, row.limit), region(worst.target.box, evidence.pixels))
 
