@@ -46,6 +46,9 @@ BURNT_OUT, CRUSHED = 235, 4
 """Levels from which and below which there is nothing to see."""
 MOST_LOST = 0.5
 """Share of the surroundings of a joint that may be so."""
+LEAST_SPAN = 12.0
+"""Levels between what is dark and what is light there in the control image: of who stands dark before the dark hall the
+network sees joints that no eye sees, until a few levels more or less take them away."""
 MOST_BLACK = 0.2
 """Share of the picture that may be crushed without being so in the control image."""
 AROUND = 0.03
@@ -64,7 +67,7 @@ class Fighter:
 
     target: Target
     clear: Flags
-    """Shape (17,): joints about which the picture is neither burnt out nor crushed."""
+    """Shape (17,): joints about which there is something to see, in the control image and in the picture."""
     readable: bool
     """So many of his joints can be read in the control image that something can be said of him."""
     reading: Reading
@@ -172,7 +175,7 @@ def _cast(evidence: Evidence) -> Cast | None:
     grey, drawn_grey = evidence.grey, np.asarray(Image.fromarray(control).convert("L"))
     # Where a fighter is missing from a dark hall it is black as well.
     is_crushed = (grey < CRUSHED).mean() - (drawn_grey < CRUSHED).mean() > MOST_BLACK
-    clear = [_clear(grey, target, CRUSHED if is_crushed else 0) for target in targets]
+    clear = [_clear(grey, drawn_grey, target, CRUSHED if is_crushed else 0) for target in targets]
     seen, drawn = heat(pixels), _heat_of(_Drawn(control))
     readings = [reading(seen, drawn, *pair) for pair in zip(targets, clear, strict=True)]
     fits = [each.fit for each in readings]
@@ -242,12 +245,18 @@ def _second_look(pixels: Pixels, control: Pixels) -> tuple[Heat, Heat]:
     return Heat(seen.maps, seen.cell * scale), Heat(drawn.maps, drawn.cell * scale)
 
 
-def _clear(grey: Grey, target: Target, black: int) -> Flags:
-    """Return which joints lie where *grey* is mostly neither burnt out nor below *black*; shape (17,)."""
+def _clear(grey: Grey, drawn: Grey, target: Target, black: int) -> Flags:
+    """Return which joints lie where *drawn* shows something and *grey* is mostly not lost; shape (17,).
+
+    Lost is what is burnt out or below *black*.
+    """
     half = max(2, int(AROUND * target.height))
     found = np.ones(17, bool)
     for joint, (x, y) in enumerate(target.xy.astype(int)):
-        levels = grey[max(0, y - half) : max(0, y + half + 1), max(0, x - half) : max(0, x + half + 1)]
-        lost = ((levels > BURNT_OUT) | (levels < black)).mean() if levels.size else 0.0
-        found[joint] = lost <= MOST_LOST
+        around = np.s_[max(0, y - half) : max(0, y + half + 1), max(0, x - half) : max(0, x + half + 1)]
+        levels = grey[around]
+        if levels.size:
+            low, high = np.percentile(drawn[around], (5, 95))
+            lost = ((levels > BURNT_OUT) | (levels < black)).mean()
+            found[joint] = high - low >= LEAST_SPAN and lost <= MOST_LOST
     return found
