@@ -66,6 +66,8 @@ class Driver:
     """On the monotonic clock."""
     again: bool = False
     """Measure what there is a row for already, once."""
+    child: str = "benchmarks.engine_child"
+    """The program that measures."""
     _done: set[tuple[str, float | None, int]] = field(default_factory=set)
 
     def rows(self, name: str, caps_gb: Sequence[float | None], references: Sequence[int]) -> list[Row]:
@@ -119,7 +121,7 @@ class Driver:
         limit_seconds: float,
     ) -> str | None:
         """Run the process; return what went wrong with it, or None."""
-        command = [sys.executable, "-m", "benchmarks.engine_child", name, "--checkpoint", str(self.checkpoint)]
+        command = [sys.executable, "-m", self.child, name, "--checkpoint", str(self.checkpoint)]
         command += ["--caps", *("all" if cap_gb is None else str(cap_gb) for cap_gb in caps_gb)]
         command += ["--references", *map(str, references), "--out", str(out)]
         environment = os.environ | {"HF_HUB_OFFLINE": "1"}
@@ -185,16 +187,16 @@ def slug(gpu: str) -> str:
     return "-".join(word for word in words if not re.fullmatch(r"nvidia|geforce|\d+gb|hbm\w*|pcie|sxm\w*", word))
 
 
-def begin(given: argparse.Namespace) -> tuple[Results, Path]:
-    """Return the results to add to, and their file.
+def begin(given: argparse.Namespace, kind: str = "engine", text_tokens: int = TEXT_TOKENS) -> tuple[Results, Path]:
+    """Return the results of *kind* to add to, and their file.
 
     Raises:
         SystemExit: the file has rows of other software, which must not stand beside new ones.
     """
     machine = this_machine()
-    size, tokens = (TINY_SIZE, TINY_TEXT_TOKENS) if given.tiny else (SIZE, TEXT_TOKENS)
+    size, tokens = (TINY_SIZE, TINY_TEXT_TOKENS) if given.tiny else (SIZE, text_tokens)
     fresh = Results(machine=machine, size=size, text_tokens=tokens, steps=STEPS)
-    name = f"engine.{given.machine or slug(machine.gpu)}.json"
+    name = f"{kind}.{given.machine or slug(machine.gpu)}.json"
     path = BUILD / f"tiny.{name}" if given.tiny else RESULTS / name
     if given.fresh or not path.exists():
         return fresh, path

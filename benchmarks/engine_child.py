@@ -52,15 +52,20 @@ def cap(text: str) -> float | None:
     return None if text == "all" else float(text)
 
 
-def main() -> None:
-    """Measure what the command line says."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("name", metavar="NAME", help=f"{', '.join(TODAY)}, or a rung of undercard")
+def asked(about: str) -> argparse.Namespace:
+    """Read the command line of a program that measures; *about* says in its first line what."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("name", metavar="NAME", help="a mode of diffusers, a rung of undercard, or a backend")
     parser.add_argument("--checkpoint", type=Path, required=True, help="a folder of benchmarks.engine_weights")
     parser.add_argument("--caps", type=cap, nargs="+", default=[None], help="GB that the allocator may hold, or all")
     parser.add_argument("--references", type=int, nargs="+", default=[1])
     parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure what the command line says."""
+    given = asked(__doc__ or "")
     with given.out.open("a", encoding="utf-8") as file:
         for row in measure(given.name, given.caps, given.references, given.checkpoint):
             file.write(row.model_dump_json() + "\n")

@@ -106,7 +106,7 @@ def _together(cards: Sequence[Timed], requests: Iterator[RenderRequest], keyfram
     return time.perf_counter() - start
 
 
-def _requests(size: Size, reference: Size, count: int) -> Iterator[RenderRequest]:
+def requests_of(size: Size, reference: Size, count: int) -> Iterator[RenderRequest]:
     """Yield *count* requests with a prompt of their own each, and one picture of noise as their reference."""
     pixels = np.random.default_rng(0).integers(0, 256, (*reference[::-1], 3), np.uint8)
     content = io.BytesIO()
@@ -138,7 +138,7 @@ def main() -> None:
         if not device.gpus:
             os.environ["UNDERCARD_DEVICE"] = "cpu"
         found = [Timed(alone_on(device, gpu), given.backend, size, given.cap_gb) for gpu in device.gpus or (None,)]
-        film = list(_requests(size, parse_size(given.reference), len(found) * (1 + 2 * given.keyframes)))
+        film = list(requests_of(size, parse_size(given.reference), len(found) * (1 + 2 * given.keyframes)))
         requests = iter(film)
         # Every prompt is encoded before the first picture, and where all cards find it, as in a run.
         found[0].session.encode(film)

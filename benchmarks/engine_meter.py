@@ -55,8 +55,8 @@ def cap_allocator(cap_gb: float | None) -> None:
 
 
 def synchronize() -> None:
-    """Wait until the device has done everything it was given."""
-    if torch.cuda.is_available():
+    """Wait until the device has done everything that this process gave it."""
+    if torch.cuda.is_initialized():
         torch.cuda.synchronize()
 
 
@@ -75,27 +75,28 @@ def lap() -> Iterator[Lap]:
 
 def forget_peaks() -> None:
     """Count the device's peaks from here on."""
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
 
 
 def peaks() -> Peaks:
     """Return the most this process held so far."""
     if not torch.cuda.is_available():
-        return Peaks(None, None, _resident_gb(), None)
+        return Peaks(None, None, resident_gb(), None)
     # Counted since torch 2.8, and each buffer as the power of two that torch takes for it.
     pinned = torch.cuda.host_memory_stats() if hasattr(torch.cuda, "host_memory_stats") else {}
     held = pinned.get("allocated_bytes.peak")
     return Peaks(
         vram_gb=_gb(torch.cuda.max_memory_allocated()),
         reserved_gb=_gb(torch.cuda.max_memory_reserved()),
-        host_gb=_resident_gb(),
+        host_gb=resident_gb(),
         pinned_gb=None if held is None else _gb(held),
     )
 
 
-def _resident_gb() -> float:
-    status = Path("/proc/self/status")
+def resident_gb(process: int | None = None) -> float:
+    """Return the most that a process had in host memory since it began: this one, or that of a number."""
+    status = Path(f"/proc/{process or 'self'}/status")
     if status.exists():
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -75,6 +75,8 @@ VISION: Config = {
     "temporal_patch_size": 2,
     "window_size": 112,
 }
+FIRST_SPECIAL = 151_643
+"""Number of the first special token in the published tokenizer; some read the others' numbers from nowhere else."""
 TINY_VISION: Config = VISION | {
     "depth": 2,
     "fullatt_block_indexes": [1],
@@ -187,13 +189,18 @@ def text_encoder_component(vocabulary: Mapping[str, int], *, tiny: bool) -> Comp
     return Component("text_encoder", "model", written, shapes)
 
 
-def write_tokenizer(out: Path) -> dict[str, int]:
-    """Write a tokenizer of single bytes, and the processor's settings; return the number of each special token."""
+def write_tokenizer(out: Path, *, tiny: bool) -> dict[str, int]:
+    """Write a tokenizer of single bytes, and the processor's settings; return the number of each special token.
+
+    Special tokens have the published numbers, except those of a *tiny* model, which has no rows for them.
+    """
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import Qwen2Tokenizer
 
     # One token a byte: enough to turn any prompt into about as many tokens as it has letters.
     vocabulary = {letter: number for number, letter in enumerate(sorted(ByteLevel.alphabet()))}
+    if not tiny:
+        vocabulary |= {f"<|{number}|>": number for number in range(len(vocabulary), FIRST_SPECIAL)}
     vocabulary["<|endoftext|>"] = len(vocabulary)
     tokenizer = Qwen2Tokenizer(
         vocab=vocabulary, merges=[], additional_special_tokens=list(SPECIAL_TOKENS[1:]), padding_side="left"

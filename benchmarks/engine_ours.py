@@ -76,27 +76,27 @@ def _model(name: str, checkpoint: Path) -> Model:
     assert isinstance(backend, QuantisedBackend)
     file = quantised_weights.write(checkpoint, name)
     os.environ[weights.setting(name)] = str(file)
-    four_bits = backend.way(_machine(None)).four_bits
+    four_bits = backend.way(machine(None)).four_bits
     return Model(checkpoint, "bf16", STEPS, engine_meter.device(), file=file, four_bits=four_bits)
 
 
-def _machine(cap_gb: float | None) -> Device:
+def machine(cap_gb: float | None) -> Device:
     """Return this machine with its card as free as *cap_gb* leaves it."""
     from undercard import devices
 
-    machine = devices.this_device()
-    if machine.gpu is None:
-        return machine
+    whole = devices.this_device()
+    if whole.gpu is None:
+        return whole
     # What this process holds already counts as free.
-    gpu = replace(machine.gpu, free_bytes=machine.gpu.total_bytes)
-    return machine.alone(gpu if cap_gb is None else devices.with_allocatable(gpu, int(cap_gb * GB)))
+    gpu = replace(whole.gpu, free_bytes=whole.gpu.total_bytes)
+    return whole.alone(gpu if cap_gb is None else devices.with_allocatable(gpu, int(cap_gb * GB)))
 
 
 def _rung(name: str, cap_gb: float | None, work: Work) -> Rung:
     """Return the rung with the most blocks on the card that the planner has under *cap_gb*."""
     from undercard import backends
 
-    return backends.backend(name).rungs(work, _machine(cap_gb))[0]
+    return backends.backend(name).rungs(work, machine(cap_gb))[0]
 
 
 def _row(

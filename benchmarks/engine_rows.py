@@ -59,6 +59,9 @@ class Row(BaseModel):
     """Gives the pixels of bf16 diffusers."""
     error: float | None = None
     """Of the first step's answer against bf16 on identical weights, relative, in L2."""
+    picture_error: float | None = None
+    """Of the picture, against bf16's of the same request and weights: root mean square of the difference, relative to
+    the spread of bf16's pixels."""
     out_of_memory: bool = False
     note: str = ""
     """What one must know to read the figures, or why there are none."""

@@ -19,6 +19,7 @@ HEADINGS = (
     "pinned",
     "exact",
     "error",
+    "picture",
 )
 
 
@@ -40,7 +41,11 @@ def print_table(results: Results) -> None:
         previous = row.rung
         table.add_row(row.rung, "all" if row.cap_gb is None else f"{row.cap_gb:g}", *_cells(row))
     # A terminal of unknown width, such as a log, would be taken for one of 80 columns.
-    Console(width=max(Console().width, 140)).print(table)
+    console = Console(width=max(Console().width, 150))
+    console.print(table)
+    for row in results.rows:
+        if not row.settled:
+            console.print(f"{row.rung}: {row.note}", markup=False, highlight=False)
 
 
 def _order(row: Row) -> tuple[int, str, float, int]:
@@ -64,8 +69,13 @@ def _cells(row: Row) -> tuple[str, ...]:
         _number(row.peak_host_gb, 1),
         _number(row.pinned_gb, 1),
         "yes" if row.exact else "no",
-        "–" if row.error is None else f"{row.error:.2%}",
+        _share(row.error),
+        _share(row.picture_error),
     )
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2%}"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -1,6 +1,6 @@
 """Writes a checkpoint of Qwen-Image-Edit-2511's sizes with random weights, in diffusers' layout.
 
-    python -m benchmarks.engine_weights OUT [--text-encoder] [--tiny | --blocks N]
+    python -m benchmarks.engine_weights OUT [--text-encoder] [--one-file] [--tiny | --blocks N]
 
 Speed and memory do not depend on the values. 41 GB for the transformer, 0.25 GB for the VAE, 16.6 GB for the text
 encoder if it is asked for. A folder in memory (/dev/shm) or in the page cache is what the benchmark reads from.
@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import os
+import sys
 import time
 import zlib
 from collections.abc import Iterable, Mapping
@@ -50,7 +51,14 @@ class Place:
     shape: tuple[int, ...]
 
 
-def write_checkpoint(out: Path, *, text_encoder: bool = False, tiny: bool = False, blocks: int | None = None) -> None:
+def write_checkpoint(
+    out: Path,
+    *,
+    text_encoder: bool = False,
+    tiny: bool = False,
+    blocks: int | None = None,
+    shard_bytes: int = SHARD_BYTES,
+) -> None:
     """Write a checkpoint to *out*; a folder that holds a whole one is left as it is.
 
     Args:
@@ -58,6 +66,7 @@ def write_checkpoint(out: Path, *, text_encoder: bool = False, tiny: bool = Fals
         text_encoder: write Qwen2.5-VL and a byte-level tokenizer too.
         tiny: the same layout with two blocks of 256 channels, for a dry run.
         blocks: only so many of the transformer's blocks, each of 0.68 GB, and a tiny text encoder.
+        shard_bytes: most that a file of weights holds.
     """
     index = dict(INDEX) if text_encoder else dict(INDEX) | dict.fromkeys(("text_encoder", "tokenizer", "processor"))
     whole = json.dumps({name: value or [None, None] for name, value in index.items()}, indent=2)
@@ -69,18 +78,19 @@ def write_checkpoint(out: Path, *, text_encoder: bool = False, tiny: bool = Fals
         transformer = TRANSFORMER | {"num_layers": blocks, "joint_attention_dim": TINY_LANGUAGE["hidden_size"]}
     components = [transformer_component(transformer), vae_component(tiny=tiny)]
     if text_encoder:
-        vocabulary = write_tokenizer(out)
-        components.append(text_encoder_component(vocabulary, tiny=tiny or blocks is not None))
+        tiny_encoder = tiny or blocks is not None
+        vocabulary = write_tokenizer(out, tiny=tiny_encoder)
+        components.append(text_encoder_component(vocabulary, tiny=tiny_encoder))
     for component in components:
-        _write_component(out / component.folder, component)
+        _write_component(out / component.folder, component, shard_bytes)
     _write_json(out / "scheduler" / "scheduler_config.json", SCHEDULER)
     (out / "model_index.json").write_text(whole)
 
 
-def _write_component(folder: Path, component: Component) -> None:
+def _write_component(folder: Path, component: Component, shard_bytes: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "config.json", component.config)
-    shards = _shards(component.shapes)
+    shards = _shards(component.shapes, shard_bytes)
     names = [
         f"{component.stem}.safetensors"
         if len(shards) == 1
@@ -98,12 +108,12 @@ def _write_component(folder: Path, component: Component) -> None:
             pass
 
 
-def _shards(shapes: Mapping[str, tuple[int, ...]]) -> list[dict[str, tuple[int, ...]]]:
-    """Return the tensors in order, cut where the next would make a file larger than `SHARD_BYTES`."""
+def _shards(shapes: Mapping[str, tuple[int, ...]], most_bytes: int) -> list[dict[str, tuple[int, ...]]]:
+    """Return the tensors in order, cut where the next would make a file larger than *most_bytes*."""
     shards: list[dict[str, tuple[int, ...]]] = [{}]
     filled = 0
     for name, shape in shapes.items():
-        if filled and filled + _bytes_of(shape) > SHARD_BYTES:
+        if filled and filled + _bytes_of(shape) > most_bytes:
             shards.append({})
             filled = 0
         shards[-1][name] = shape
@@ -170,12 +180,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--text-encoder", action="store_true", help="write Qwen2.5-VL 7B too, 16.6 GB")
+    parser.add_argument("--one-file", action="store_true", help="each part in one file, as ComfyUI reads it")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--tiny", action="store_true", help="the same layout, a few MB")
     size.add_argument("--blocks", type=int, help="blocks of the transformer, with a tiny text encoder; all by default")
     given = parser.parse_args()
     started = time.perf_counter()
-    write_checkpoint(given.out, text_encoder=given.text_encoder, tiny=given.tiny, blocks=given.blocks)
+    write_checkpoint(
+        given.out,
+        text_encoder=given.text_encoder,
+        tiny=given.tiny,
+        blocks=given.blocks,
+        shard_bytes=sys.maxsize if given.one_file else SHARD_BYTES,
+    )
     written = sum(path.stat().st_size for path in given.out.rglob("*") if path.is_file())
     print(f"{given.out}: {written / 1e9:.2f} GB in {time.perf_counter() - started:.1f} s")
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from benchmarks import kquants, svdq_packing
 from undercard.engine.checkpoint import DTYPES, Checkpoint, open_checkpoint
 from undercard.engine.nunchaku_file import AFTER_GELU, FUSED
+from undercard.file_marks import ZERO_COND_T
 
 NAMES = {
     "gguf": "edit-Q4_K_M.gguf",
@@ -85,14 +86,15 @@ def _gguf(source: Checkpoint, config: dict[str, Any], path: Path) -> None:
             name, source[name].shape if floats and stored != np.uint8 else shape, stored, count, kind
         )
     if config.get("zero_cond_t"):
-        writer.add_tensor_info("__index_timestep_zero__", (1,), np.dtype(np.float32), 4)
+        # ComfyUI takes it for a buffer without elements, and refuses any other shape.
+        writer.add_tensor_info(ZERO_COND_T, (0,), np.dtype(np.float32), 0)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for name, kind in types.items():
         writer.write_tensor_data(_ggml(_read(source, name), kind.name).cpu().numpy())
     if config.get("zero_cond_t"):
-        writer.write_tensor_data(np.zeros(1, np.float32))
+        writer.write_tensor_data(np.zeros(0, np.float32))
     writer.close()
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
 from prefect.futures import as_completed
 from prefect.logging import get_run_logger
 
+from flows import clips as clip_flow
+from flows import handles as handles_flow
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import backends, cutting, manifest, options, progress, report, scoring
+from undercard import backends, cutting, delivering, kept_pieces, manifest, options, progress, report, scoring, store
+from undercard.clip_making import Clips
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
-from undercard.manifest import KeyframeRecord
+from undercard.film.timeline import Piece
+from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.options import RunOptions
 from undercard.planning import Plan, narrowed
+from undercard.store import StoredFile
 
 
 @flow(name="assemble", flow_run_name="assemble · {run.shot_list.stem}")
@@ -31,6 +37,7 @@ def assemble(run: RunOptions) -> Path:
         ShotsFailed: no shot has all its keyframes.
         MixedFilm: its keyframes are of different kinds, which `run` does not allow.
         NeedsReview: the best take of a keyframe is one that the gate rejected and nobody has approved.
+        ClipFailed: a video model could not make a clip, and nothing may stand in for it.
     """
     plan = options.plan_run(run, this_device())
     folder = options.folder_of(plan)
@@ -46,7 +53,11 @@ def assemble(run: RunOptions) -> Path:
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     # Sound first: a file that cannot be played is known before an hour of drawing.
     sound = _sound(ready)
-    pieces = _cut(ready, takes)
+    known = ready.fallen
+    ready, clips = clip_flow.made(ready, takes)
+    if ready.fallen != known:
+        _publish_rows(replace(plan, fallen=ready.fallen), records, folder)
+    pieces = _cut(ready, takes, clips, folder)
     film = join(
         name=name,
         pieces=whole(pieces),
@@ -56,8 +67,13 @@ def assemble(run: RunOptions) -> Path:
     )
     path = cutting.publish(film.file, ready, folder, name)
     cutting.publish_timeline(ready, pieces, path)
-    manifest.add_film(folder, name, film.model_copy(update={"mixed": bool(mixture), "review": review}))
+    said = {"mixed": bool(mixture), "review": review, **cutting.motions_told(ready, clips)}
+    manifest.add_film(folder, name, film.model_copy(update=said))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
+    if run.handles:
+        handles_flow.write(ready, takes, clips, path)
+    if ready.deliveries and not (review or refused):
+        manifest.add_film(folder, name, film.model_copy(update={**said, **_deliver(ready, pieces, film, path)}))
     get_run_logger().info("%s: %s", plan.shot_list.title, path)
     if review:
         raise NeedsReview(_told(review, records, path) + (f"; it also mixes {mixture}" if refused else ""))
@@ -95,34 +111,77 @@ def _sound(plan: Plan) -> scoring.Mix | None:
     return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
 
 
-def _cut(plan: Plan, takes: cutting.Takes) -> list[cutting.CutPiece]:
-    """Draw and encode every piece, several at once, and return them in the film's order."""
+def _cut(plan: Plan, takes: cutting.Takes, clips: Clips, folder: Path) -> list[cutting.CutPiece]:
+    """Draw and encode the pieces that no earlier run did, several at once, and return all in the film's order."""
+    meter = progress.current()
+    shown = plan.timeline.pieces()
+    keys = [cutting.piece_key(plan, piece, takes, clips) for piece in shown]
+    # The server records about a hundred task runs a second, which five hundred unchanged pieces should not wait for.
+    found = kept_pieces.remembered(folder, keys)
+    missing: dict[str, Piece] = {}
+    meter.begin()
+    for key, piece in zip(keys, shown, strict=True):
+        # Two shots may show the same for as long.
+        if key in found or key in missing:
+            meter.skip(cutting.piece_cost(plan, piece), piece.name)
+        else:
+            missing[key] = piece
+    get_run_logger().info("%d of %d segments are to be encoded", len(missing), len(shown))
+    if missing:
+        found |= _encoded(plan, takes, clips, missing)
+        kept_pieces.remember(folder, {key: found[key] for key in keys}, whole=plan.whole)
+    return [found[key] for key in keys]
+
+
+def _encoded(
+    plan: Plan, takes: cutting.Takes, clips: Clips, missing: Mapping[str, Piece]
+) -> dict[str, cutting.CutPiece]:
+    """Return the pieces of *missing*, by key."""
     meter = progress.current()
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
-    pieces = plan.timeline.pieces()
-    meter.begin()
-    bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(pieces))
+    bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(missing))
     # A model draws nothing between its keyframes, so it need not be opened.
     drawing = plan.backend if plan.animates else "previz"
     rung = backends.fastest(drawing, plan.work, plan.device)
     with backends.backend(drawing).open(plan.device, rung) as renderer:
-        futures = [
-            task.submit(
+        futures = {
+            key: task.submit(
                 piece=whole(piece),
                 plan=whole(plan),
                 takes=whole(takes),
                 renderer=whole(renderer),
                 meter=whole(meter),
+                clips=whole(clips),
             )
-            for piece in pieces
-        ]
-        names = dict(zip(futures, pieces, strict=True))
-        for future in as_completed(futures):
+            for key, piece in missing.items()
+        }
+        names = {future: missing[key] for key, future in futures.items()}
+        for future in as_completed(list(names)):
             future.wait()
             bar.step()
             if future.state.name == "Cached":
                 meter.skip(cutting.piece_cost(plan, names[future]), names[future].name)
-        return [future.result() for future in futures]
+        return {key: future.result() for key, future in futures.items()}
+
+
+def _deliver(plan: Plan, pieces: Sequence[cutting.CutPiece], film: FilmRecord, path: Path) -> dict[str, object]:
+    """Make what is wanted of the film beside it, at *path*, and return what its record says of that."""
+    masters = [piece.master for piece in pieces if piece.master is not None]
+    task = film_tasks.deliver_film.with_options(result_storage=options.results_folder())
+    delivered: dict[str, StoredFile] = {}
+    # One after the other: encoders take all cores.
+    for wanted in (each for each in plan.deliveries if not each.is_the_film):
+        name = wanted.file_name(path.stem)
+        progress.current().say(name)
+        delivered[name] = task(
+            name=name,
+            film=whole(film),
+            masters=whole(masters),
+            wanted=whole(wanted),
+            centres=whole(delivering.centres(plan, wanted)),
+        )
+        store.copy_out(delivered[name], path.with_name(name))
+    return {"delivered": delivered, "masters": tuple(master.sha256 for master in masters)}
 
 
 def _publish_rows(plan: Plan, records: Mapping[str, KeyframeRecord], folder: Path) -> None:

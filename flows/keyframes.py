@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from prefect import flow
@@ -15,6 +16,8 @@ from flows.rounds import Rounds, offered
 from undercard import __version__, manifest, progress
 from undercard.devices import this_device
 from undercard.errors import NeedsReview, ShotsFailed
+from undercard.judge.appointment import standing_judge
+from undercard.judge.hearing import hearing
 from undercard.ladder import Breaker, kind
 from undercard.lanes import lanes_of
 from undercard.manifest import KeyframeRecord, Manifest
@@ -32,22 +35,20 @@ def keyframes(run: RunOptions) -> Path:
     Raises:
         ShotsFailed: some shots have a keyframe without any take; the manifest holds all that was made.
         NeedsReview: of some keyframes the gate accepted no take, and the best one is kept.
+        BadInput: the settings name a judge who may not be asked.
     """
     plan = plan_run(run, this_device())
     folder = folder_of(plan)
-    remembered = manifest.remembered(folder)
-    pursuits = [
-        pursuit
-        for shot in plan.filmed
-        for pursuit in begin(plan.keyframes(shot), remembered, run.takes, exact=plan.exact, repairs=load().repair_limit)
-    ]
+    remembered, judge = manifest.remembered(folder), standing_judge()
+    begun = partial(begin, takes=run.takes, exact=plan.exact, repairs=load().repair_limit, judge=judge)
+    pursuits = [pursuit for shot in plan.filmed for pursuit in begun(plan.keyframes(shot), remembered)]
     with ExitStack() as stack:
         meter = progress.current()
         lanes = [stack.enter_context(lane) for lane in lanes_of(plan, this_device, meter)]
         if run.upgrade:
             look_higher(pursuits, offered(plan, lanes))
         rendering = Rendering(plan, lanes, meter, results_folder(), Breaker(load().rung_limit), _wanted(plan, pursuits))
-        rounds = Rounds(plan, rendering, meter, results_folder())
+        rounds = Rounds(plan, rendering, meter, results_folder(), stack.enter_context(hearing()))
         rounds.run(pursuits)
         if plan.in_child:
             # Whoever filled the card may have left; what failed for another cause is not tried again.

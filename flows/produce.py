@@ -32,6 +32,9 @@ def produce(
     start: str | None = None,
     failed: bool = False,
     take_limit: int | None = None,
+    presets: list[str] | None = None,
+    shape: str = "whole",
+    handles: bool = False,
 ) -> Path:
     """Render a shot list into a film, and return the film's path.
 
@@ -49,6 +52,9 @@ def produce(
         start: Number or id of the first shot to render.
         failed: Render only the shots that failed last time.
         take_limit: Takes of a keyframe before the best one is kept for review.
+        presets: What to make of the film beside it, such as `hevc`; empty for what the shot list says.
+        shape: In which shape: `whole`, `vertical` or `square`.
+        handles: Write the film as whole shots with real transitions, too, for editors.
 
     Raises:
         ShotsFailed: some shots failed; the message names them, and all others are done.
@@ -66,6 +72,9 @@ def produce(
         start=start or None,
         failed=failed,
         take_limit=take_limit,
+        presets=tuple(presets or ()),
+        shape=shape,
+        handles=handles,
     )
     plan = options.plan_run(run, this_device())
     store.sweep()

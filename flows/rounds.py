@@ -17,7 +17,8 @@ from tasks import whole
 from tasks.reports import ProgressBar
 from undercard import backends
 from undercard.conditioning import control_request, pictures_of
-from undercard.gate import Exhibit
+from undercard.gate import Exhibit, Verdict
+from undercard.judge.hearing import Hearing
 from undercard.ladder import kind
 from undercard.lanes import Lane
 from undercard.manifest import Judged
@@ -44,6 +45,8 @@ class Rounds:
     rendering: Rendering
     meter: Meter
     results: Path
+    hearing: Hearing | None = None
+    """With the judge, where there is one."""
 
     def run(self, pursuits: Sequence[Pursuit]) -> None:
         """Render what is pending of *pursuits* until nothing is."""
@@ -52,12 +55,16 @@ class Rounds:
         while [pursuit for pursuit in pursuits if pursuit.pending]:
             self.repair(pursuits)
             if pending := [pursuit for pursuit in pursuits if pursuit.pending]:
-                self.take(pending, pursuits)
+                # A model for more steps is opened in place of the usual one: once a round, and not in turns.
+                self.take(sorted(pending, key=lambda pursuit: pursuit.steps), pursuits)
 
     def repair(self, pursuits: Sequence[Pursuit]) -> None:
         """Decide of each of *pursuits* whose last take was rejected how the next one is made."""
         rejected = [pursuit for pursuit in pursuits if pursuit.pending and pursuit.rejected is not None]
         finer = bool(rejected) and self.plan.in_child and EXACT in offered(self.plan, self.rendering.lanes)
+        for lacking in dict.fromkeys(pursuit.lacks_steps for pursuit in rejected):
+            if lacking:
+                get_run_logger().warning("what more steps might mend gets another seed: %s", lacking)
         for pursuit in rejected:
             before = _before(pursuit.keyframe, pursuits)
             pursuit.repair(before.accepted if before else None, finer=finer)
@@ -116,18 +123,28 @@ class Rounds:
         by_shot: dict[str, list[Done[Take]]] = {}
         for done in sorted(rendered, key=lambda done: done.pursuit.keyframe.index):
             by_shot.setdefault(done.pursuit.keyframe.shot.id, []).append(done)
-        submitted = []
-        for shot, takes in by_shot.items():
-            exhibits = [_exhibit(done, everyone, newest) for done in takes]
-            submitted.append((takes, task.submit(shot=shot, exhibits=whole(exhibits), size=whole(self.plan.size))))
-        for takes, future in submitted:
+        shown = {shot: [_exhibit(done, everyone, newest) for done in takes] for shot, takes in by_shot.items()}
+        size = whole(self.plan.size)
+        futures = {
+            shot: task.submit(shot=shot, exhibits=whole(exhibits), size=size) for shot, exhibits in shown.items()
+        }
+        heard = {}
+        for shot, future in futures.items():
             judged = outcome(future)
             verdicts, error = judged
-            for number, done in enumerate(takes):
-                if verdicts is None:
-                    done.pursuit.give_up(told(error))
-                else:
-                    done.pursuit.judged.append(Judged(take=done.value, verdict=verdicts[number], cached=done.cached))
+            if verdicts is None or self.hearing is None or not any(verdict.accepted for verdict in verdicts):
+                _note(by_shot[shot], verdicts, error)
+                continue
+            heard[shot] = gate_tasks.hear_judge.submit(
+                shot=shot,
+                exhibits=whole(shown[shot]),
+                size=size,
+                verdicts=whole(verdicts),
+                hearing=whole(self.hearing),
+            )
+        for shot, future in heard.items():
+            after = outcome(future)
+            _note(by_shot[shot], *after)
 
     def _gathered(
         self, submitted: Sequence[tuple[Pursuit, PrefectFuture[T]]], cost: float, bar: ProgressBar
@@ -151,6 +168,15 @@ def offered(plan: Plan, lanes: Sequence[Lane]) -> frozenset[str]:
     """Return the kinds of pixels that a rung gives that fits a card now."""
     now = [rung for lane in lanes for rung in lane.ways(1, plan.wanted).now]
     return frozenset(kind(rung.backend, exact=rung.exact) for rung in now)
+
+
+def _note(takes: Sequence[Done[Take]], verdicts: Sequence[Verdict] | None, error: BaseException | None) -> None:
+    """Put what the gate says of the takes of a shot into their pursuits."""
+    for number, done in enumerate(takes):
+        if verdicts is None:
+            done.pursuit.give_up(told(error))
+        else:
+            done.pursuit.judged.append(Judged(take=done.value, verdict=verdicts[number], cached=done.cached))
 
 
 def _before(keyframe: PlannedKeyframe, everyone: Sequence[Pursuit]) -> Pursuit | None:

@@ -19,6 +19,7 @@ from undercard import options, progress, report, settings
 from undercard.console import every
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
+from undercard.manifest import film as remembered_film
 from undercard.manifest import remembered
 from undercard.options import RunOptions
 from undercard.progress import Meter
@@ -79,6 +80,11 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
             console.print(f"[magenta]{row.number} {row.shot} needs review[/]: {row.cause}")
         elif row.road or row.mended:
             console.print(f"[yellow]{row.number} {row.shot}[/]: {row.road or row.mended}")
+    record = remembered_film(folder, film.name) if film is not None else None
+    for shot, motion in (record.fallen if record is not None else {}).items():
+        console.print(f"[yellow]{shot}[/]: {motion}")
+    for name in record.delivered if record is not None else ():
+        console.print(f"Delivered: {folder / name}", soft_wrap=True)
     console.print(f"Contact sheet: {folder / 'contact_sheet.png'}", soft_wrap=True)
     if film is not None:
         console.print(f"Film: [bold]{film}[/]", soft_wrap=True)

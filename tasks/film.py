@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import cutting, scoring
+from undercard import cutting, delivering, scoring
 from undercard.backends import Renderer
-from undercard.film import segments
+from undercard.clip_making import Clips
+from undercard.film import delivery, segments
+from undercard.film.delivery import Delivery
+from undercard.film.delivery_presets import preset
 from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
 from undercard.manifest import FilmRecord
 from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.requests import content_key
+from undercard.store import StoredFile
 
 
 def _piece_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    return "piece-" + cutting.piece_key(parameters["plan"], parameters["piece"], parameters["takes"])
+    return "piece-" + cutting.piece_key(
+        parameters["plan"], parameters["piece"], parameters["takes"], parameters["clips"]
+    )
 
 
 def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -28,6 +35,13 @@ def _film_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     heard = sound.file.sha256 if sound else None
     pieces = [piece.sha256 for piece in parameters["pieces"]]
     return "film-" + content_key([segments.REVISION, pieces, heard, parameters["tags"]])
+
+
+def _delivery_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    wanted = parameters["wanted"]
+    masters = [each.sha256 for each in parameters["masters"]]
+    how = [delivery.REVISION, preset(wanted.preset), wanted.shape, parameters["centres"]]
+    return "delivery-" + content_key([parameters["film"].file.sha256, masters, *how])
 
 
 def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -42,9 +56,11 @@ def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def cut_piece(piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter) -> cutting.CutPiece:
+def cut_piece(
+    piece: Piece, plan: Plan, takes: cutting.Takes, renderer: Renderer, meter: Meter, clips: Clips
+) -> cutting.CutPiece:
     """Draw and encode one piece of the film: the body of a shot, or the transition between two."""
-    return cutting.cut_piece(plan, piece, takes, renderer, meter)
+    return cutting.cut_piece(plan, piece, takes, renderer, meter, clips)
 
 
 @task(
@@ -60,6 +76,22 @@ def mix_sound(score: Score) -> scoring.Mix:
     level = "silent" if mix.lufs is None else f"{mix.lufs:.1f} LUFS, peaks at {mix.true_peak_dbtp:.1f} dBTP"
     get_run_logger().info("%d effects, %d tracks: %s", len(score.effects), len(score.tracks), level)
     return mix
+
+
+@task(
+    task_run_name="deliver {name}",
+    cache_key_fn=_delivery_key,
+    persist_result=True,
+    cache_result_in_memory=False,
+    result_serializer="json",
+)
+def deliver_film(
+    name: str, film: FilmRecord, masters: Sequence[StoredFile], wanted: Delivery, centres: Sequence[float]
+) -> StoredFile:
+    """Encode the film in another way than its own, or for another shape."""
+    made = delivering.made(film.file.absolute, [each.absolute for each in masters], wanted, centres)
+    get_run_logger().info("%s: %.1f MB", name, made.size_bytes / 1e6)
+    return made
 
 
 @task(

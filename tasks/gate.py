@@ -1,14 +1,16 @@
-"""The gate's task: judge the takes of one shot."""
+"""The gate's tasks: judge the takes of one shot, and hear the judge about them where there is one."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from undercard import gate
+from undercard.judge.hearing import Hearing
 from undercard.requests import Control, Size, content_key
 
 
@@ -48,3 +50,21 @@ def judge_shot(shot: str, exhibits: list[gate.Exhibit], size: Size) -> list[gate
         if not verdict.accepted:
             get_run_logger().warning("%s rejected: %s", exhibit.label, "; ".join(verdict.causes))
     return verdicts
+
+
+# What the judge said is kept by the library, and what he did not say must not be.
+@task(task_run_name="{shot} · judge", cache_policy=NO_CACHE, persist_result=False)
+def hear_judge(
+    shot: str, exhibits: list[gate.Exhibit], size: Size, verdicts: list[gate.Verdict], hearing: Hearing
+) -> list[gate.Verdict]:
+    """Show the judge what every check lets pass, and add to the verdicts what it says."""
+    heard = [
+        hearing.heard(verdict, gate.evidence_of(exhibit, size))
+        for exhibit, verdict in zip(exhibits, verdicts, strict=True)
+    ]
+    for exhibit, before, verdict in zip(exhibits, verdicts, heard, strict=True):
+        if before.accepted and not verdict.accepted:
+            get_run_logger().warning("%s rejected: %s", exhibit.label, "; ".join(verdict.causes))
+        elif verdict.unheard:
+            get_run_logger().warning("%s: the judge was not heard: %s", exhibit.label, verdict.unheard)
+    return heard

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.comfyui.fake_server import FakeComfy
+    from tests.judge.fake_judge import FakeJudge
 
 NUNCHAKU = Path(__file__).parent / "engine" / "data" / "nunchaku"
 
@@ -41,6 +42,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     # A ComfyUI that runs on this machine is no test's business, and nothing answers at this port.
     monkeypatch.setenv("UNDERCARD_COMFYUI", "http://127.0.0.1:1")
+    # Nor does anybody judge that a test has not appointed.
+    monkeypatch.delenv("UNDERCARD_JUDGE", raising=False)
     return root
 
 
@@ -63,6 +66,17 @@ def comfyui(comfyui_server: FakeComfy, tmp_path: Path, monkeypatch: pytest.Monke
     comfyui_server.begin_anew(tmp_path / "comfyui")
     monkeypatch.setenv("UNDERCARD_COMFYUI", comfyui_server.url)
     return comfyui_server
+
+
+@pytest.fixture
+def judge(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJudge]:
+    """Run a judge, whom the settings name."""
+    from tests.judge.fake_judge import MODEL, serving
+
+    with serving() as server:
+        monkeypatch.setenv("UNDERCARD_JUDGE", server.url)
+        monkeypatch.setenv("UNDERCARD_JUDGE_MODEL", MODEL)
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from tests import shot_lists
 from tests.cards import H100, Driver
+from tests.judge.fake_judge import MODEL, FakeJudge
 from undercard import __version__, nvml, shotlist
 from undercard.cli import app
 
@@ -118,6 +119,14 @@ def test_doctor_says_that_previz_works_here() -> None:
     assert status == 0
     assert "previz" in output
     assert "✓   previz" in output
+    assert "judge: none; UNDERCARD_JUDGE names one" in output
+
+
+def test_doctor_says_whether_the_judge_answers(judge: FakeJudge) -> None:
+    assert f"judge: {MODEL} at {judge.url} · answers" in run("doctor")[1]
+
+    judge.models = ()
+    assert "has no model" in run("doctor")[1]
 
 
 @pytest.mark.parametrize(

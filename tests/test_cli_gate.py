@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.gate.pictures import blurred, keyframe
+from tests.judge.fake_judge import FakeJudge, Fault, says
 from tests.test_cli import SHOTS, run
 from undercard import direction, shotlist
 from undercard.previz.render import draw
@@ -131,3 +132,26 @@ def test_calibrating_prints_rows_for_the_table(tmp_path: Path) -> None:
     assert status == 0
     assert "[blur]" in output
     assert "3 good pictures" in output
+
+
+def test_the_judge_is_heard_about_what_passes(picture: Path, soft: Path, judge: FakeJudge) -> None:
+    judge.faults = [says({"verdict": "reject", "cause": "a fourth rope through his arm", "region": None})]
+
+    status, output = run("gate", str(picture), str(soft))
+
+    assert status == 3
+    assert "judge: the judge: a fourth rope through his arm" in output
+    assert "blur: nothing is in focus" in output
+    assert len(judge.asked) == 1
+
+
+def test_a_judge_who_says_nothing_leaves_the_verdict_and_is_told(picture: Path, judge: FakeJudge) -> None:
+    judge.faults = [Fault(401, b"{}")] * 2
+
+    status, output = run("gate", str(picture))
+    _, content = run("gate", str(picture), "--json")
+
+    assert status == 0
+    assert "jab.png: accepted" in output
+    assert "judge: not heard: " in output
+    assert "does not take the key" in json.loads(content)[0]["judge"]["words"]

@@ -13,7 +13,8 @@ from undercard import backends, gate, planning, shotlist, store
 from undercard.backends import Needs, Rung
 from undercard.conditioning import control_request
 from undercard.devices import Device
-from undercard.gate import Fault, Finding, Verdict
+from undercard.gate import Fault, Finding, Opinion, Verdict
+from undercard.judge.opinions import with_opinion
 from undercard.keyframes import asked, usable_take
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import PlannedKeyframe
@@ -119,6 +120,63 @@ def test_a_run_for_exact_pixels_renders_again_what_is_not_exact_with_the_same_se
     assert [pursuit.pending for pursuit in pursuits] == [False, True]
     assert pursuits[1].next_take == 2
     assert len(pursuits[1].record.takes) == 1
+
+
+def test_what_was_accepted_without_the_judge_is_shown_to_him_and_not_drawn_otherwise(film: Film) -> None:
+    record = film.record(0, film.take(0, EXACT))
+    heard = with_opinion(record.takes[0].verdict, Opinion(judge="a · prompt 1", heard=True))
+    by_him = record.model_copy(update={"takes": (record.takes[0].model_copy(update={"verdict": heard}),)})
+
+    for remembered, judge, pending in ((record, "", False), (record, "a · prompt 1", True)):
+        (first, *_) = begin(film.keyframes, {record.label: remembered}, 3, exact=False, judge=judge)
+        assert (first.pending, first.next_take) == (pending, 1)
+    for judge, pending in (("a · prompt 1", False), ("", False), ("b · prompt 1", True)):
+        (first, *_) = begin(film.keyframes, {record.label: by_him}, 3, exact=False, judge=judge)
+        assert first.pending is pending
+
+
+def test_what_he_rejected_is_judged_again_once_he_is_not_the_judge(film: Film) -> None:
+    record = film.record(0, film.take(0, EXACT))
+    opinion = Opinion(judge="a · prompt 1", heard=True, accepts=False, words="three arms")
+    verdict = with_opinion(record.takes[0].verdict, opinion)
+    record = record.model_copy(update={"takes": (record.takes[0].model_copy(update={"verdict": verdict}),)})
+
+    same, *_ = begin(film.keyframes, {record.label: record}, 3, exact=False, judge="a · prompt 1")
+    without, *_ = begin(film.keyframes, {record.label: record}, 3, exact=False)
+
+    assert (same.next_take, same.rejected is not None) == (2, True)
+    assert (without.next_take, without.judged) == (1, [])
+
+
+@pytest.mark.parametrize("tiled", [True, False])
+def test_only_a_picture_that_was_decoded_in_tiles_is_decoded_whole(
+    film: Film, tiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "heeded", lambda _: frozenset({"whole"}))
+    made = Attempt(rung="hungry", backend="hungry", exact=True, outcome="rendered", tiled=tiled)
+    record = film.record(0, film.take(0, EXACT, made), passed=False)
+    finding = record.takes[0].verdict.findings[0].model_copy(update={"fault": Fault.TILED})
+    judged = record.takes[0].model_copy(update={"verdict": Verdict(findings=(finding,))})
+    (pursuit, *_) = film.begun(record.model_copy(update={"takes": (judged,)}))
+
+    pursuit.repair(None, finer=False)
+
+    assert (pursuit.approach.repairs[0].remedy is Remedy.DECODED_WHOLE) is tiled
+
+
+def test_what_more_steps_would_mend_says_what_they_lack(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("undercard.distilled.lacking", lambda backend, steps: f"{backend} lacks {steps}")
+    record = film.record(0, film.take(0, EXACT), passed=False)
+    finding = record.takes[0].verdict.findings[0].model_copy(update={"fault": Fault.SOFT})
+    soft = record.takes[0].model_copy(update={"verdict": Verdict(findings=(finding,))})
+
+    (posed, *_) = film.begun(record)
+    (softened, *_) = film.begun(record.model_copy(update={"takes": (soft,)}))
+
+    assert posed.lacks_steps == ""
+    assert softened.lacks_steps == "hungry lacks 8"
+    monkeypatch.setattr(backends, "heeded", lambda _: frozenset({"steps"}))
+    assert softened.lacks_steps == ""
 
 
 def test_the_control_image_of_a_take_that_stands_is_used_again(film: Film) -> None:

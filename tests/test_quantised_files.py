@@ -14,11 +14,11 @@ from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
 
 from tests.engine import stored_files
+from undercard.architecture import QWEN_IMAGE_EDIT
 from undercard.engine import formats, stored_blocks, transformer
 from undercard.engine.formats import format_named
 from undercard.engine.formats.gguf import Ggml
 from undercard.engine.stored import open_stored
-from undercard.engine_costs import QWEN_IMAGE_EDIT
 from undercard.errors import BadCheckpoint
 from undercard.quantised_files import GGUF_TYPES, Kind, contents, low_rank_bytes, mismatch
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests import shot_lists
-from undercard import pictures, planning, prompts, shotlist
+from undercard import backends, pictures, planning, prompts, shotlist
 from undercard.conditioning import control_request, draw_control
 from undercard.devices import Device
 from undercard.gate import Fault, Finding, Verdict
@@ -68,6 +68,7 @@ SEEDS = ["new seed: seed 2", "new seed: seed 3", "new seed: seed 4"]
         (Fault.NOISY, ["more steps: 8", *SEEDS]),
         (Fault.BURNT, ["more steps: 8", *SEEDS]),
         (Fault.BANDED, ["decoded whole", "more steps: 8", *SEEDS]),
+        (Fault.BLOCKY, ["more steps: 8", "reworded: about blocky", "new seed: seed 3"]),
         (Fault.TILED, ["decoded whole", "more steps: 8", *SEEDS]),
         (Fault.WRONG_FRAME, ["rendered again: seed 2", "rendered again: seed 3"]),
         (Fault.WRONG_LIGHT, ["rendered again: seed 2", "rendered again: seed 3"]),
@@ -226,10 +227,23 @@ def test_a_repair_makes_another_request_with_the_same_seed(
 def test_a_backend_is_asked_for_nothing_that_it_does_not_heed(keyframe: PlannedKeyframe, control: Control) -> None:
     both = approach((Remedy.DECODED_WHOLE, ""), (Remedy.MORE_STEPS, "8"))
 
-    assert asked(keyframe, "bf16", both, control, exact=True) == asked(
-        keyframe, "bf16", Approach(draw=1), control, exact=True
+    assert asked(keyframe, "cpu-offload", both, control, exact=True) == asked(
+        keyframe, "cpu-offload", Approach(draw=1), control, exact=True
     )
     assert asked(keyframe, "previz", both, control, exact=False) == keyframe.request_on("previz", 1, exact=False)
+
+
+def test_more_steps_are_asked_of_the_weights_that_are_made_for_them(
+    keyframe: PlannedKeyframe, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "heeded", lambda _: frozenset({"steps"}))
+    monkeypatch.setattr(backends, "renderer_name", lambda name, *, exact, steps=0: f"{steps or 4} steps of {name}")
+
+    plain = asked(keyframe, "bf16", Approach(draw=1), control, exact=True)
+    more = asked(keyframe, "bf16", approach((Remedy.MORE_STEPS, "8")), control, exact=True)
+
+    assert (plain.renderer, plain.steps) == ("4 steps of bf16", 0)
+    assert (more.renderer, more.steps) == ("8 steps of bf16", 8)
 
 
 def test_pictures_and_the_prompt_that_numbers_them_change_places_together(

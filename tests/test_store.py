@@ -288,6 +288,18 @@ def test_sweeping_removes_what_a_killed_run_left_and_spares_what_may_still_be_wr
     assert [path.name for path in folder.iterdir()] == ["fresh.mp4"]
 
 
+def test_sweeping_removes_latents_that_nobody_will_decode_again() -> None:
+    folder = settings.load().store_root / "latents"
+    folder.mkdir(parents=True)
+    for name, days in (("old", 31), ("of-last-week", 7)):
+        (folder / name).touch()
+        os.utime(folder / name, (0, time.time() - days * 86_400))
+
+    store.sweep()
+
+    assert [path.name for path in folder.iterdir()] == ["of-last-week"]
+
+
 def test_the_store_s_files_are_as_readable_as_the_user_s_others(tmp_path: Path) -> None:
     ordinary = tmp_path / "ordinary"
     ordinary.touch()

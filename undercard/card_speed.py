@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from undercard.devices import Gpu
 
-EFFICIENCY = 0.584
-"""Share of a card's nominal bf16 rate that a step reaches: 170 TFLOP in 0.2945 s on an H100 of 989 TFLOP/s."""
+EFFICIENCY = 0.595
+"""Share of a card's nominal bf16 rate that a step reaches: 170 TFLOP in 0.289 s on an H100 of 989 TFLOP/s."""
 TENSOR_FACTOR = {(8, 0): 16.0, (9, 0): 14.8, (10, 0): 28.0, (10, 3): 28.0}
 """Dense bf16 rate over the float32 rate of the ordinary cores, by capability: 312/19.5 TFLOP/s on an A100, 989/66.9 on
 an H100, 2250/80 on a B200 (NVIDIA's data sheets)."""

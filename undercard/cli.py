@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from undercard import __version__, cli_film, cli_gate, cli_inputs, cli_plan, cli_provision, cli_review
 from undercard.choosing import AUTO
-from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Selection, ShotListFile, Start
+from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Presets, Selection, Shape, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
 from undercard.errors import BackendUnavailable
 from undercard.options import RunOptions, find
@@ -65,6 +65,11 @@ def render(
         int | None,
         typer.Option("--takes", min=1, max=20, help="Takes of a keyframe before the best is kept."),
     ] = None,
+    preset: Presets = None,
+    shape: Shape = "whole",
+    handles: Annotated[
+        bool, typer.Option("--handles", help="Write it as whole shots with real transitions, too, for editors.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show Prefect's log as well.")] = False,
 ) -> None:
     """Render a shot list into a film.
@@ -85,6 +90,9 @@ def render(
             start=start,
             failed=failed,
             take_limit=takes,
+            presets=tuple(preset or ()),
+            shape=shape,
+            handles=handles,
         )
         whole = _terminal().render(run, console, verbose=verbose)
     if not whole:

@@ -22,4 +22,12 @@ Selection: TypeAlias = Annotated[
 Start: TypeAlias = Annotated[
     str | None, typer.Option("--from", metavar="SHOT", help="Only this shot and those after it.")
 ]
+PRESETS = "h264, hevc, av1, prores, hevc-bt2020, av1-bt2020, or a preview: gif, webp"
+Presets: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--preset", "-p", help=f"Deliver the film so, too, from its frames without loss: {PRESETS}."),
+]
+Shape: TypeAlias = Annotated[
+    str, typer.Option(help="Of what is delivered: whole, or vertical (9:16) or square, which follow the fighters.")
+]
 Failed: TypeAlias = Annotated[bool, typer.Option("--failed", help="Only the shots that failed last time.")]

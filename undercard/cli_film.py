@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from undercard.choosing import AUTO
-from undercard.cli_arguments import Backend, Exact, FrameSize, Selection, ShotListFile
+from undercard.cli_arguments import PRESETS, Backend, Exact, FrameSize, Selection, Shape, ShotListFile
 from undercard.console import told
 
 
@@ -37,40 +37,36 @@ def cut(
 
 def deliver(
     shot_list: ShotListFile,
-    preset: Annotated[
-        str, typer.Option("--preset", "-p", help="h264, hevc, av1, prores, or a preview: gif, webp.")
-    ] = "h264",
-    shape: Annotated[
-        str, typer.Option(help="whole, or vertical (9:16) or square, which follow the fighters.")
-    ] = "whole",
+    preset: Annotated[str, typer.Option("--preset", "-p", help=f"{PRESETS}.")] = "h264",
+    shape: Shape = "whole",
     into: Annotated[Path | None, typer.Option(help="File to write to; beside the film by default.")] = None,
     size: FrameSize = None,
     backend: Backend = AUTO,
     exact: Exact = False,
     shots: Selection = None,
 ) -> None:
-    """Encode a finished film anew, for another place or another shape.
+    """Deliver a finished film in another format or another shape.
 
-    `--size`, `--backend` and `--shots` name the film as they did when it was rendered. The sound is taken as it is.
+    `--size`, `--backend` and `--shots` name the film as they did when it was rendered. Its frames are taken as they
+    were drawn where `render --preset` or the shot list's `delivery` had them kept, else from the film.
     """
-    from undercard import options, reframing
+    from undercard import delivering, manifest, options, store
     from undercard.devices import this_device
-    from undercard.errors import BadInput
-    from undercard.film import delivery
+    from undercard.film.delivery import Delivery
     from undercard.options import RunOptions
 
     console = Console()
     with told(console):
-        wanted = delivery.preset(preset)
-        plan = options.plan_run(
-            RunOptions(shot_list=shot_list, size=size, backend=backend, exact=exact, shots=shots), this_device()
+        run = RunOptions(
+            shot_list=shot_list, size=size, backend=backend, exact=exact, shots=shots, presets=(preset,), shape=shape
         )
-        film = options.folder_of(plan) / ("film.mp4" if plan.whole else "excerpt.mp4")
-        if not film.is_file():
-            raise BadInput(f"{film} does not exist; render it first, with the same size and backend")
-        share = delivery.window(plan.size, shape)[0] / plan.size[0]
-        name = f"{film.stem}-{preset}{'' if shape == 'whole' else f'-{shape}'}{wanted.suffix}"
-        target = into or film.with_name(name)
-        centres = () if shape == "whole" else reframing.centres(plan, share)
-        delivery.deliver(film, target, wanted, shape, centres)
-        console.print(f"{target} ({target.stat().st_size / 1e6:.1f} MB)", highlight=False, soft_wrap=True)
+        plan = options.plan_run(run, this_device())
+        folder = options.folder_of(plan)
+        film, wanted = delivering.finished(plan, folder), Delivery(preset, shape)
+        masters = delivering.masters_of(manifest.film(folder, film.name))
+        made = delivering.made(film, masters, wanted, delivering.centres(plan, wanted))
+        target = into or film.with_name(wanted.file_name(film.stem))
+        store.copy_out(made, target)
+        source = "as it is" if wanted.is_the_film else "from its frames without loss" if masters else "encoded again"
+        told_size = f"{target.stat().st_size / 1e6:.1f} MB, {film.name} {source}"
+        console.print(f"{target} ({told_size})", highlight=False, soft_wrap=True)

@@ -48,8 +48,8 @@ def gate(
     """Say what the gate says of pictures, and why: every score, and a picture with what the checks saw on it.
 
     With `--shot` and `--list` the picture is held against what the shot asks for: its previz frame, its poses, its
-    fighters, and the keyframe before. Without, against what any keyframe has to be. Exit status 3: a picture is
-    rejected.
+    fighters, and the keyframe before. Without, against what any keyframe has to be. What passes is shown to the judge,
+    where the settings name one. Exit status 3: a picture is rejected.
 
     `--calibrate FOLDER` reads a folder with a folder `good` and one for each fault, such as `soft` or `not edited`, and
     prints rows for thresholds.toml. What a picture is compared with lies beside it: `jab.png`, `jab.control.png`,
@@ -91,14 +91,18 @@ def _explain(
     """Judge each picture and draw what was seen; return whether one is rejected."""
     from undercard import verdict_picture
     from undercard.gate import judge
+    from undercard.judge.hearing import hearing
 
     said = []
-    for path, evidence in zip(pictures, evidences, strict=True):
-        verdict = judge(evidence)
-        target = (into or path.parent) / f"{path.stem}.gate.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        verdict_picture.annotated(evidence, verdict, path.name).save(target)
-        said.append((path, target, verdict))
+    with hearing() as judged:
+        for path, evidence in zip(pictures, evidences, strict=True):
+            verdict = judge(evidence)
+            if judged is not None:
+                verdict = judged.heard(verdict, evidence)
+            target = (into or path.parent) / f"{path.stem}.gate.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            verdict_picture.annotated(evidence, verdict, path.name).save(target)
+            said.append((path, target, verdict))
     if as_json:
         typer.echo(json.dumps([_as_json(*each) for each in said], indent=1, ensure_ascii=False))
     else:
@@ -115,6 +119,7 @@ def _as_json(picture: Path, target: Path, verdict: Verdict) -> dict[str, object]
         "faults": [fault.value for fault in verdict.faults],
         "causes": list(verdict.causes),
         "findings": [finding.model_dump(mode="json") for finding in verdict.findings],
+        "judge": verdict.opinion.model_dump(mode="json") if verdict.opinion is not None else None,
     }
 
 
@@ -124,6 +129,9 @@ def _print(picture: Path, target: Path, verdict: Verdict, console: Console) -> N
     for finding in verdict.findings:
         if not finding.passed:
             console.print(f"  [red]{finding.check}[/]: {escape(finding.cause)}", highlight=False)
+    if verdict.opinion is not None and verdict.accepted:
+        heard = f"not heard: {verdict.unheard}" if verdict.unheard else f"lets it pass ({verdict.opinion.judge})"
+        console.print(f"  [yellow]judge[/]: {escape(heard)}", highlight=False)
     console.print(f"  every score: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 

@@ -84,17 +84,19 @@ def with_copy_rates(device: Device, console: Console) -> Device:
 
 def doctor() -> None:
     """Say which backends work on this machine, why the others do not, and the one command that would change that."""
-    from undercard import rungs
+    from undercard import clip_planning, rungs
 
     console = Console()
     with told(console):
         examine(console, this_device(), rungs.everything())
+        console.print(f"clips between keyframes: {clip_planning.described()}", highlight=False)
 
 
 def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> None:
     """Print what *device* has and which backends of *found* work on it."""
     from undercard import doctor_view, outlook, plan_view, weights
     from undercard.doctor_view import Diagnosis
+    from undercard.judge.condition import condition
 
     torch, chosen = installed("torch"), settings.load()
     console.print(f"undercard {__version__} · {f'torch {torch}' if torch else 'without torch'}", highlight=False)
@@ -102,6 +104,7 @@ def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> 
     folders = " · ".join(place(path) for path in (chosen.model_store_root, *chosen.folders_to_look_in))
     console.print(f"models: {folders}", highlight=False, soft_wrap=True)
     console.print(plan_view.machine(outlook.look((), device), why_no_card()))
+    console.print(doctor_view.judge(condition()), highlight=False, soft_wrap=True)
     if device.gpus and torch and torch.endswith("+cpu"):
         console.print(f"[yellow]torch {torch} cannot use the card[/]: install its CUDA build in its place")
     diagnoses = [Diagnosis(each.name, each.exact, each.unavailable(device), weights.of(each.name)) for each in found]

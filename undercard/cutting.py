@@ -12,12 +12,13 @@ import numpy as np
 
 from undercard import __version__, expectation, scoring, store
 from undercard.backends import Renderer
+from undercard.clip_making import Clips, MadeClip
 from undercard.errors import EncodingFailed
-from undercard.film import chapters, interchange, qc
+from undercard.film import chapters, interchange, lossless, qc
 from undercard.film.captions import captions, srt, vtt
 from undercard.film.footage import Still
-from undercard.film.graphics import overlaid, shown_in
-from undercard.film.motion import drawn_frames, frames
+from undercard.film.graphics import Overlays, shown_in
+from undercard.film.motion import CLIP, drawn_frames, frames
 from undercard.film.pixels import Pixels
 from undercard.film.segments import REVISION, encode, join, piece_frames
 from undercard.film.timeline import Clip, Piece, Span, Timeline
@@ -35,7 +36,10 @@ Takes: TypeAlias = Mapping[str, tuple[Take, ...]]
 """The accepted takes of each shot, in the order of its keyframes."""
 
 
-def piece_key(plan: Plan, piece: Piece, takes: Takes) -> str:
+NO_CLIPS: Clips = {}
+
+
+def piece_key(plan: Plan, piece: Piece, takes: Takes, clips: Clips = NO_CLIPS) -> str:
     """Return the SHA-256 of everything that decides the piece's bytes."""
     return content_key(
         {
@@ -44,7 +48,8 @@ def piece_key(plan: Plan, piece: Piece, takes: Takes) -> str:
             "size": plan.size,
             "transition": piece.transition,
             "fonts": [store.sha256_of(font) for font in plan.shot_list.fonts],
-            "spans": [_span_content(plan, span, takes[span.clip.shot]) for span in piece.spans],
+            **({"master": lossless.REVISION} if plan.masters else {}),
+            "spans": [_span_content(plan, span, takes[span.clip.shot], clips) for span in piece.spans],
         }
     )
 
@@ -55,7 +60,7 @@ def drawn_in(plan: Plan, span: Span) -> tuple[Moment, ...]:
     if not plan.animates:
         return ()
     falls = [keyframe.at for keyframe in shot.keyframes]
-    return drawn_frames(shot.motion, falls, span.start, span.stop, span.clip.timing)
+    return drawn_frames(span.clip.motion, falls, span.start, span.stop, span.clip.timing)
 
 
 class CutPiece(store.StoredFile):
@@ -65,9 +70,13 @@ class CutPiece(store.StoredFile):
     """Mean luma of its first two frames."""
     last: tuple[float, float]
     """And of its last two."""
+    master: store.StoredFile | None = None
+    """Its frames without loss, where somebody wants them."""
 
 
-def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter: Meter) -> CutPiece:
+def cut_piece(
+    plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter: Meter, clips: Clips = NO_CLIPS
+) -> CutPiece:
     """Draw and encode *piece*, check it by decoding it, and store it.
 
     Raises:
@@ -75,17 +84,20 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
         EncodingFailed: ffmpeg stopped with an error.
         StoreError: it cannot be stored.
     """
-    with store.scratch(".mp4") as path:
+    with store.scratch(".mp4") as path, store.scratch(".mkv") as master:
 
         def shoot(span: Span) -> Iterator[Pixels]:
-            return _span_frames(plan, span, takes[span.clip.shot], renderer)
+            return _span_frames(plan, span, takes[span.clip.shot], renderer, clips)
+
+        overlays = Overlays(plan.shot_list.fps, plan.shot_list.fonts)
 
         def letter(clip: Clip, frame: int, pixels: Pixels) -> Pixels:
-            elapsed = clip.timing.moment(frame) - clip.timing.moment(0)
-            return overlaid(pixels, clip.graphics, frame, elapsed, plan.shot_list.fps, plan.shot_list.fonts)
+            return overlays.over(pixels, clip.graphics, frame, clip.timing.moment(frame) - clip.timing.moment(0))
 
         watch = Watch(plan.size)
         shown = _counted(plan, piece, watch.over(piece_frames(piece, shoot, letter)), meter)
+        if plan.masters:
+            shown = lossless.kept(shown, master, plan.size, plan.shot_list.fps)
         try:
             encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
         except EncodingFailed as exc:
@@ -95,7 +107,8 @@ def cut_piece(plan: Plan, piece: Piece, takes: Takes, renderer: Renderer, meter:
             expected = replace(expected, black=True)
         where = partial(_place, plan, piece)
         ends = qc.check_piece(path, plan.shot_list.fps, plan.size, watch.looks, expected, where)
-        return CutPiece(**store.put_file(path).model_dump(), first=ends.first, last=ends.last)
+        kept = store.put_file(master) if plan.masters else None
+        return CutPiece(**store.put_file(path).model_dump(), first=ends.first, last=ends.last, master=kept)
 
 
 def _place(plan: Plan, piece: Piece, frame: int) -> str:
@@ -105,10 +118,13 @@ def _place(plan: Plan, piece: Piece, frame: int) -> str:
         if each == piece:
             break
         begins += each.frame_count
+    else:
+        # A whole shot, of which the film shows parts in other pieces.
+        begins = plan.timeline.start_of(piece.spans[0].clip.shot)
     return f"{qc.time_code(begins + frame, plan.shot_list.fps)}, shot {piece.name}, frame {frame}"
 
 
-def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Renderer) -> Iterator[Pixels]:
+def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Renderer, clips: Clips) -> Iterator[Pixels]:
     shot = plan.shot(span.clip.shot)
 
     def draw(moment: Moment) -> Pixels:
@@ -117,18 +133,25 @@ def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Rend
     stills = [Still(keyframe.at, take.picture.absolute) for keyframe, take in zip(shot.keyframes, takes, strict=True)]
     drawing = draw if plan.animates else None
     timing = span.clip.timing
-    return frames(shot.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, timing)
+    reels = [made.reel if made else None for made in _clips_of(span, clips)]
+    return frames(span.clip.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, timing, reels)
 
 
-def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...]) -> object:
+def _clips_of(span: Span, clips: Clips) -> tuple[MadeClip | None, ...]:
+    return clips[span.clip.shot] if span.clip.motion == CLIP else ()
+
+
+def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...], clips: Clips) -> object:
     shot = plan.shot(span.clip.shot)
+    made = [clip.digest if clip else None for clip in _clips_of(span, clips)]
     return {
-        "motion": shot.motion,
+        "motion": span.clip.motion,
         "frames": [shot.frames, span.start, span.stop],
         "graphics": shown_in(span.clip.graphics, span.start, span.stop),
         "moments": [str(span.clip.timing.moment(frame)) for frame in range(span.start, span.stop)],
         "stills": [[keyframe.at, take.picture.sha256] for keyframe, take in zip(shot.keyframes, takes, strict=True)],
         "drawn": [plan.between(shot, moment).key for moment in drawn_in(plan, span)],
+        **({"clips": made} if made else {}),
     }
 
 
@@ -174,6 +197,16 @@ def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None 
             loudness_lufs=sound.lufs if sound else None,
             true_peak_dbtp=sound.true_peak_dbtp if sound else None,
         )
+
+
+def motions_told(plan: Plan, clips: Clips) -> dict[str, object]:
+    """Return what a film's record says of its clips: what made them, and which shots show another motion instead."""
+    made = {
+        shot: tuple(dict.fromkeys(said for clip in found if clip for said in (clip.detail, *clip.notes)))
+        for shot, found in clips.items()
+    }
+    shown = {shot.id for shot in plan.shots}
+    return {"clips": made, "fallen": {each.shot: str(each) for each in plan.fallen if each.shot in shown}}
 
 
 def film_tags(plan: Plan) -> str:

@@ -12,7 +12,8 @@ from undercard import wording
 from undercard.film.timing import Moment
 from undercard.previz import cameras, poses
 from undercard.shot_fields import COLOURS
-from undercard.shot_models import CameraEntry, CastMember, Cue, Ease, LookEntry, Shot, ShotList
+from undercard.shot_models import Shot, ShotList
+from undercard.shot_staged import CameraEntry, CastMember, Cue, Ease, LookEntry
 from undercard.staging import Aim, Camera, Corner, Look, PlacedFighter, Staging, Vec2, between, blend
 
 START: Mapping[Corner, Vec2] = {"red": (-0.55, 0.0), "blue": (0.55, 0.0)}

@@ -11,7 +11,10 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from undercard import backends, distilled
 from undercard.console import place
+from undercard.judge.condition import Condition
+from undercard.requests import MOST_STEPS
 from undercard.weights import Weights
 
 REMEDY = "; "
@@ -55,7 +58,7 @@ def usable(found: Sequence[Diagnosis], advice: str) -> Group:
     )
     for each in found:
         if each.reason is None:
-            table.add_row("[green]✓[/]", each.name, "yes" if each.exact else "–", _with(each.weights))
+            table.add_row("[green]✓[/]", each.name, "yes" if each.exact else "–", _with(each.name, each.weights))
     for alike in _grouped([each for each in found if each.reason is not None]):
         names = "\n".join(each.name for each in alike)
         exact = "\n".join("yes" if each.exact else "–" for each in alike)
@@ -64,6 +67,16 @@ def usable(found: Sequence[Diagnosis], advice: str) -> Group:
     if advice:
         parts.append(Text.from_markup(f"[bold]Next:[/] {escape(advice)}"))
     return Group(*parts)
+
+
+def judge(found: Condition) -> Text:
+    """Return a line on the gate's judge: which, and whether it can be asked."""
+    if not found.name:
+        return Text("judge: none; UNDERCARD_JUDGE names one")
+    line = Text.assemble("judge: ", (found.name, "bold"))
+    if found.reason is None:
+        return line.append(" · answers", style="green")
+    return line.append(f"\n→ {found.reason}", style="yellow")
 
 
 def _grouped(found: Sequence[Diagnosis]) -> list[list[Diagnosis]]:
@@ -81,8 +94,12 @@ def _why(diagnosis: Diagnosis) -> Text:
     return text
 
 
-def _with(weights: Weights | None) -> str:
+def _with(backend: str, weights: Weights | None) -> str:
     if weights is None:
         return ""
+    more = weights.steps < MOST_STEPS and distilled.in_steps(backend, MOST_STEPS) is not None
+    repairs = f", {MOST_STEPS} to repair" if more and "steps" in backends.heeded(backend) else ""
+    guidance = distilled.guidance(backend)
+    guided = f", guided by {guidance:g}" if guidance > 1.0 else ""
     files = [path for path in (weights.transformer or weights.folder, weights.lora) if path is not None]
-    return f"{weights.steps} steps · {escape(' + '.join(place(path) for path in files))}"
+    return f"{weights.steps} steps{repairs}{guided} · {escape(' + '.join(place(path) for path in files))}"

@@ -7,23 +7,21 @@ weights, torch 2.11. What a run measures corrects the result afterwards (measure
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from undercard import card_speed, devices
+from undercard.architecture import BF16_BYTES, QWEN_IMAGE_EDIT, Architecture
 from undercard.backends import Work
 from undercard.devices import Gpu
 
-BF16_BYTES = 2
-
 # ---- the step
 STEP_OVERHEAD_SECONDS = 0.005
-"""Launches, embedding and projection: measured 0.2995 s a step with all blocks resident, 0.296 of it in kernels."""
+"""Launches, embedding and projection: measured 0.294 s a step with all blocks resident, 0.290 of it in kernels."""
 DECODE_BYTES_PER_SECOND = 2.8e12
 """Read and written by a decoding kernel on an H100: measured 0.28 ms for a packed block of 226.5 M weights."""
 OVERLAP = 11.0
 """How well copying hides behind computing: (computing^p + copying^p)^(1/p). Both use the card's memory, so the sum is
-above the greater where they are close: measured 0.390 s with no block resident, 0.314 s with 15, 0.2995 with all."""
+above the greater where they are close: measured 0.388 s with no block resident, 0.309 s with 17, 0.294 with all."""
 FRAGMENT_BYTES = 250_000_000
 """What torch's allocator reserves above its peak, measured 0.13 to 0.25 GB; a cap on it counts that too."""
 
@@ -74,51 +72,9 @@ START_SECONDS = 8.0
 """Importing torch and diffusers, a context, the tables (1.1 s) and the kernels' first compilation (3.5 s)."""
 ENCODER_BYTES, ENCODER_SECONDS = 16_600_000_000, 0.024
 """Qwen2.5-VL 7B in bf16, which passes the card once a film, and its measured time for a prompt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """The transformer's measures, as in the `config.json` of its folder."""
-
-    blocks: int = 60
-    width: int = 3072
-    """Channels of a token: heads × channels of a head."""
-    text_width: int = 3584
-    latent_width: int = 64
-
-    @property
-    def block_weights(self) -> int:
-        """Weights of a block without its modulation, for both streams: four projections and a feed-forward of 4×."""
-        biases_and_norms = 18 * self.width + 4 * 128
-        return 24 * self.width**2 + biases_and_norms
-
-    @property
-    def rest_bytes(self) -> int:
-        """What lies outside the blocks, in bf16: the projections in and out and the embedding of the timestep."""
-        weights = (2 * self.latent_width + self.text_width + 256 + 3 * self.width) * self.width
-        return BF16_BYTES * weights
-
-    def table_bytes(self, steps: int) -> int:
-        """Modulation of every block for *steps*: two rows of six widths for the picture, one for the text."""
-        return steps * self.blocks * 3 * 6 * self.width * BF16_BYTES
-
-
-QWEN_IMAGE_EDIT = Architecture()
-
-
-def architecture(config: Mapping[str, object]) -> Architecture:
-    """Return the measures in a transformer's *config*, Qwen-Image-Edit's own where it does not say."""
-
-    def told(name: str, otherwise: int) -> int:
-        value = config.get(name)
-        return value if isinstance(value, int) else otherwise
-
-    return Architecture(
-        blocks=told("num_layers", QWEN_IMAGE_EDIT.blocks),
-        width=told("num_attention_heads", 24) * told("attention_head_dim", 128),
-        text_width=told("joint_attention_dim", QWEN_IMAGE_EDIT.text_width),
-        latent_width=told("in_channels", QWEN_IMAGE_EDIT.latent_width),
-    )
+ENCODER_HOST_BYTES = 11_900_000_000
+"""Of it in host memory meanwhile: its layers packed, 7.16e9 weights, and the embedding of its words in bf16. By
+counting (engine/text_streaming.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +137,13 @@ class Costs:
     model: Architecture = QWEN_IMAGE_EDIT
     from_disk: bool = False
     """Blocks are read at each step into a ring of buffers, and none is kept in host memory."""
+    passes: int = 1
+    """Of each step: two where the prompt is weighed against the negative one."""
+
+    @property
+    def asked(self) -> int:
+        """How often the transformer is asked for a picture."""
+        return self.steps * self.passes
 
     @property
     def stored_bytes(self) -> int:
@@ -284,8 +247,18 @@ class Costs:
         return self._whole_bytes <= VAE_FREE_SHARE * free_bytes
 
     def host_bytes(self) -> int:
-        """Return the peak in host memory: every block is kept there, pinned, whether or not it stays on the card."""
-        return HOST_BYTES + (RING if self.from_disk else self.model.blocks) * self.stored_bytes
+        """Return the peak in host memory: every block is kept there, pinned, whether or not it stays on the card.
+
+        Before the first of them is read the prompts are encoded, and the text encoder lies there.
+        """
+        blocks = (RING if self.from_disk else self.model.blocks) * self.stored_bytes
+        return HOST_BYTES + max(blocks, int(self._share * ENCODER_HOST_BYTES))
+
+    @property
+    def _share(self) -> float:
+        """What the model has of the published one's weights, and, it is taken, its text encoder too."""
+        published = QWEN_IMAGE_EDIT.blocks * QWEN_IMAGE_EDIT.block_weights
+        return self.model.blocks * self.model.block_weights / published
 
     def step_seconds(self, resident: int, gpu: Gpu) -> float:
         """Return what a denoising step takes: blocks are copied while others are computed."""
@@ -306,12 +279,11 @@ class Costs:
         whole = self.fits_whole(limit - self._rest_bytes)
         decoding = VAE_DECODE_SECONDS_A_PIXEL * self.work.size[0] * self.work.size[1]
         vae = decoding + VAE_ENCODE_SECONDS * self.work.references
-        stages = vae * (1.0 if whole else VAE_STRIP_SLOWDOWN) + ENCODER_SECONDS
-        return self.steps * self.step_seconds(resident, gpu) + stages * card_speed.slowness(gpu)
+        stages = vae * (1.0 if whole else VAE_STRIP_SLOWDOWN) + self.passes * ENCODER_SECONDS
+        return self.asked * self.step_seconds(resident, gpu) + stages * card_speed.slowness(gpu)
 
     def open_seconds(self) -> float:
         """Return what comes before the first keyframe: the blocks into pinned memory, the encoder past the card."""
         weights = self.model.blocks * self.model.block_weights
         blocks = weights * (self.storage.bytes_a_weight if self.storage.in_file else BF16_BYTES)
-        share = weights / (QWEN_IMAGE_EDIT.blocks * QWEN_IMAGE_EDIT.block_weights)
-        return START_SECONDS + (blocks + share * ENCODER_BYTES) / READ_BYTES_PER_SECOND
+        return START_SECONDS + (blocks + self._share * ENCODER_BYTES) / READ_BYTES_PER_SECOND

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from undercard import card_speed, devices
+from undercard.architecture import QWEN_IMAGE_EDIT, Architecture
 from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
-from undercard.engine_costs import FRAGMENT_BYTES, QWEN_IMAGE_EDIT, Architecture, Costs, Storage
+from undercard.engine_costs import FRAGMENT_BYTES, Costs, Storage
 
 STRIPS_SAVE_BYTES = 100_000_000
 """How much less than whole pictures strips are given, at least."""
@@ -25,6 +26,7 @@ def rungs_for(
     *,
     steps: int = 4,
     model: Architecture = QWEN_IMAGE_EDIT,
+    passes: int = 1,
 ) -> tuple[Rung, ...]:
     """Return the ways to run the engine on the first card of *device*, fastest first.
 
@@ -32,7 +34,7 @@ def rungs_for(
     it does not fit and whose pixels are not exact, since cuDNN rounds a strip otherwise than a whole picture. Without a
     card one way, on the processor.
     """
-    costs = Costs(storage, work, steps, model)
+    costs = Costs(storage, work, steps, model, passes=passes)
     gpu = device.gpu
     if gpu is None:
         return (_on_the_processor(costs, backend, device),)
@@ -55,7 +57,14 @@ def _slack(costs: Costs, resident: int) -> int:
 
 
 def rung_from_disk(
-    storage: Storage, backend: str, work: Work, device: Device, *, steps: int, model: Architecture
+    storage: Storage,
+    backend: str,
+    work: Work,
+    device: Device,
+    *,
+    steps: int,
+    model: Architecture,
+    passes: int = 1,
 ) -> tuple[Rung, ...]:
     """Return the way for a machine whose host memory cannot hold the blocks: read as they lie on disk, at each step.
 
@@ -64,7 +73,7 @@ def rung_from_disk(
     gpu = device.gpu
     if gpu is None:
         return ()
-    costs = Costs(storage, work, steps, model, from_disk=True)
+    costs = Costs(storage, work, steps, model, from_disk=True, passes=passes)
     limit = devices.allocatable_bytes(gpu)
     most = min(_most_resident(costs, limit), model.blocks)
     rung = _rung(costs, backend, gpu, most, limit)
@@ -117,6 +126,6 @@ def _rung(costs: Costs, backend: str, gpu: Gpu, resident: int, limit: int) -> Ru
 
 def _on_the_processor(costs: Costs, backend: str, device: Device) -> Rung:
     host_bytes = costs.activation_bytes + costs.host_bytes()
-    seconds = costs.steps * costs.step_operations / (card_speed.CPU_CORE_RATE * max(device.cores, 1))
+    seconds = costs.asked * costs.step_operations / (card_speed.CPU_CORE_RATE * max(device.cores, 1))
     needs = Needs(vram_bytes=0, host_bytes=host_bytes, seconds=seconds, open_seconds=costs.open_seconds())
     return Rung(backend, exact=costs.storage.exact, needs=needs, detail="on the processor")

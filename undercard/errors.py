@@ -23,12 +23,15 @@ UndercardError
 │   ├── HubRefused          the hub answered that it will not give this, or has it not
 │   ├── NoRoom              the disk has not the room
 │   └── BadDownload         what was fetched is not what the hub says that it holds
+├── JudgeUnheard            the gate's judge gave no answer that can be used
+│   └── JudgeAway           it is busy, or gone for a while; another try may work
 ├── ShotsFailed             some shots have a keyframe without an accepted take
 ├── StoreError              the store cannot be read or written
 │   └── MissingObject       a file of the store is gone or altered
 └── FilmError               the film could not be made
     ├── MixedFilm           its keyframes come from renderers that give different pixels
     ├── NeedsReview         some of its keyframes the gate rejected, and nobody has approved them
+    ├── ClipFailed          a clip between two keyframes could not be made, and nothing may stand in for it
     ├── EncodingFailed      ffmpeg stopped with an error
     └── BadFilm             the finished film is not what the timeline says
 """
@@ -182,6 +185,17 @@ class BadDownload(ProvisionError):
     """What was fetched is not what the hub says that it holds, or not what the catalogue takes it for."""
 
 
+class JudgeUnheard(UndercardError):
+    """The gate's judge gave no answer that can be used; the message says why and what to do."""
+
+
+class JudgeAway(JudgeUnheard):
+    """The judge is busy, or gone for a while: another try may work."""
+
+    wait_seconds: float | None = None
+    """How long it wants to be left alone; None where it does not say."""
+
+
 class ShotsFailed(UndercardError):
     """Some shots have a keyframe without an accepted take; the message names them."""
 
@@ -204,6 +218,10 @@ class MixedFilm(FilmError):
 
 class NeedsReview(FilmError):
     """Some keyframes have no take that the gate accepts, and nobody has approved the best one that there is."""
+
+
+class ClipFailed(FilmError):
+    """A clip between two keyframes could not be made, and its shot has no motion that may stand in for it."""
 
 
 class EncodingFailed(FilmError):

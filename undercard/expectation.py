@@ -19,7 +19,7 @@ SMOOTH = frozenset({"crossfade", "dip", "dip_white"})
 BLACK = frozenset({"dip"})
 FLASHING = frozenset({"dip", "dip_white", "flash", "whip_left", "whip_right"})
 DARK_LIGHTS = frozenset({"night"})
-STEPPING = frozenset({"pose", "crossfade", "flow"})
+STEPPING = frozenset({"pose", "crossfade", "flow", "clip"})
 """Motions that pass from still to still; where two differ, every frame between them should."""
 TRAVELLING = frozenset({"push_in", "pull_out", "pan_left", "pan_right", "pan_up", "pan_down"})
 RESTS = 0.2

@@ -58,10 +58,13 @@ def asked(
     request = made.request_on(backend, approach.draw, exact=exact)
     if follows_itself(request):
         return request
-    heeded = backends.heeded(backend)
-    request = replace(
-        request, steps=treated.steps if "steps" in heeded else 0, whole=treated.whole and "whole" in heeded
-    )
+    # Few takes are treated so, and what a backend heeds is a matter of which files there are.
+    heeded = backends.heeded(backend) if treated.whole or treated.steps else frozenset()
+    request = replace(request, whole=treated.whole and "whole" in heeded)
+    if treated.steps and "steps" in heeded:
+        # Other steps may take other weights.
+        named = backends.renderer_name(backend, exact=exact, steps=treated.steps)
+        request = replace(request, steps=treated.steps, renderer=named)
     if control is None:
         return request
     return conditioned(request, control, made.control, made.likenesses, sheets, treated, approach.neighbour)
@@ -170,6 +173,7 @@ def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts:
             peak_vram_bytes=rendered.peak_vram_bytes,
             peak_host_bytes=rendered.peak_host_bytes,
             detail="; ".join(rendered.notes),
+            tiled=rendered.tiled,
         )
     )
     return rendered.image
@@ -196,6 +200,7 @@ def _attempt(
     peak_vram_bytes: int = 0,
     peak_host_bytes: int = 0,
     detail: str = "",
+    tiled: bool = False,
 ) -> Attempt:
     return Attempt(
         rung=rung.label,
@@ -208,6 +213,7 @@ def _attempt(
         peak_vram_bytes=peak_vram_bytes,
         peak_host_bytes=peak_host_bytes,
         detail=detail,
+        tiled=tiled,
     )
 
 

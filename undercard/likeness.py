@@ -15,7 +15,8 @@ from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.previz import poses
 from undercard.previz.sight import Sighting
 from undercard.requests import SEED_LIMIT, RenderRequest, Size
-from undercard.shot_models import CastMember, ShotList
+from undercard.shot_models import ShotList
+from undercard.shot_staged import CastMember
 from undercard.staging import Camera, PlacedFighter, Staging
 
 LIKENESSES = 2

@@ -101,6 +101,14 @@ class FilmRecord(BaseModel):
     """Its keyframes come from renderers that give different pixels."""
     review: tuple[str, ...] = ()
     """The keyframes in it that the gate rejected and nobody has approved."""
+    masters: tuple[str, ...] = ()
+    """SHA-256 of each piece's frames without loss, where they were kept."""
+    delivered: dict[str, store.StoredFile] = {}
+    """What was made of it beside it, by file name."""
+    clips: dict[str, tuple[str, ...]] = {}
+    """By shot: what made the clips that it shows, and what went otherwise than planned."""
+    fallen: dict[str, str] = {}
+    """By shot: the motion that it shows in place of clips, and why."""
 
 
 class Manifest(BaseModel):
@@ -139,6 +147,15 @@ def add_film(folder: Path, name: str, film: FilmRecord) -> None:
         raise MissingObject(f"{path} cannot be read: {exc}; render the keyframes first") from exc
     content["films"] = {**content.get("films", {}), name: film.model_dump(mode="json")}
     store.write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def film(folder: Path, name: str) -> FilmRecord | None:
+    """Return what the manifest in *folder* says of the film called *name*; None where it says nothing."""
+    try:
+        content = json.loads((folder / "manifest.json").read_bytes())
+        return FilmRecord.model_validate(content["films"][name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def approve(folder: Path, shots: Collection[str], take: int | None = None) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from undercard import backends, manifest, planning, settings, shotlist
+from undercard import backends, delivering, manifest, planning, settings, shotlist
 from undercard.choosing import AUTO
 from undercard.devices import Device
 from undercard.errors import BadInput
@@ -51,6 +52,12 @@ class RunOptions(BaseModel):
     failed: bool = False
     """Only the shots that the last run left without an accepted keyframe."""
     take_limit: int | None = Field(default=None, ge=1, le=20)
+    presets: tuple[str, ...] = ()
+    """What to make of the film beside it, in place of what the shot list says."""
+    shape: str = "whole"
+    """In which shape; `whole`, `vertical` or `square`."""
+    handles: bool = False
+    """Write the film as whole shots with real transitions, too, for editors."""
 
     @property
     def takes(self) -> int:
@@ -75,6 +82,7 @@ def plan_run(options: RunOptions, device: Device) -> Plan:
         shots=options.shots,
         start=options.start,
     )
+    whole = replace(whole, deliveries=delivering.wanted(whole.shot_list, options.presets, options.shape))
     if not options.failed:
         return whole
     failed = manifest.failed_shots(folder_of(whole))

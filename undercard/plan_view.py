@@ -148,6 +148,8 @@ def summary(plan: Plan, film: FilmOutlook, now: datetime) -> Group:
     if plan.why:
         # Why each of them does not is told below the ladder.
         lines.append("No model fits this machine, so the previz draws it.")
+    # What was written and is not shown is told before a run, too.
+    lines += [f"{each.shot}: {each}." for each in plan.fallen]
     if film.instead:
         lines.append(f"Nothing that would render its keyframes fits this device now: {film.instead}.")
     elif film.seconds:

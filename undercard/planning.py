@@ -7,11 +7,24 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import backends, choosing, controls, direction, film_work, prompts, timecode, titling
+from undercard import (
+    backends,
+    choosing,
+    clip_planning,
+    controls,
+    direction,
+    film_work,
+    prompts,
+    settings,
+    timecode,
+    titling,
+)
 from undercard.backends import Work
 from undercard.choosing import AUTO
+from undercard.clip_planning import Fallen
 from undercard.devices import Device
 from undercard.errors import BadInput
+from undercard.film.delivery import Delivery
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.timing import Moment
 from undercard.film.transition import transition_kind
@@ -114,6 +127,12 @@ class Plan:
     device: Device
     work: Work
     """What the costliest keyframe asks of a backend."""
+    clips: str = ""
+    """What makes clips between keyframes; empty for nothing."""
+    fallen: tuple[Fallen, ...] = ()
+    """The shots that show another motion than `clip`, because none can be made."""
+    deliveries: tuple[Delivery, ...] = ()
+    """What is made of the film beside it."""
 
     @property
     def whole(self) -> bool:
@@ -141,6 +160,15 @@ class Plan:
             )
             for index, ((frame, staging), keyframe) in enumerate(zip(staged, shot.keyframes, strict=True), start=1)
         )
+
+    @property
+    def masters(self) -> bool:
+        """The film's frames are kept without loss, because it is encoded in another way than its own, too."""
+        return not all(delivery.is_the_film for delivery in self.deliveries)
+
+    def motion(self, shot: Shot) -> str:
+        """Return how the keyframes of *shot* become its frames, as far as that is possible here."""
+        return next((each.motion for each in self.fallen if each.shot == shot.id), shot.motion)
 
     def between(self, shot: Shot, moment: Moment) -> RenderRequest:
         """Return the request for a moment of *shot* that falls between keyframes."""
@@ -213,7 +241,7 @@ class Plan:
             Clip(
                 shot=shot.id,
                 frames=shot.frames,
-                motion=shot.motion,
+                motion=self.motion(shot),
                 transition_in=before,
                 caption=shot.caption,
                 timing=shot.timing,
@@ -248,7 +276,8 @@ def plan(
     Raises:
         UnknownShots: the selection names shots that the list lacks.
         UnknownBackend: there is no such backend.
-        BackendUnavailable: it cannot run here, or is not exact where that was asked for.
+        BackendUnavailable: it cannot run here, or is not exact where that was asked for; or a shot wants clips, which
+            cannot be made here, and nothing may stand in for them.
     """
     pixels = size or shot_list.size
     at_most = film_work.at_most(shot_list, pixels)
@@ -275,6 +304,8 @@ def plan(
         in_child=chosen.in_child,
         device=device,
         work=film_work.costliest(shot_list, selected, pixels) if chosen.prompted else at_most,
+        clips=settings.load().clips,
+        fallen=clip_planning.fallen(shot_list.shots),
     )
 
 

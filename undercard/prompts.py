@@ -7,7 +7,8 @@ from undercard.likeness import LIKENESSES, kept
 from undercard.previz.sight import Sighting, sighted
 from undercard.repairs import Treatment
 from undercard.requests import Size
-from undercard.shot_models import Keyframe, Shot, ShotList
+from undercard.shot_models import Shot, ShotList
+from undercard.shot_staged import Keyframe
 
 
 def prompt(
@@ -43,6 +44,25 @@ def prompt(
         *wording.insistence(treated.insisted, names, number).split(),
     ]
     return " ".join(words)
+
+
+def between(shot_list: ShotList, shot: Shot, index: int, size: Size) -> str:
+    """Return what a video model is told of the way from keyframe *index* of *shot*, from 0, to the next.
+
+    It is given both pictures, so that it is told what happens, and not what anybody looks like.
+    """
+    stagings, cues = direction.stagings(shot_list, shot), direction.cues(shot)
+    seen = {sighting.name for number in (index, index + 1) for sighting in sighted(stagings[number][1], size)}
+    told = [
+        wording.movement(shot_list.cast[name], cues[index][name].pose or "guard", cues[index + 1][name].pose or "guard")
+        for name in cues[index]
+        if name in seen
+    ]
+    own = shot.clip.prompt if shot.clip is not None else ""
+    # The keyframe that it moves into may say what is special about this moment.
+    spoken = shot.keyframes[index + 1].prompt
+    parts = [shot_list.prompt, *told, wording.light(shot.light), shot.prompt if spoken is None else spoken, own]
+    return " ".join(" ".join(parts).split())
 
 
 def likenesses_with(treated: Treatment) -> int:

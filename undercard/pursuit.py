@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from undercard import backends, gate, prompts, settings
+from undercard import backends, distilled, gate, prompts, weights
 from undercard.backends import Rung
 from undercard.conditioning import control_request, follows_itself, lacking
+from undercard.judge.opinions import holds
 from undercard.keyframes import accepted_take, asked
 from undercard.ladder import Tried, kind
 from undercard.likeness import Likeness
 from undercard.manifest import Judged, KeyframeRecord, best_of
 from undercard.planning import PlannedKeyframe
-from undercard.repairs import Means, next_draw, repairs_for
-from undercard.requests import Approach, Attempt, Control, Remedy, RenderRequest, Sheet, Take
+from undercard.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
+from undercard.requests import MOST_STEPS, Approach, Attempt, Control, Remedy, RenderRequest, Sheet, Take
 
 SHOT_SPENT = "its shot has had all the repaired takes that a run may spend on one"
 NOTHING_LEFT = "there is nothing left to try about that"
@@ -108,13 +109,22 @@ class Pursuit:
             neighbour=neighbour.picture if neighbour and shown else self.approach.neighbour,
         )
 
+    @property
+    def lacks_steps(self) -> str:
+        """Why the take that was rejected cannot be made in more steps, which its fault would ask for; empty else."""
+        rejected = self.rejected
+        if rejected is None or "steps" in backends.heeded(rejected.take.backend):
+            return ""
+        asked_for = any(Remedy.MORE_STEPS in REMEDIES[fault] for fault in rejected.verdict.faults)
+        return distilled.lacking(rejected.take.backend, MOST_STEPS) if asked_for else ""
+
     def _means(self, take: Take, neighbour: Take | None, *, finer: bool) -> Means:
         keyframe = self.keyframe
         return Means(
             prompted=backends.backend(take.backend).prompted,
             heeds=backends.heeded(take.backend),
-            tiled=bool(take.attempts) and take.attempts[-1].sparing,
-            steps=settings.load().steps,
+            tiled=bool(take.attempts) and (take.attempts[-1].sparing or take.attempts[-1].tiled),
+            steps=weights.steps(take.backend),
             finer=finer and not take.exact,
             control=keyframe.control,
             renumbers=keyframe.shot_list is not None and prompts.counts_its_pictures(keyframe.shot_list),
@@ -151,6 +161,11 @@ class Pursuit:
         return tuple(lacking(self.keyframe.likenesses, self.sheets))
 
     @property
+    def steps(self) -> int:
+        """Denoising steps of the next take; 0 for the usual ones."""
+        return treatment(self.approach.repairs, self.keyframe.control).steps
+
+    @property
     def is_choosy(self) -> bool:
         """Not every rung will do for the next take: it is to be better, or more precise, than one that there is."""
         return self.bettered is not None or needs_precision(self.approach)
@@ -183,12 +198,14 @@ def begin(
     *,
     exact: bool,
     repairs: int = 1_000_000,
+    judge: str = "",
 ) -> list[Pursuit]:
     """Begin one shot where the last run ended: accepted takes stand, and rejected ones are not tried again.
 
-    A take stands for as long as its request, the gate, and the keyframe that it was compared with do; one that was
-    approved by hand, for as long as its request does. One that stands but is not exact, where that is asked for, is
-    rendered again with its own seed. After a rejected take comes the one that repairs it, in this run as in the last.
+    A take stands for as long as its request, the gate with its judge, and the keyframe that it was compared with do;
+    one that was approved by hand, for as long as its request does. One that stands but is not exact, where that is
+    asked for, is rendered again with its own seed. After a rejected take comes the one that repairs it, in this run as
+    in the last.
 
     Args:
         keyframes: of the shot, in its order.
@@ -196,28 +213,30 @@ def begin(
         takes: of a keyframe in this run, at most.
         exact: only exact pixels end a pursuit.
         repairs: takes of the whole shot in this run, beside the first of each keyframe, at most.
+        judge: who is heard about what every check lets pass; empty for nobody.
     """
     pursuits = []
     budget = Budget(repairs)
     standing = True
     for keyframe in keyframes:
         before = remembered.get(keyframe.label)
-        standing = standing and before is not None and before.gate == gate.REVISION
+        same_gate = before is not None and _holds(before, judge)
+        standing = standing and same_gate
         accepted = accepted_take(before, keyframe, exact=False)
         accepted = accepted if standing or _is_approved(before, accepted) else None
         standing = accepted is not None
         pursuit = Pursuit(keyframe, next_take=1, last_take=takes, exact=exact, budget=budget)
         if before is not None and (accepted is not None or before.key == keyframe.request(1).key):
-            _resume(pursuit, before, accepted, takes)
+            _resume(pursuit, before, accepted, takes, same_gate=same_gate)
         pursuits.append(pursuit)
     return pursuits
 
 
-def _resume(pursuit: Pursuit, before: KeyframeRecord, accepted: Take | None, takes: int) -> None:
+def _resume(pursuit: Pursuit, before: KeyframeRecord, accepted: Take | None, takes: int, *, same_gate: bool) -> None:
     """Put *pursuit* where the run ended that left *before*; *accepted* is its take that stands."""
     # One that does not stand any more is judged again, and so is everything that another gate has judged.
     doubted = accepted is None and before.accepted is not None
-    known = [] if doubted or (accepted is None and before.gate != gate.REVISION) else before.takes
+    known = [] if doubted or (accepted is None and not same_gate) else before.takes
     pursuit.judged = [judged.model_copy(update={"cached": True}) for judged in known]
     last = accepted or (before.accepted if doubted else known[-1].take if known else None)
     if last is None:
@@ -230,6 +249,13 @@ def _resume(pursuit: Pursuit, before: KeyframeRecord, accepted: Take | None, tak
         pursuit.control = accepted.control
     if accepted is not None:
         pursuit.sheets = accepted.sheets
+
+
+def _holds(before: KeyframeRecord, judge: str) -> bool:
+    """Say whether the gate, and *judge* with it, would say today what it said of what counts of *before*."""
+    standing = [judged for judged in before.takes if judged.stands][-1:]
+    counts = standing or before.takes
+    return before.gate == gate.REVISION and all(judged.approved or holds(judged.verdict, judge) for judged in counts)
 
 
 def _is_approved(before: KeyframeRecord | None, take: Take | None) -> bool:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from undercard import weights
+from undercard import distilled, weights
 from undercard.backends import Renderer, Rung, Work
 from undercard.devices import Device
 from undercard.engine_costs import STORAGES, Storage
@@ -19,12 +19,15 @@ from undercard.errors import BadCheckpoint
 from undercard.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
 from undercard.qwen import (
     config_of,
+    heeded,
+    in_other_steps,
     missing,
     place_of,
     require,
     told_architecture,
 )
 from undercard.recipe import recipe
+from undercard.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,9 @@ class QuantisedBackend:
         """Blocks can be read at each step: they need no work beside reading."""
         return True
 
-    def recipe(self) -> str:
-        """Return what decides its pixels: the file in place of the weights in the model's folder."""
-        return recipe(self.name)
+    def recipe(self, steps: int = 0) -> str:
+        """Return what decides its pixels: the file for *steps* steps in place of the folder's weights, and guidance."""
+        return recipe(self.name, steps=steps, guidance=distilled.guidance(self.name))
 
     def way(self, device: Device) -> Way:
         """Return how the engine computes with the file on *device*."""
@@ -78,10 +81,11 @@ class QuantisedBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; also from disk."""
-        steps, model, way = weights.steps(self.name), told_architecture(self.name), self.way(device)
-        rungs = rungs_for(way.storage, self.name, work, device, steps=steps, model=model)
+        steps, passes = weights.steps(self.name), distilled.passes(self.name)
+        model, way = told_architecture(self.name), self.way(device)
+        rungs = rungs_for(way.storage, self.name, work, device, steps=steps, model=model, passes=passes)
         if self.reads_from_disk:
-            from_disk = rung_from_disk(way.storage, self.name, work, device, steps=steps, model=model)
+            from_disk = rung_from_disk(way.storage, self.name, work, device, steps=steps, model=model, passes=passes)
             rungs = fastest_first((*rungs, *from_disk))
         noted = [replace(rung, detail=f"{way.note}, {rung.detail}") for rung in rungs] if way.note else rungs
         return tuple(noted)
@@ -89,6 +93,10 @@ class QuantisedBackend:
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing or does not fit: a card, the packages, a part of the model, or the file."""
         return missing(self.name, device) or self._wrong_file(weights.folder(self.name))
+
+    def heeds(self) -> frozenset[str]:
+        """Return what it can do otherwise: decode whole, and more steps where it has the file or LoRA for them."""
+        return heeded(self.name)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -104,17 +112,20 @@ class QuantisedBackend:
         from undercard.engine import renderer
         from undercard.engine.opening import Model
 
-        model = Model(
-            folder=found.folder,
-            codec="bf16",
-            steps=found.steps,
-            device=torch.device(place_of(device)),
-            lora=found.lora,
-            lora_strength=found.lora_strength,
-            file=found.transformer,
-            four_bits=self.way(device).four_bits,
-        )
-        return renderer.opened(model, rung)
+        def model(found: Weights) -> Model:
+            return Model(
+                folder=found.folder,
+                codec="bf16",
+                steps=found.steps,
+                device=torch.device(place_of(device)),
+                lora=found.lora,
+                lora_strength=found.lora_strength,
+                file=found.transformer,
+                four_bits=self.way(device).four_bits,
+                guidance=distilled.guidance(self.name),
+            )
+
+        return renderer.opened(model(found), rung, [model(other) for other in in_other_steps(self.name)])
 
     def _wrong_file(self, folder: Path | None) -> str | None:
         found = self._contents()

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from undercard import fp8_layouts
-from undercard.engine_costs import BF16_BYTES, Architecture, architecture
+from undercard.architecture import BF16_BYTES, Architecture, architecture
 from undercard.errors import BadCheckpoint
 from undercard.file_marks import ARCHITECTURE, QUANTISATION, edit_2511
 from undercard.gguf_header import gguf_header

@@ -9,12 +9,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from undercard import settings, weights
+from undercard import distilled, settings, weights
+from undercard.architecture import QWEN_IMAGE_EDIT, Architecture, architecture
 from undercard.backends import Renderer, Rung, Work
 from undercard.devices import Device
-from undercard.engine_costs import QWEN_IMAGE_EDIT, STORAGES, Architecture, architecture
+from undercard.engine_costs import STORAGES
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
+from undercard.recipe import recipe
+from undercard.requests import MOST_STEPS
 from undercard.weights import Weights
 
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
@@ -36,17 +39,27 @@ class QwenBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
-        steps, model = weights.steps(self.name), told_architecture(self.name)
-        rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=steps, model=model)
+        steps, passes = weights.steps(self.name), distilled.passes(self.name)
+        model = told_architecture(self.name)
+        rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=steps, model=model, passes=passes)
         if not self.exact or weights.lora(self.name) is not None:
             # What lies on disk is the bf16 model, without a LoRA.
             return rungs
         plain = STORAGES["bf16-plain"]
-        return (*rungs, *rung_from_disk(plain, self.name, work, device, steps=steps, model=model))
+        from_disk = rung_from_disk(plain, self.name, work, device, steps=steps, model=model, passes=passes)
+        return (*rungs, *from_disk)
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
         return missing(self.name, device)
+
+    def recipe(self, steps: int = 0) -> str:
+        """Return what decides its pixels: the weights for *steps* steps, and guidance."""
+        return recipe(self.name, steps=steps, guidance=distilled.guidance(self.name))
+
+    def heeds(self) -> frozenset[str]:
+        """Return what it can do otherwise: decode whole, and more steps where it has the weights for them."""
+        return heeded(self.name)
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
@@ -62,8 +75,31 @@ class QwenBackend:
         from undercard.engine.opening import Model
 
         place = torch.device(place_of(device))
-        model = Model(found.folder, self.codec, found.steps, place, found.lora, found.lora_strength)
-        return renderer.opened(model, rung)
+
+        def model(found: Weights) -> Model:
+            return Model(
+                folder=found.folder,
+                codec=self.codec,
+                steps=found.steps,
+                device=place,
+                lora=found.lora,
+                lora_strength=found.lora_strength,
+                guidance=distilled.guidance(self.name),
+            )
+
+        return renderer.opened(model(found), rung, [model(other) for other in in_other_steps(self.name)])
+
+
+def heeded(backend: str) -> frozenset[str]:
+    """Return what the engine can do otherwise for *backend*."""
+    return frozenset({"whole", "steps"}) if in_other_steps(backend) else frozenset({"whole"})
+
+
+def in_other_steps(backend: str) -> tuple[Weights, ...]:
+    """Return what *backend* renders with in more steps than usual, as far as that is here."""
+    usual = weights.of(backend)
+    more = distilled.in_steps(backend, MOST_STEPS) if usual is not None and usual.steps < MOST_STEPS else None
+    return () if more is None else (more,)
 
 
 def missing(backend: str, device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> str | None:

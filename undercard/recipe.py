@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import weights
+from undercard import distilled, weights
 
 REVISION = 1
 """Raised when the engine gives exact pixels that differ from those it gave before: no backend's revision is in the
@@ -19,18 +19,28 @@ WEIGHTS = frozenset({".safetensors", ".gguf"})
 DESCRIPTIONS = frozenset({".json", ".txt", ".jinja"})
 
 
-def recipe(backend: str = weights.ENGINE) -> str:
+def recipe(backend: str = weights.ENGINE, *, steps: int = 0, guidance: float = 1.0) -> str:
     """Return what *backend* renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
 
     A copy of the same files elsewhere has the same name. Where the transformer is in a file of its own, that file
     counts instead of the folder's weights.
+
+    Args:
+        backend: its name.
+        steps: in place of the usual ones, which may take other weights; 0 for those.
+        guidance: what it is rendered with; 1 for none.
     """
     folder = weights.folder(backend)
     if folder is None:
         return ""
+    other = distilled.in_steps(backend, steps) if steps else None
+    guided = f" guided by {guidance:g}" if guidance > 1.0 else ""
+    if other is not None:
+        strength = f" at {other.lora_strength:g}" if other.lora_strength != 1.0 else ""
+        return f"{steps} steps {_digest(other.folder, other.lora, other.transformer)}{strength}{guided}"
     strength = f" at {weights.strength(backend):g}" if weights.strength(backend) != 1.0 else ""
     digest = _digest(folder, weights.lora(backend), weights.quantised(backend))
-    return f"{weights.steps(backend)} steps {digest}{strength}"
+    return f"{weights.steps(backend)} steps {digest}{strength}{guided}"
 
 
 # A process renders with one model, and asks for each keyframe.

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from undercard import controls
 from undercard.gate import Fault, Finding, Verdict
-from undercard.requests import Remedy, Repair
-
-MOST_STEPS = 8
-"""The longer of the two schedules that Lightning was distilled for."""
+from undercard.requests import MOST_STEPS, Remedy, Repair
 
 _NOISE = (Remedy.MORE_STEPS, Remedy.NEW_SEED)
 _DECODING = (Remedy.DECODED_WHOLE, *_NOISE)
@@ -23,6 +20,8 @@ REMEDIES: Mapping[Fault | None, tuple[Remedy, ...]] = {
     Fault.NUMERICAL: (Remedy.HIGHER_PRECISION, Remedy.NEW_SEED),
     **dict.fromkeys((Fault.SOFT, Fault.NOISY, Fault.BURNT), _NOISE),
     **dict.fromkeys((Fault.BANDED, Fault.TILED), _DECODING),
+    # A model draws the blocks of a reference as it draws its grain.
+    Fault.BLOCKY: (Remedy.MORE_STEPS, Remedy.REWORDED, Remedy.NEW_SEED),
     **dict.fromkeys((Fault.WRONG_FRAME, Fault.WRONG_LIGHT), (Remedy.RENDERED_AGAIN,)),
     **dict.fromkeys((Fault.WRONG_COUNT, Fault.WRONG_POSE, Fault.EXTRA_LIMB), _STAGING),
     **dict.fromkeys((Fault.SWAPPED, Fault.DRIFTED), _LIKENESS),

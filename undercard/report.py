@@ -49,9 +49,13 @@ class ShotRow:
     cause: str
     road: str
     """Which of its keyframes were not rendered on the first rung they were tried on, and why; empty when all were."""
+    motion: str
+    """What it shows in place of the clips that it should, and why; empty where it shows what is written."""
     mended: str
     """What was done otherwise for its takes that stand, and about what; empty where the first ones do."""
     rejected: tuple[Rejection, ...]
+    unheard: str
+    """Why the judge was not heard about a take that stands; empty where he was, or nobody asked."""
     picture: Path | None
     """The keyframe that failed, else the first that a blow lands on, else the middle one."""
 
@@ -61,7 +65,8 @@ def shot_rows(plan: Plan, records: Mapping[str, KeyframeRecord]) -> list[ShotRow
     by_shot: dict[str, list[KeyframeRecord]] = {}
     for record in records.values():
         by_shot.setdefault(record.shot, []).append(record)
-    return [_row(shot, by_shot.get(shot.source, [])) for shot in plan.shot_list.shots]
+    instead = {each.shot: str(each) for each in plan.fallen}
+    return [_row(shot, by_shot.get(shot.source, []), instead.get(shot.id, "")) for shot in plan.shot_list.shots]
 
 
 def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:
@@ -69,7 +74,9 @@ def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:
     counts = Counter(row.status for row in rows)
     statuses = [f"{counts[status]} {status}" for status in get_args(ShotStatus) if counts[status]]
     detours = sum(bool(row.road) for row in rows)
+    unheard = sum(bool(row.unheard) for row in rows)
     others = [f"{detours} on another road"] if detours else []
+    others += [f"{unheard} without the judge"] if unheard else []
     width, height = plan.size
     return " · ".join([f"{len(rows)} shots", *statuses, *others, f"{width}×{height}", plan.family])
 
@@ -106,7 +113,7 @@ def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
             picture=row.picture,
             status=row.status,
             note=_note(row),
-            remarkable=bool(row.road),
+            remarkable=bool(row.road or row.motion or row.unheard),
             answer=row.mended,
         )
         for row in rows
@@ -122,9 +129,10 @@ def draw_sheet(rows: Sequence[ShotRow], title: str, subtitle: str) -> Image:
 def _note(row: ShotRow) -> str:
     if row.status in {"failed", "needs review"}:
         return row.cause
-    if row.road:
-        return row.road
-    return f"take {row.take} · {row.backend}" if row.take else ""
+    if row.road or row.motion:
+        return "; ".join(part for part in (row.road, row.motion) if part)
+    unheard = " · the judge not heard" if row.unheard else ""
+    return f"take {row.take} · {row.backend}{unheard}" if row.take else ""
 
 
 def _mended(record: KeyframeRecord) -> Iterator[str]:
@@ -157,6 +165,11 @@ def _rejections(record: KeyframeRecord) -> Iterator[Rejection]:
         )
 
 
+def _unheard(record: KeyframeRecord) -> Iterator[str]:
+    standing = [judged for judged in record.takes if judged.stands][-1:]
+    yield from (judged.verdict.unheard for judged in standing if judged.verdict.unheard)
+
+
 def _road(take: Take) -> str:
     """Say what a take was rendered on and why not on what came first: `previz after out of memory in decode on bf16`.
 
@@ -169,7 +182,7 @@ def _road(take: Take) -> str:
     return f"{take.rung} after {', '.join(causes)}"
 
 
-def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
+def _row(shot: Shot, records: Sequence[KeyframeRecord], motion: str) -> ShotRow:
     takes = [record.best for record in records if record.best is not None]
     numbers = sorted({take.number for take in takes})
     return ShotRow(
@@ -181,8 +194,10 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord]) -> ShotRow:
         seconds=round(sum(take.seconds for take in takes), 2),
         cause="; ".join(record.cause for record in records if record.cause),
         road="; ".join(dict.fromkeys(_road(take) for take in takes if take.detours)),
+        motion=motion,
         mended="; ".join(dict.fromkeys(said for record in records for said in _mended(record))),
         rejected=tuple(rejection for record in records for rejection in _rejections(record)),
+        unheard="; ".join(dict.fromkeys(said for record in records for said in _unheard(record))),
         picture=_picture(shot, records),
     )
 

@@ -21,6 +21,9 @@ SEED_LIMIT = 2**31
 """Seeds of takes are below it, and those of the pictures that takes are drawn from are not: a model that begins with
 the noise of its own reference tends to give that back."""
 
+MOST_STEPS = 8
+"""The longer of the two schedules that Lightning was distilled for."""
+
 
 class Control(BaseModel):
     """The previz of one keyframe: the picture and the maps that a diffusion model follows."""
@@ -143,6 +146,8 @@ class Attempt(BaseModel):
     outcome: Outcome
     sparing: bool = False
     """The rung takes as little of the card as can be, and decodes in tiles."""
+    tiled: bool = False
+    """This picture was decoded in tiles, whatever its rung does as a rule."""
     stage: str = ""
     """Where it ended, when it failed: `open`, `encode`, `denoise`, `decode`."""
     seconds: float = Field(default=0.0, ge=0.0)

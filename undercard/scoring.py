@@ -15,7 +15,9 @@ from undercard.film.timeline import Timeline
 from undercard.planning import Plan
 from undercard.previz import poses
 from undercard.requests import content_key
-from undercard.shot_models import Cue, Shot, ShotList, TrackEntry
+from undercard.shot_audio import TrackEntry
+from undercard.shot_models import Shot, ShotList
+from undercard.shot_staged import Cue
 from undercard.staging import PlacedFighter, Staging
 
 READY = frozenset({"guard", "bounce_up", "bounce_down", "open_guard"})

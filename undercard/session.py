@@ -111,6 +111,7 @@ class Session:
             peak_vram_bytes=picture.peak_vram_bytes,
             peak_host_bytes=picture.peak_host_bytes,
             notes=picture.notes,
+            tiled=picture.tiled,
         )
         self._remember(child, request, rendered)
         return rendered
@@ -118,7 +119,8 @@ class Session:
     def _remember(self, child: Child, request: RenderRequest, rendered: Rendered) -> None:
         """Correct what is foreseen of this rung by what it took; a process's first picture warms it up."""
         child.pictures += 1
-        if child.pictures > 1:
+        # What is drawn in more steps takes longer than what is foreseen is of.
+        if child.pictures > 1 and not request.steps:
             work = Work(request.size, max(1, len(request.references)))
             # A picture is not lost because a disk is full of other things.
             with suppress(StoreError):

@@ -67,6 +67,7 @@ class Picture:
     peak_vram_bytes: int
     peak_host_bytes: int
     notes: tuple[str, ...]
+    tiled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ def _picture(renderer: Renderer, request: RenderRequest) -> Picture:
         peak_vram_bytes=rendered.peak_vram_bytes,
         peak_host_bytes=rendered.peak_host_bytes or _peak_host_bytes(),
         notes=rendered.notes,
+        tiled=rendered.tiled,
     )
 
 

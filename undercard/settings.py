@@ -6,7 +6,7 @@ import os
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from pydantic import ByteSize, Field, HttpUrl
+from pydantic import ByteSize, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -74,8 +74,52 @@ class Settings(BaseSettings):
         ge=0,
         description="How long to wait for a ComfyUI that answers no more, such as one that restarts.",
     )
+    judge: HttpUrl | None = Field(
+        default=None,
+        description="Address of an OpenAI-compatible server, such as `http://127.0.0.1:8000/v1`, whose vision-language"
+        " model is to look at what the gate accepts.",
+    )
+    judge_model: str = Field(default="", description="That model, as the server lists it.")
+    judge_key: SecretStr | None = Field(default=None, description="Key that the judge's server asks for.")
+    judge_remote: bool = Field(
+        default=False, description="Let pictures leave this machine, for a judge that is not on it."
+    )
+    judge_seconds: float = Field(default=60.0, gt=0, description="How long an answer of the judge may take.")
+    judge_wait_seconds: float = Field(
+        default=60.0, ge=0, description="How long to wait, in all, for a judge that is busy or gone."
+    )
+    clips: str = Field(
+        default="", description="What makes the clips of shots whose motion is `clip`: `comfyui`; none by default."
+    )
+    clip_fallback: str = Field(
+        default="",
+        description="Motion, such as `flow`, in place of `clip` where no clip can be made; an error by default.",
+    )
+    clip_workflow: Path | None = Field(
+        default=None, description="A workflow of your own for clips, in ComfyUI's API format, with placeholders."
+    )
+    clip_unet: str = Field(
+        default="",
+        description="Wan's transformer as ComfyUI lists it, of a pair that for high noise; by default the best.",
+    )
+    clip_lora: str = Field(
+        default="", description="Wan's LoRA for few steps, of a pair that for high noise; `none` for none."
+    )
+    clip_pixels: int = Field(
+        default=832 * 480,
+        ge=256 * 256,
+        le=1920 * 1088,
+        description="Most pixels of a clip's frame; a larger film gets it enlarged.",
+    )
     # 4 and 8 are the schedules that Lightning was distilled for.
     steps: int = Field(default=4, ge=4, le=8, multiple_of=4, description="Denoising steps of a keyframe: 4 or 8.")
+    guidance: float = Field(
+        default=1.0,
+        ge=1.0,
+        le=20.0,
+        description="How much a prompt counts over the negative one, for weights without Lightning; above 1 a step"
+        " takes two passes.",
+    )
     attempt_limit: int = Field(
         default=6, ge=1, le=50, description="Failed attempts at a keyframe, on whatever rungs, before it is given up."
     )

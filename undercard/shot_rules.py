@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
-from undercard import shot_sounds
+from undercard import clip_rules, shot_sounds
 from undercard.errors import Problem
 from undercard.film.transition import TRANSITIONS, TransitionKind
 from undercard.previz import poses
@@ -45,6 +45,7 @@ def across(source: Source, fps: Fraction) -> Iterator[Problem]:
         yield from times(source, index, shot, fps)
         yield from _fighters(source, index, shot, cast)
         yield from titles(source, index, shot, cast, fps)
+        yield from clip_rules.clips(source, index, shot)
         if "number" in shot:
             yield problem(source, ("shots", index, "number"), "shots are numbered by their order", "remove it")
     yield from replays(source, shots, fps)

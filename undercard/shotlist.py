@@ -118,7 +118,7 @@ def _complete(data: yaml_source.Value) -> tuple[yaml_source.Value, frozenset[yam
             continue
         source = _replayed(shot, shots)
         extra = {name: data[name] for name in INHERITED if name in data and name not in source}
-        extra |= {name: source[name] for name in (*REPLAYED, "motion") if name in source and name not in shot}
+        extra |= {name: source[name] for name in (*REPLAYED, "motion", "clip") if name in source and name not in shot}
         added |= {("shots", index, name) for name in extra}
         completed.append({**shot, **extra, "number": index + 1})
     return {**data, "shots": tuple(completed)}, frozenset(added)

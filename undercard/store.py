@@ -22,6 +22,7 @@ from undercard.errors import MissingObject, StoreError
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a write answers when the disk, the owner's quota or the largest size of a file is reached."""
 SWEEP_SECONDS = 86_400.0
+LATENT_SECONDS = 30 * SWEEP_SECONDS
 
 
 class StoredFile(BaseModel):
@@ -143,13 +144,17 @@ def scratch(suffix: str) -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove what runs that were killed left unfinished, once it is a day old and nobody can be writing it still."""
-    oldest = time.time() - SWEEP_SECONDS
-    for path in (settings.load().store_root / "scratch").glob("*"):
-        # Another run may sweep at the same time.
-        with suppress(FileNotFoundError):
-            if path.stat().st_mtime < oldest:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """Remove what runs that were killed left unfinished, once it is a day old and nobody can be writing it still.
+
+    Latents are kept for a picture that is decoded again; a month later nobody will.
+    """
+    for folder, seconds in (("scratch", SWEEP_SECONDS), ("latents", LATENT_SECONDS)):
+        oldest = time.time() - seconds
+        for path in (settings.load().store_root / folder).glob("*"):
+            # Another run may sweep at the same time.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

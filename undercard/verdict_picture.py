@@ -75,7 +75,10 @@ def _draw_regions(draw: ImageDraw.ImageDraw, findings: Sequence[Finding], scale:
 
 def _draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], verdict: Verdict, label: str) -> None:
     left, y = corner
-    heading = "accepted" if verdict.accepted else "rejected: " + ", ".join(fault.value for fault in verdict.faults)
+    unheard = ", the judge not heard" if verdict.unheard else ""
+    heading = (
+        f"accepted{unheard}" if verdict.accepted else "rejected: " + ", ".join(fault.value for fault in verdict.faults)
+    )
     draw.text((left, y), shortened(drawable(label), font(17), PANEL_WIDTH), fill=QUIET, font=font(17))
     for line in wrapped(drawable(heading), font(26), PANEL_WIDTH, 2):
         y += 30

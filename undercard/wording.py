@@ -9,12 +9,13 @@ from undercard.controls import CONTROLS
 from undercard.gate import Fault
 from undercard.previz import cameras, lights, poses
 from undercard.shot_fields import colour_name
-from undercard.shot_models import CameraEntry, CastMember
+from undercard.shot_staged import CameraEntry, CastMember
 from undercard.staging import Look
 
 DEFAULT_LENS_MM = 35.0
 """Of a camera by position; a named one has its own."""
 INSISTENCE: Mapping[str, str] = {
+    Fault.BLOCKY: "Draw clean surfaces and smooth shades, without the blocks of a compressed picture.",
     Fault.WRONG_COUNT: "Show exactly {who} and nobody else in the ring.",
     Fault.WRONG_POSE: "Every head, fist, elbow, knee and foot is exactly where {control} has it, and left stays left.",
     Fault.EXTRA_LIMB: "Each boxer has one head, two arms with one glove each, and two legs.",
@@ -35,6 +36,14 @@ def fighter(member: CastMember, look: Look, pose: str) -> str:
         f"{member.name}, {colours['skin']} skin, {colours['hair']} hair, {colours['trunks']} trunks, "
         f"{colours['gloves']} gloves, {colours['boots']} boots, {member.stance} stance: {_doing(pose)}"
     )
+
+
+def movement(member: CastMember, before: str, after: str) -> str:
+    """Return what he does between two poses: `Ray, first: Stands ready …; then: Lead straight …`."""
+    if before == after:
+        return _sentence(f"{member.name}: {_doing(after)}")
+    start, end = (_doing(pose).rstrip(".") for pose in (before, after))
+    return _sentence(f"{member.name}, first: {start}; then: {end}")
 
 
 def _doing(pose: str) -> str:

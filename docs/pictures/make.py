@@ -1,14 +1,20 @@
-"""Makes the pictures of this folder from the title fight: `python docs/pictures/make.py`, from anywhere."""
+"""Makes the pictures of this folder from the title fight: `python docs/pictures/make.py`, from anywhere.
+
+The strip is of the finished film: give its path where it is not the last one that was rendered at full size.
+"""
 
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import film_strip
 import numpy as np
 from PIL import Image, ImageDraw
 
-from undercard import direction, shotlist
+from undercard import direction, settings, shotlist
 from undercard.film.lettering import font
 from undercard.previz import maps
 from undercard.previz.frame import Frame
@@ -17,6 +23,7 @@ from undercard.requests import Size
 
 HERE = Path(__file__).parent
 FILM = HERE.parents[1] / "data" / "shots" / "title_fight.yaml"
+RENDERED = Path("films") / "title-fight-1024x576-previz" / "film.mp4"
 HERO = ("knockdown", 18)
 """Shot and frame: he falls, and both are seen from head to toe."""
 MAPPED = ("exchange", 56)
@@ -26,10 +33,15 @@ GAP = 8
 BACKGROUND = "#0d1117"
 
 
-def main() -> None:
-    """Write hero.jpg and maps.jpg beside this file."""
-    (HERE / "hero.jpg").write_bytes(_jpeg(Image.fromarray(_frame(*HERO, (1280, 720)).image)))
-    (HERE / "maps.jpg").write_bytes(_jpeg(_strip(_frame(*MAPPED, (640, 360)))))
+def main(arguments: Sequence[str]) -> None:
+    """Write hero.jpg, maps.jpg and strip.jpg beside this file; of a film that is named, the strip alone."""
+    if not arguments:
+        (HERE / "hero.jpg").write_bytes(_jpeg(Image.fromarray(_frame(*HERO, (1280, 720)).image)))
+        (HERE / "maps.jpg").write_bytes(_jpeg(_strip(_frame(*MAPPED, (640, 360)))))
+    film = Path(arguments[0]) if arguments else settings.load().store_root / RENDERED
+    if not film.is_file():
+        sys.exit(f"{film} does not exist; `undercard render {FILM}`, or give the path of the film")
+    (HERE / "strip.jpg").write_bytes(_jpeg(film_strip.drawn(film)))
 
 
 def _frame(shot_id: str, frame: int, size: Size) -> Frame:
@@ -76,4 +88,4 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

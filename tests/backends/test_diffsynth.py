@@ -210,6 +210,25 @@ def test_every_layer_that_it_manages_is_one_of_transformers_once_mended() -> Non
     assert found >= {"Linear", "Qwen2_5_VLVisionRotaryEmbedding", "Qwen2_5_VLRMSNorm"}
 
 
+def test_the_benchmark_measures_its_steps_and_its_error(
+    qwen_on_the_processor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import backends_child
+
+    monkeypatch.setattr(backends_child, "KEYFRAMES", 1)
+    for name in ("STEPS", "LORA", "COMFYUI_LORA"):
+        # Known to monkeypatch, so that what the benchmark sets is gone after the test.
+        monkeypatch.setenv(f"UNDERCARD_{name}", "")
+
+    _, row = (backends_child.measure(name, 10.0, 1, qwen_on_the_processor) for name in ("bf16", "diffsynth"))
+
+    assert row.s_per_step is not None
+    assert row.s_per_keyframe is not None
+    assert 0 < row.s_per_step < row.s_per_keyframe
+    assert row.picture_error
+    assert not row.exact
+
+
 @pytest.mark.usefixtures("smooth")
 def test_nothing_of_torch_stays_changed() -> None:
     before = set(dir(torch.cpu))

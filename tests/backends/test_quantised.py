@@ -214,11 +214,11 @@ def test_costs_follow_the_bytes_of_the_file(
 def test_a_lora_beside_a_file_is_counted(
     use_file_of: Quantise, lora: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_file_of("gguf")
-    without = _streamed("gguf").needs
-    monkeypatch.setenv("UNDERCARD_LORA", str(lora("gguf")))
+    use_file_of("fp8-lightning")
+    without = _streamed("fp8-lightning").needs
+    monkeypatch.setenv("UNDERCARD_LORA", str(lora("fp8-lightning")))
 
-    needs = _streamed("gguf").needs
+    needs = _streamed("fp8-lightning").needs
 
     assert needs.host_bytes > without.host_bytes
     assert needs.seconds > without.seconds
@@ -230,7 +230,7 @@ def _streamed(name: str) -> Rung:
     return next(rung for rung in rungs if not rung.resident_blocks and not rung.from_disk)
 
 
-def test_a_machine_of_little_host_memory_reads_a_gguf_file_at_each_step(
+def test_a_gguf_file_can_be_read_at_each_step_which_spares_nothing_of_what_the_text_encoder_takes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
@@ -239,7 +239,7 @@ def test_a_machine_of_little_host_memory_reads_a_gguf_file_at_each_step(
 
     (from_disk,) = (rung for rung in rungs if rung.from_disk)
     assert from_disk.detail.endswith("others read from disk")
-    assert from_disk.needs.host_bytes < 4e9 < min(rung.needs.host_bytes for rung in rungs if not rung.from_disk)
+    assert from_disk.needs.host_bytes == min(rung.needs.host_bytes for rung in rungs if not rung.from_disk)
 
 
 @pytest.mark.parametrize("kind", ["q8_0", "comfyui before", "comfyui now", "comfyui in metadata", "plain cast"])

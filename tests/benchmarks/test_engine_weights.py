@@ -8,7 +8,7 @@ from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 
-from benchmarks import engine_weights
+from benchmarks import engine_models
 from benchmarks.engine_weights import write_checkpoint
 
 
@@ -44,6 +44,12 @@ def test_the_tokenizer_has_the_special_tokens_that_the_text_encoder_expects(chec
     assert len(tokenizer("<|image_pad|>jab")["input_ids"]) == 4
 
 
+def test_the_special_tokens_of_a_whole_model_have_their_published_numbers(tmp_path: Path) -> None:
+    known = engine_models.write_tokenizer(tmp_path, tiny=False)
+
+    assert (known["<|endoftext|>"], known["<|image_pad|>"], known["<|video_pad|>"]) == (151_643, 151_655, 151_656)
+
+
 def test_weights_are_spread_as_a_models_are(checkpoint: Path) -> None:
     weights = load_file(checkpoint / "transformer" / "diffusion_pytorch_model.safetensors")
 
@@ -53,11 +59,8 @@ def test_weights_are_spread_as_a_models_are(checkpoint: Path) -> None:
     assert gain.float().mean().item() == pytest.approx(1.0, abs=0.02)
 
 
-def test_shards_hold_the_same_weights_as_one_file(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_weights, "SHARD_BYTES", 200_000)
-    write_checkpoint(tmp_path, tiny=True)
+def test_shards_hold_the_same_weights_as_one_file(checkpoint: Path, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, tiny=True, shard_bytes=200_000)
 
     whole = load_file(checkpoint / "transformer" / "diffusion_pytorch_model.safetensors")
     shards = sorted((tmp_path / "transformer").glob("*-of-*.safetensors"))

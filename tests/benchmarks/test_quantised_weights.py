@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from gguf import GGUFReader
 from gguf.constants import GGMLQuantizationType
 from gguf.quants import dequantize
 
@@ -14,6 +15,7 @@ from tests.engine.formats.weights import gaussian, relative_error
 from undercard.engine import formats, stored_blocks, transformer
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.stored import open_stored
+from undercard.file_marks import ZERO_COND_T
 from undercard.quantised_files import Kind, contents
 
 KINDS = {"gguf": Kind.GGUF, "fp8-lightning": Kind.FP8, "nunchaku": Kind.NUNCHAKU}
@@ -52,6 +54,12 @@ def test_the_mix_keeps_some_layers_in_more_bits(checkpoint: Path) -> None:
     assert "gguf-q6-k" in kinds
     assert stored.parameters["transformer_blocks.0.attn.to_q.weight"].format == "gguf-q4-k"
     assert stored.parameters["img_in.weight"].format == "gguf-bf16"
+
+
+def test_the_mark_of_2511_has_no_elements_as_comfyui_wants_it(checkpoint: Path) -> None:
+    tensors = {tensor.name: tensor for tensor in GGUFReader(quantised_weights.write(checkpoint, "gguf")).tensors}
+
+    assert tuple(tensors[ZERO_COND_T].shape) == (0,)
 
 
 def test_a_file_that_is_there_is_left_as_it_is(checkpoint: Path) -> None:

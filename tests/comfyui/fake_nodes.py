@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image
 
 FAULT = re.compile(r"fault: (\w+) at (\w+)( once)?")
+BAR = 4
+"""Pixels of the bar that goes through a clip."""
 KONTEXT = [(672, 1568), (832, 1248), (1024, 1024), (1248, 832), (1392, 752), (1568, 672)]
 """Some of the sizes that FluxKontextImageScale takes the nearest of."""
 
@@ -32,6 +34,9 @@ class Latent:
     size: tuple[int, int]
     seed: int = 0
     picture: Image.Image | None = None
+    ends: tuple[Image.Image, Image.Image] | None = None
+    """Of a clip."""
+    length: int = 1
 
 
 @dataclass
@@ -88,19 +93,45 @@ def _encode(inputs: dict[str, Any], execution: Execution) -> tuple[Any, ...]:
 
 
 def _sample(inputs: dict[str, Any], execution: Execution) -> tuple[Any, ...]:
-    for step in range(inputs["steps"]):
+    first, last = inputs.get("start_at_step", 0), min(inputs.get("end_at_step", 10_000), inputs["steps"])
+    for step in range(first, last):
         execution.pause()
-        execution.progress(step + 1, inputs["steps"])
+        execution.progress(step - first + 1, last - first)
     seed = int(hashlib.sha256(execution.signature.encode()).hexdigest()[:16], 16)
     pictures = inputs["positive"]["pictures"]
-    return (Latent(inputs["latent_image"].size, seed, pictures[0] if pictures else None),)
+    picture = pictures[0] if pictures else inputs["latent_image"].picture
+    return (replace(inputs["latent_image"], seed=seed, picture=picture),)
+
+
+def _between(inputs: dict[str, Any], execution: Execution) -> tuple[Any, ...]:
+    size = (inputs["width"], inputs["height"])
+    ends = tuple(inputs[name].resize(size) for name in ("start_image", "end_image"))
+    latent = Latent(size, ends=(ends[0], ends[1]), length=(inputs["length"] - 1) // 4 * 4 + 1)
+    return inputs["positive"], inputs["negative"], latent
 
 
 def _decode(inputs: dict[str, Any], execution: Execution) -> tuple[Any, ...]:
     latent: Latent = inputs["samples"]
+    if latent.ends is not None:
+        return (_clip(latent),)
     base = (latent.picture or Image.new("RGB", latent.size, "gray")).resize(latent.size)
     grain = np.random.default_rng(latent.seed).integers(-4, 5, (latent.size[1], latent.size[0], 3))
     return (Image.fromarray(np.clip(np.asarray(base, dtype=int) + grain, 0, 255).astype(np.uint8)),)
+
+
+def _clip(latent: Latent) -> list[Image.Image]:
+    """Return frames that pass from the one picture into the other, with a white bar that goes from left to right."""
+    frames = []
+    assert latent.ends is not None
+    for index in range(latent.length):
+        share = index / (latent.length - 1)
+        frame = Image.blend(*latent.ends, share)
+        left = round(share * (latent.size[0] - BAR))
+        # The model keeps to its two pictures: neither has a bar.
+        if 0 < index < latent.length - 1:
+            frame.paste("white", (left, 0, left + BAR, latent.size[1]))
+        frames.append(frame)
+    return frames
 
 
 def _scale(inputs: dict[str, Any], execution: Execution) -> tuple[Any, ...]:
@@ -123,11 +154,13 @@ def _save(folder: str, prefix: str) -> Callable[[dict[str, Any], Execution], tup
         path = execution.folder / folder / inputs.get("filename_prefix", prefix)
         path.parent.mkdir(parents=True, exist_ok=True)
         number = 1 + len(list(path.parent.glob(f"{path.name}_*_.png")))
-        file = path.with_name(f"{path.name}_{number:05}_.png")
-        inputs["images"].save(file)
-        where = file.parent.relative_to(execution.folder / folder)
+        where = path.parent.relative_to(execution.folder / folder)
         subfolder = "" if where == Path() else where.as_posix()
-        return ({"images": [{"filename": file.name, "subfolder": subfolder, "type": folder}]},)
+        images = inputs["images"] if isinstance(inputs["images"], list) else [inputs["images"]]
+        names = [f"{path.name}_{number + index:05}_.png" for index in range(len(images))]
+        for name, image in zip(names, images, strict=True):
+            image.save(path.with_name(name))
+        return ({"images": [{"filename": name, "subfolder": subfolder, "type": folder} for name in names]},)
 
     return save
 
@@ -145,6 +178,12 @@ NODES: dict[str, Callable[[dict[str, Any], Execution], tuple[Any, ...]]] = {
     "ModelSamplingAuraFlow": _name("model", "shift"),
     "CFGNorm": _name("model", "strength"),
     "LoraLoaderModelOnly": _name("model", "lora_name", "strength_model"),
+    "CLIPVisionLoader": _name("clip_name"),
+    "ModelSamplingSD3": _name("model", "shift"),
+    "CLIPTextEncode": lambda inputs, execution: ({"prompt": inputs["text"], "pictures": []},),
+    "CLIPVisionEncode": _name("clip_vision"),
+    "WanFirstLastFrameToVideo": _between,
+    "KSamplerAdvanced": _sample,
     "LoadImage": _load_image,
     "FluxKontextImageScale": _kontext,
     "TextEncodeQwenImageEditPlus": _encode,

@@ -47,6 +47,7 @@ FILES = {
     ],
 }
 """What the published files are called, in place of the tiny ones that the schemas were recorded with."""
+VERSION = "0.33.0"
 
 
 @dataclass
@@ -71,6 +72,7 @@ class FakeComfy(Executor):
                 Route("/interrupt", self.interrupt, methods=["POST"]),
                 Route("/free", self.free, methods=["POST"]),
                 Route("/view", self.view),
+                Route("/system_stats", self.system_stats),
                 WebSocketRoute("/ws", self.socket),
             ]
         )
@@ -146,6 +148,9 @@ class FakeComfy(Executor):
     async def free(self, request: Request) -> Response:
         self.log.append("free")
         return Response()
+
+    async def system_stats(self, _request: Request) -> Response:
+        return JSONResponse({"system": {"comfyui_version": VERSION}, "devices": []})
 
     async def view(self, request: Request) -> Response:
         where = request.query_params

@@ -77,6 +77,28 @@ def test_a_layer_writes_into_a_part_of_a_larger_tensor(blocks: FourBitBlocks, bu
     assert not out[:2].any()
 
 
+def test_a_workspace_that_kernels_made_while_rendering_serves_outside_of_it_too(
+    blocks: FourBitBlocks, buffers: list[Tensor]
+) -> None:
+    layer = blocks.layout.linear(buffers[0], "attn.to_out.0")
+    assert isinstance(layer, FourBit)
+    kept: list[Tensor] = []
+
+    def multiply(**given: Any) -> Tensor:
+        product = layer.kernels.multiply(**given)
+        if not kept:
+            kept.append(torch.empty_like(product))
+        return kept[0].copy_(product)
+
+    keeping = replace(layer, kernels=replace(layer.kernels, multiply=multiply))
+    x = _noise(5, WIDTH)
+
+    with torch.inference_mode():
+        first = keeping(x).clone()
+
+    assert torch.equal(keeping(x), first)
+
+
 def test_a_layer_after_gelu_is_shifted_and_its_bias_makes_up_for_it(
     blocks: FourBitBlocks, buffers: list[Tensor]
 ) -> None:

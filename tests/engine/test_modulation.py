@@ -113,6 +113,21 @@ def test_a_step_outside_the_schedule_is_refused() -> None:
         tables.select(4)
 
 
+def test_tables_that_are_shown_another_schedule_answer_by_it_in_every_block() -> None:
+    model = filled_transformer(zero_cond_t=True)
+    four, eight = table_of(model), table_of(model, steps=8)
+    tables = modulation.attach(model, four, CPU)
+    tables.select(3)
+
+    tables.show(eight)
+
+    assert tables.step == 0
+    tables.select(7)
+    answer = model.transformer_blocks[1].img_mod(torch.zeros(1))
+    assert torch.equal(answer, eight.img[7, 1])
+    assert tables.timesteps == eight.timesteps
+
+
 def test_a_table_of_another_model_is_refused() -> None:
     table = table_of(filled_transformer(zero_cond_t=True))
 

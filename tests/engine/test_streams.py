@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,7 +19,9 @@ from undercard.engine.streaming import CudaStreamer
 CPU = torch.device("cpu")
 BYTES = 16
 LAYOUT = Layout((), BYTES, BYTES)
-ORDERS = 40
+ORDERS = 20
+DECODED, PLAIN = (False,), (True,)
+MIXED = (False, False, True), (True, True, False)
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,16 @@ class CopyingCodec:
 class Numbered:
     """Blocks in host memory that are full of their own number."""
 
-    def __init__(self, count: int, *, plain: bool) -> None:
+    def __init__(self, count: int, plain: Sequence[bool]) -> None:
         self.blocks = [torch.full((BYTES,), number, dtype=torch.uint8) for number in range(count)]
-        self.coding = CopyingCodec(plain)
+        self.codecs = [CopyingCodec(plain[number % len(plain)]) for number in range(count)]
         self.count = count
 
     def size_bytes(self, block: int) -> int:
         return BYTES
 
     def codec(self, block: int) -> Codec:
-        return cast("Codec", self.coding)
+        return cast("Codec", self.codecs[block])
 
     @contextmanager
     def lent(self, block: int, _copier: object = None) -> Iterator[Tensor]:
@@ -90,16 +92,16 @@ def compute(card: Card, streamer: CudaStreamer, block: int, wrong: list[str]) ->
 
 
 def streamer_on(card: Card, count: int, **options: Any) -> CudaStreamer:
-    plain = options.pop("plain", False)
+    plain = options.pop("plain", DECODED)
     Stream(card)
-    return CudaStreamer(LAYOUT, cast("Any", Numbered(count, plain=plain)), CPU, **options)
+    return CudaStreamer(LAYOUT, cast("Any", Numbered(count, plain)), CPU, **options)
 
 
 @pytest.mark.parametrize("resident", [0, 1, 3, 7])
 @pytest.mark.parametrize("scratches", [1, 2])
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("plain", [DECODED, PLAIN, *MIXED])
 def test_every_block_is_itself_while_it_computes(
-    imagine: Callable[[int], Card], resident: int, scratches: int, plain: bool
+    imagine: Callable[[int], Card], resident: int, scratches: int, plain: tuple[bool, ...]
 ) -> None:
     wrong: list[str] = []
     for seed in range(ORDERS):
@@ -112,11 +114,14 @@ def test_every_block_is_itself_while_it_computes(
     assert wrong == []
 
 
-def test_so_it_is_when_passes_break_off_and_residents_come_and_go(imagine: Callable[[int], Card]) -> None:
+@pytest.mark.parametrize("plain", [DECODED, PLAIN, *MIXED])
+def test_so_it_is_when_passes_break_off_and_residents_come_and_go(
+    imagine: Callable[[int], Card], plain: tuple[bool, ...]
+) -> None:
     wrong: list[str] = []
     for seed in range(ORDERS):
         with imagine(seed) as card:
-            streamer = streamer_on(card, 6, resident=2, scratches=1)
+            streamer = streamer_on(card, 6, resident=2, scratches=1, plain=plain)
             for stop, resident in ((3, 4), (6, 0), (1, 6), (6, 3), (2, 1), (6, 1)):
                 for block in range(stop):
                     compute(card, streamer, block, wrong)

@@ -274,6 +274,48 @@ def test_an_exact_picture_that_was_foreseen_not_to_fit_is_tried_whole_all_the_sa
     assert torch.equal(picture, vae.decode(model, latents((32, 16))))
 
 
+def test_a_picture_that_is_to_be_whole_is_tried_whole_with_the_blocks_gone_although_it_seems_not_to_fit() -> None:
+    model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
+    made: list[str] = []
+    stand_in = PictureVae(model, free_bytes=lambda: 10**6, make_room=lambda: made.append("room"))
+    cut = stand_in.decode(latents((32, 16))).sample
+    assert stand_in.tiled
+    stand_in.whole_first = True
+
+    whole = stand_in.decode(latents((32, 16))).sample
+
+    assert torch.equal(whole, vae.decode(model, latents((32, 16))))
+    assert not stand_in.tiled
+    assert made == ["room", "room"]
+    assert difference(cut, whole) <= FLOAT_ROUNDING
+
+
+def test_where_the_whole_does_not_fit_the_largest_tiles_that_do_are_taken() -> None:
+    model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
+    stand_in = PictureVae(model, free_bytes=lambda: 10**6)
+    stand_in.decode(latents((32, 16)))
+    foreseen = stand_in.notes.pop()
+    stand_in.whole_first = True
+    limit(model, 8 * 256 * 128 * 2 // 3)
+
+    stand_in.decode(latents((32, 16)))
+
+    assert stand_in.tiled
+    assert stand_in.notes[0] == "ran out of memory: decode whole"
+    assert stand_in.notes[1].startswith("decode in 2 strips")
+    assert not foreseen.startswith("decode in 2 strips")
+
+
+def test_references_are_encoded_as_they_fit_however_the_picture_is_to_be_decoded() -> None:
+    model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
+    stand_in = PictureVae(model, free_bytes=lambda: 10**6)
+    stand_in.whole_first = True
+
+    stand_in.encode(torch.zeros(1, 3, 1, 256, 128))
+
+    assert stand_in.notes[0].startswith("encode in")
+
+
 def test_the_free_memory_is_asked_before_each_picture() -> None:
     model = tiny.filled(tiny.autoencoder(), seed=1).to(torch.float32)
     left = iter([10 * GB, 10**6])

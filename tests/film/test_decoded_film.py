@@ -13,9 +13,10 @@ from PIL import Image
 
 from tests.film.footage import decoded, saved
 from undercard.film.footage import Still
-from undercard.film.motion import MOTIONS, frames
+from undercard.film.motion import CLIP, MOTIONS, frames
 from undercard.film.pixels import Pixels
 from undercard.film.qc import check
+from undercard.film.reel import Reel
 from undercard.film.segments import encode, join, piece_frames
 from undercard.film.timeline import Clip, Span, Timeline, Transition
 from undercard.film.timing import Freeze, Moment, Speed, Timing
@@ -55,6 +56,10 @@ class Studio:
             ]
             for number, clip in enumerate(clips)
         }
+        self.reels = {
+            clip.shot: [reel(folder, number, *ends) for ends in pairwise(FALLS)] if clip.motion == CLIP else []
+            for number, clip in enumerate(clips)
+        }
 
     def shoot(self, span: Span) -> Iterator[Pixels]:
         clip = span.clip
@@ -63,7 +68,14 @@ class Studio:
         def draw(moment: Moment) -> Pixels:
             return pattern(seed, float(moment) / 2)
 
-        return frames(clip.motion, self.stills[clip.shot], SIZE, FRAMES, draw, span.start, span.stop, clip.timing)
+        stills, reels = self.stills[clip.shot], self.reels[clip.shot]
+        return frames(clip.motion, stills, SIZE, FRAMES, draw, span.start, span.stop, clip.timing, reels)
+
+
+def reel(folder: Path, seed: int, start: int, stop: int) -> Reel:
+    """Save what a video model would make between two keyframes: nine frames of the same movement."""
+    shifts = [(start + (stop - start) * index / 8) / 2 for index in range(9)]
+    return Reel(tuple(saved(folder / f"{seed}-{shift}.png", pattern(seed, shift)) for shift in shifts))
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +147,7 @@ def test_no_frame_repeats_but_what_stands_still_or_is_held_on_twos(studio: Studi
     for clip, frame, shown in own_frames(studio.timeline):
         moment, earlier = clip.timing.moment(frame), clip.timing.moment(frame - 1) if frame else -1
         still = clip.motion in ("hold", "pose")
-        resting = clip.motion in ("flow", "crossfade") and (moment == earlier or moment > FALLS[-1])
+        resting = clip.motion in ("flow", "crossfade", "clip") and (moment == earlier or moment > FALLS[-1])
         # An eased camera hardly moves in its first and last frames.
         eased = clip.motion.startswith(("push", "pull", "pan")) and not 5 <= frame < FRAMES - 5
         if frame and not (still or resting or eased):

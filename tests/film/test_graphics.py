@@ -9,7 +9,7 @@ import pytest
 
 from tests.film.footage import grey
 from undercard.errors import BadInput
-from undercard.film.graphics import GRAPHICS, Graphic, graphic_kind, overlaid, shown_in
+from undercard.film.graphics import GRAPHICS, Graphic, Overlays, graphic_kind, overlaid, shown_in
 from undercard.film.layer import Layer
 from undercard.film.pixels import Pixels
 from undercard.film.timing import Moment
@@ -102,6 +102,21 @@ def test_a_frame_that_nothing_covers_is_passed_on_as_it_is() -> None:
     background = grey(100, SIZE)
 
     assert overlaid(background, (SAMPLES["title"],), 48, 48, FPS) is background
+
+
+def test_a_picture_that_stands_is_lettered_anew_only_when_its_graphics_change() -> None:
+    graphics = (SAMPLES["clock"], SAMPLES["title"])
+    background, other = grey(100, SIZE), grey(100, SIZE)
+    overlays = Overlays(FPS)
+
+    laid = [overlays.over(background, graphics, frame, frame) for frame in range(60)]
+
+    for frame, pixels in enumerate(laid):
+        assert np.array_equal(pixels, overlaid(background, graphics, frame, frame, FPS))
+    changes = [frame for frame in range(1, 60) if laid[frame] is not laid[frame - 1]]
+    assert changes == [frame for frame in range(1, 60) if not np.array_equal(laid[frame], laid[frame - 1])]
+    assert len(changes) < 40
+    assert overlays.over(other, graphics, 59, 59) is not laid[59]
 
 
 def test_a_lower_third_has_its_corners_colour() -> None:

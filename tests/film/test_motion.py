@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from PIL import Image
 from tests.film.footage import SIZE, grey, level, saved
 from undercard.errors import BadInput, FilmError, UnreadableImage
 from undercard.film.footage import Still
-from undercard.film.motion import MOTIONS, drawn_frames, frames
+from undercard.film.motion import CLIP, MOTIONS, drawn_frames, frames
 from undercard.film.pixels import Pixels
+from undercard.film.reel import Reel
 from undercard.film.timing import Freeze, Moment, Speed, Timing
 
 
@@ -107,10 +109,11 @@ def test_only_pose_draws(motion: str) -> None:
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_a_range_of_a_shot_is_what_the_whole_shot_has_there(motion: str, stills: tuple[Still, ...]) -> None:
-    whole = list(frames(motion, stills, SIZE, 16, numbered, 0, 16))
+    reels = [Reel((here.path, after.path)) for here, after in pairwise(stills)] if motion == CLIP else []
+    whole = list(frames(motion, stills, SIZE, 16, numbered, 0, 16, reels=reels))
 
     for start, stop in [(0, 1), (3, 9), (5, 6), (11, 16), (7, 7)]:
-        part = list(frames(motion, stills, SIZE, 16, numbered, start, stop))
+        part = list(frames(motion, stills, SIZE, 16, numbered, start, stop, reels=reels))
         assert len(part) == stop - start
         assert all(np.array_equal(a, b) for a, b in zip(part, whole[start:stop], strict=True))
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
@@ -12,9 +14,10 @@ import pytest
 
 from tests.film.footage import SIZE, decoded, grey, level, numbered, stamps
 from undercard.errors import BadInput, EncodingFailed, FilmError
-from undercard.film import ffmpeg
+from undercard.film import ffmpeg, mp4
 from undercard.film.pixels import Pixels
 from undercard.film.segments import encode, join
+from undercard.film.track import Track
 
 FPS = Fraction(24)
 NTSC_FILM = Fraction(24000, 1001)
@@ -150,9 +153,9 @@ def test_ffmpeg_that_dies_half_way_is_reported_and_leaves_no_file(
 ) -> None:
     command = ffmpeg.encode_command
 
-    def limited(path: Path, size: tuple[int, int], fps: Fraction) -> list[str]:
+    def limited(path: Path, size: tuple[int, int], fps: Fraction, *, stands: bool) -> list[str]:
         # It stops after 4 kB have been written, as on a full disk.
-        return ["sh", "-c", 'trap "" XFSZ; ulimit -f 4; exec "$@"', "sh", *command(path, size, fps)]
+        return ["sh", "-c", 'trap "" XFSZ; ulimit -f 4; exec "$@"', "sh", *command(path, size, fps, stands=stands)]
 
     monkeypatch.setattr(ffmpeg, "encode_command", limited)
     noise = np.random.default_rng(1)
@@ -160,6 +163,20 @@ def test_ffmpeg_that_dies_half_way_is_reported_and_leaves_no_file(
 
     with pytest.raises(EncodingFailed, match=r"cannot encode a\.mp4: ffmpeg ended with status .*File too large"):
         encode(frames, tmp_path / "a.mp4", SIZE, FPS, 400)
+
+    assert names(tmp_path) == []
+
+
+def test_a_disk_that_is_full_when_a_segment_is_put_together_is_reported_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(track: Track, file: IO[bytes]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(mp4, "write", full)
+
+    with pytest.raises(EncodingFailed, match=r"cannot encode a\.mp4: No space left on device; free space"):
+        encode(numbered(0, 2), tmp_path / "a.mp4", SIZE, FPS, 2)
 
     assert names(tmp_path) == []
 

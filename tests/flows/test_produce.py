@@ -9,6 +9,9 @@ from pathlib import Path
 import av
 import pytest
 from PIL import Image
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
+from prefect.client.schemas.sorting import TaskRunSort
 
 from flows.produce import produce
 from undercard import progress
@@ -72,6 +75,30 @@ def test_editing_one_shot_renders_that_shot_only(film: Path) -> None:
     made = produce(shot_list=film)
 
     assert cached(made) == {"guard-01": True, "jab-01": True, "jab-02": False, "victory-01": True}
+
+
+def segments() -> list[str]:
+    """The names of all task runs that asked for a segment, in the order in which they began."""
+    asked = TaskRunFilter(name=TaskRunFilterName(like_="segment "))
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(task_run_filter=asked, sort=TaskRunSort.EXPECTED_START_TIME_ASC)
+    return [run.name for run in runs]
+
+
+def test_only_pieces_that_are_not_there_are_task_runs_and_those_are_encoded_from_the_cache_or_anew(
+    film: Path, store: Path
+) -> None:
+    produce(shot_list=film)
+    before = len(segments())
+    film.write_text(film.read_text().replace("camera: wide", "camera: low"))
+
+    made = produce(shot_list=film)
+
+    assert segments()[before:] == ["segment guard"]
+    content = made.read_bytes()
+    (made.parent / "pieces.json").unlink()
+    assert produce(shot_list=film).read_bytes() == content
+    assert len(segments()) == before + 1 + 4
 
 
 def test_a_picture_that_was_altered_in_the_store_is_rendered_again(film: Path, store: Path) -> None:

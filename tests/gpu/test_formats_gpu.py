@@ -1,4 +1,4 @@
-"""Weights decoded on a CUDA device have the bits that PyTorch gives on the CPU."""
+"""Weights decoded on a CUDA device have the bits that PyTorch gives on the CPU, but for the sums of a low rank."""
 
 from __future__ import annotations
 
@@ -20,14 +20,10 @@ SHAPES = [(3072, 3072), (12288, 3072)]
 """Of Qwen-Image's attention and feed-forward layers."""
 UNEVEN = (77, 1280)
 """Rows and columns that fill no tile of any kernel; blocks of 256 fill its rows."""
-# The low rank is summed one by one on the CPU, which takes seconds at ranks above 64.
-LONG = ("-r128", "-r256")
-CASES = [
-    (name, shape)
-    for name in formats.names()
-    for shape in [*SHAPES, UNEVEN]
-    if shape == UNEVEN or not name.endswith(LONG)
-]
+SUMMED = "svdq-"
+"""What has a low-rank correction: its sums have an order of their own on tensor cores."""
+OTHERWISE = 0.01
+"""Share of such weights whose last bit may differ."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -46,12 +42,22 @@ def _parts(name: str, shape: Shape) -> dict[str, Tensor]:
     return parts_of(_weight(shape), name)
 
 
-@pytest.mark.parametrize(("name", "shape"), CASES)
+def require_the_same(name: str, there: Tensor, here: Tensor) -> None:
+    """Let every bit be the same, or in what is summed the last one differ here and there."""
+    if not name.startswith(SUMMED):
+        assert torch.equal(there, here)
+        return
+    assert float((there != here).float().mean()) < OTHERWISE
+    torch.testing.assert_close(there, here, rtol=2**-7, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, UNEVEN])
+@pytest.mark.parametrize("name", formats.names())
 def test_a_weight_decodes_to_the_same_bits_as_on_the_cpu(name: str, shape: Shape) -> None:
     parts = _parts(name, shape)
     here = decoded(format_named(name), parts, shape)
     there = decoded(format_named(name), {part: value.cuda() for part, value in parts.items()}, shape)
-    assert torch.equal(there.cpu(), here)
+    require_the_same(name, there.cpu(), here)
 
 
 @pytest.mark.parametrize("name", formats.names())
@@ -59,7 +65,7 @@ def test_without_triton_the_bits_are_the_same(name: str, monkeypatch: pytest.Mon
     parts = {part: value.cuda() for part, value in _parts(name, UNEVEN).items()}
     with_kernels = decoded(format_named(name), parts, UNEVEN)
     monkeypatch.setattr("undercard.engine.formats._device._kernels", lambda _device: None)
-    assert torch.equal(decoded(format_named(name), parts, UNEVEN), with_kernels)
+    require_the_same(name, decoded(format_named(name), parts, UNEVEN), with_kernels)
 
 
 @pytest.mark.parametrize("name", ["bf16", "fp8", "int8", "nf4"])

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.gpu.films import rendered
 from tests.greedy_backends.greedy import BACKEND, GB
 from tests.stagings import staging
 from undercard import backends, devices, store
@@ -135,9 +136,6 @@ SHOT = """\
 def test_a_film_on_ten_gigabytes_loses_no_shot_to_a_tenant_and_a_real_out_of_memory(
     tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.keyframes import keyframes
-    from undercard.options import RunOptions
-
     # The card is as small as that beside whatever is on it already.
     now = card()
     monkeypatch.setenv("UNDERCARD_VRAM_LIMIT", str(10 * GB + now.total_bytes - now.free_bytes))
@@ -156,7 +154,7 @@ def test_a_film_on_ten_gigabytes_loses_no_shot_to_a_tenant_and_a_real_out_of_mem
     guest = threading.Thread(target=come_and_stay)
     guest.start()
     try:
-        written = keyframes(RunOptions(shot_list=film))
+        written = rendered(film, store)
     finally:
         over.set()
         guest.join()

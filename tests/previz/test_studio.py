@@ -8,7 +8,7 @@ from PIL import Image
 
 from undercard.likeness import sheet_request
 from undercard.previz import studio
-from undercard.shot_models import CastMember
+from undercard.shot_staged import CastMember
 
 SIZE = (192, 192)
 

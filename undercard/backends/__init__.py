@@ -85,6 +85,8 @@ class Rendered:
     peak_host_bytes: int = 0
     notes: tuple[str, ...] = ()
     """What went otherwise than planned, such as `decoded in strips after an out-of-memory`."""
+    tiled: bool = False
+    """It was decoded in tiles, for want of memory."""
 
 
 class Renderer(Protocol):
@@ -150,10 +152,13 @@ class Backend(Protocol):
 class HasRecipe(Protocol):
     """A backend that renders with something else than the settings' model; its part of the contract is optional."""
 
-    def recipe(self) -> str:
+    def recipe(self, steps: int = 0) -> str:
         """Return what decides its pixels beside the request and its revision, such as `4 steps 1f0c9a…`.
 
         It stays the same from run to run, and while what it speaks of cannot be reached.
+
+        Args:
+            steps: of the request, which may take other weights; 0 for the usual ones.
         """
 
 
@@ -206,21 +211,26 @@ def heeded(name: str) -> frozenset[str]:
     return found.heeds() if isinstance(found, Heeds) else frozenset()
 
 
-def renderer_name(name: str, *, exact: bool) -> str:
+def renderer_name(name: str, *, exact: bool, steps: int = 0) -> str:
     """Return what a request calls the renderer whose pixels it asks for.
 
     For a model that is its recipe, and the backend only where its pixels are not exact: all exact ones share theirs.
+
+    Args:
+        name: of the backend.
+        exact: for exact pixels.
+        steps: of the request; 0 for the usual ones.
 
     Raises:
         UnknownBackend: there is no such backend.
     """
     found = backend(name)
     own = "" if exact else f"{found.name} {found.revision}"
-    return " · ".join(part for part in (_recipe_of(found), own) if part)
+    return " · ".join(part for part in (_recipe_of(found, steps), own) if part)
 
 
-def _recipe_of(found: Backend) -> str:
+def _recipe_of(found: Backend, steps: int) -> str:
     """Return what else decides the pixels of *found*: what it says itself, else the settings' model."""
     if isinstance(found, HasRecipe):
-        return found.recipe()
+        return found.recipe(steps) if steps else found.recipe()
     return recipe(found.name) if found.in_child else ""

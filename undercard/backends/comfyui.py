@@ -10,15 +10,15 @@ from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.devices import Device, Gpu
 from undercard.engine_costs import STORAGES, Costs
 
-_SLOWNESS = 3.7
-"""A step of ComfyUI 0.33 with GGUF Q4_K against the arithmetic alone: 0.85 s for bf16 on an H100 with 10 GB free, and
-0.24 s that dequantising Q4_K adds (measured in diffusers), where the arithmetic takes 0.2945 s."""
+_SLOWNESS = 6.0
+"""A step of ComfyUI 0.33 with GGUF Q4_K_M against the arithmetic alone: 1.74 s on an H100 with 10 GB free
+(benchmarks/results/backends.h100.json), where the arithmetic takes 0.289 s."""
 _REST_SECONDS = 0.6
 """Encoding and decoding of a keyframe on that H100, an estimate: two prompts, the references, the picture."""
 _ENCODER_WEIGHTS = 8.3e9
 """Of Qwen2.5-VL 7B: two operations each and a token, twice a keyframe, where the processor encodes."""
 _OPEN_SECONDS = 15.0
-"""Until the server has read 22 GB of weights, an estimate."""
+"""Until the server has read its weights: the first picture took 23.3 s there, 7 of them in steps."""
 _CARD_BYTES, _CARD_BYTES_A_PIXEL = 6_000_000_000, 2_000
 _SPARING_BYTES, _SPARING_BYTES_A_PIXEL = 5_000_000_000, 1_000
 """What Q4_K_M wants of the server's card: 8 and 6 GB at 1024², as its users report. The server does with less, and
@@ -71,8 +71,11 @@ class ComfyBackend:
 
         return server.look(server.wishes()).reason or None
 
-    def recipe(self) -> str:
-        """Return the steps and the digest of the workflow, or of the names of the files that the server has."""
+    def recipe(self, steps: int = 0) -> str:
+        """Return the steps and the digest of the workflow, or of the names of the files that the server has.
+
+        They are the same for other *steps*, which its own graph takes with the LoRA that it has.
+        """
         from undercard.comfyui import server
 
         return server.recipe(server.wishes())

@@ -8,11 +8,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import devices, qwen, weights
+from undercard import devices, distilled, qwen, weights
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.borrowed.costs import Costs, copy_rate, open_seconds
 from undercard.devices import Device
 from undercard.engine_costs import ENCODER_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.recipe import recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class CpuOffloadBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return its one way: a layer at a time, or all of it on the processor."""
-        costs = Costs(work, weights.steps(self.name), qwen.told_architecture(self.name))
+        asked = weights.steps(self.name) * distilled.passes(self.name)
+        costs = Costs(work, asked, qwen.told_architecture(self.name))
         weight_bytes = costs.transformer_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
         gpu = device.gpu
         if gpu is None:
@@ -49,6 +51,10 @@ class CpuOffloadBackend:
         """Say what is missing: a card, the packages, or the weights."""
         return qwen.missing(self.name, device)
 
+    def recipe(self, steps: int = 0) -> str:
+        """Return what decides its pixels: the weights and guidance, as of every exact backend."""
+        return recipe(self.name, steps=steps, guidance=distilled.guidance(self.name))
+
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline.
 
@@ -62,7 +68,8 @@ class CpuOffloadBackend:
         from undercard.borrowed import renderer
         from undercard.borrowed.offloaded import Offloaded
 
-        model = Offloaded(found.folder, found.steps, found.lora, found.lora_strength)
+        guidance = distilled.guidance(self.name)
+        model = Offloaded(found.folder, found.steps, found.lora, found.lora_strength, guidance)
         return renderer.opened(model.load, qwen.place_of(device), rung)
 
 

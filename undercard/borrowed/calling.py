@@ -11,14 +11,21 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
 from undercard import progress
 from undercard.canvas import canvas
-from undercard.engine.pictures import references
+from undercard.engine.pictures import negative_prompt, references
 from undercard.requests import RenderRequest
 
 
-def ask(pipeline: Any, request: RenderRequest, steps: int, output_type: str) -> Any:
+def ask(pipeline: Any, request: RenderRequest, steps: int, output_type: str, guidance: float = 1.0) -> Any:
     """Return what *pipeline* makes of *request*: packed latents for `latent`, a PIL image for `pil`.
 
     The noise comes from a generator on the CPU, so that a seed means the same on every device.
+
+    Args:
+        pipeline: of diffusers' shape.
+        request: what to render.
+        steps: denoising steps.
+        output_type: `latent` or `pil`.
+        guidance: diffusers' true_cfg_scale; Lightning is distilled to do without, with 1.
 
     Raises:
         BackendError: the request names no reference.
@@ -39,8 +46,8 @@ def ask(pipeline: Any, request: RenderRequest, steps: int, output_type: str) -> 
         width=width,
         height=height,
         num_inference_steps=steps,
-        # Lightning is distilled to do without guidance.
-        true_cfg_scale=1.0,
+        true_cfg_scale=guidance,
+        **({"negative_prompt": negative_prompt(request)} if guidance > 1.0 else {}),
         generator=torch.Generator("cpu").manual_seed(request.seed),
         callback_on_step_end=after_step,
         output_type=output_type,

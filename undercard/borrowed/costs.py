@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from undercard import card_speed, devices, engine_costs
+from undercard.architecture import BF16_BYTES, Architecture
 from undercard.backends import Needs, Rung, Work
 from undercard.devices import Device, Gpu
 from undercard.engine_costs import (
-    BF16_BYTES,
     ENCODER_SECONDS,
     HOST_BYTES,
     PIXELS_A_TOKEN_SIDE,
@@ -22,14 +22,13 @@ from undercard.engine_costs import (
     STORAGES,
     VAE_DECODE_SECONDS_A_PIXEL,
     VAE_ENCODE_SECONDS,
-    Architecture,
 )
 
 PAGEABLE_BYTES_PER_SECOND = 5.5e9
-"""From ordinary host memory to a card, a layer at a time: measured 7.77 s a step for 40.9 GB, of which 0.41 s compute
-(`sequential` in benchmarks/results/engine.h100.json)."""
-SLOWNESS = 1.4
-"""Times as long as the engine's kernels that diffusers' take to compute a step: measured 0.412 and 0.2995 s."""
+"""From ordinary host memory to a card, a layer at a time: measured 7.77 s a step for 40.9 GB on one host and 5.33 on
+another, of which 0.41 s compute (`sequential` in benchmarks/results/engine.h100.json)."""
+SLOWNESS = 1.42
+"""Times as long as the engine's kernels that diffusers' take to compute a step: measured 0.416 and 0.292 s."""
 ACTIVATION_BYTES_A_WIDTH = 36
 """Peak bytes of activations for a token of one channel in diffusers' own block, by its profile."""
 VAE_BYTES_A_PIXEL = 4250

@@ -35,6 +35,8 @@ class Offloaded:
     """Fused into the transformer's weights in bf16."""
     lora_strength: float = 1.0
     """What the LoRA is multiplied by."""
+    guidance: float = 1.0
+    """diffusers' true_cfg_scale."""
 
     def load(self, device: torch.device, resources: ExitStack) -> Draw:
         """Open the pipeline for *device*, with nothing on it yet.
@@ -69,7 +71,7 @@ class Offloaded:
     def _draw(self, whole: StagedPipeline, request: RenderRequest) -> Image:
         latents = pipeline.load_latents(request.key)
         if latents is None:
-            latents = ask(whole, request, self.steps, "latent")
+            latents = ask(whole, request, self.steps, "latent", self.guidance)
             pipeline.save_latents(latents, request.key)
         progress.tell("decode")
         picture = pipeline.decode(whole, latents, request.size)

@@ -5,7 +5,9 @@ validation.py  every problem of a graph, before it is queued
 files.py       which of a server's files to render with
 graph.py       the graphs of Qwen-Image-Edit 2509 and 2511
 workflow.py    the user's own workflow
+placeholders.py  what a workflow is filled in with
 server.py      what a server can do, looked at now and then
+known.py       which files it was last seen to have
 client.py      its HTTP API
 events.py      its websocket
 patience.py    waiting for it

@@ -40,6 +40,11 @@ class Events:
     connection: ClientConnection | None
     url: str
 
+    @property
+    def hears(self) -> bool:
+        """Anything could be heard at all."""
+        return self.connection is not None
+
     def next(self, seconds: float) -> Event | None:
         """Return the next event, or None when there is none within *seconds*.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -55,6 +56,10 @@ class Job:
     """That the server took it."""
     ended: bool = False
     """The websocket said so."""
+    hang_seconds: float = math.inf
+    """How long the server may execute it without a word; whoever is watched from outside needs no limit here."""
+    heard: float = 0.0
+    """When it last said one, or had other work to do first; by the monotonic clock."""
 
     def run(self) -> Finished:
         """Return what came of it; whatever ends the wait before takes the job from the server.
@@ -102,10 +107,12 @@ class Job:
     def _awaited(self, events: Events) -> History:
         """Return the history of the job once it has one."""
         self.ended, looked = False, time.monotonic()
+        self.heard = looked
         while True:
             seconds = ENDING_SECONDS if self.ended else LOOK_SECONDS
             event = events.next(seconds)
             if event is not None and event.job == self.id:
+                self.heard = time.monotonic()
                 self._hear(event)
             if event is not None and not self.ended and time.monotonic() - looked < LOOK_SECONDS:
                 continue
@@ -124,7 +131,10 @@ class Job:
             return found
         place = self.client.place(self.id)
         if place == "pending":
+            self.heard = time.monotonic()
             progress.tell("wait")
+        elif place == "running" and events.hears and time.monotonic() - self.heard > self.hang_seconds:
+            raise DeviceFault(f"ComfyUI showed no sign of life for {self.hang_seconds:.0f} s; restart it if it goes on")
         if place is not None:
             return None
         # It may have ended between the two questions, or the server that is asked now is not the one that had it.

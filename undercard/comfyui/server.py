@@ -2,27 +2,66 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from undercard import settings, store
-from undercard.comfyui import files, validation, workflow
+from undercard import settings
+from undercard.comfyui import files, known, validation, workflow
 from undercard.comfyui.client import Client, ServerGone, shown
-from undercard.comfyui.files import Files, Wanted
+from undercard.comfyui.files import Wanted
 from undercard.comfyui.graph import KINDS, OwnGraph
 from undercard.comfyui.nodes import Graph, Values
-from undercard.errors import BackendError, BackendUnavailable, BadWorkflow, StoreError
+from undercard.errors import BackendError, BackendUnavailable, BadWorkflow
 from undercard.requests import content_key
+
+W_co = TypeVar("W_co", covariant=True)
+W = TypeVar("W")
 
 LOOK_SECONDS = 2.0
 """That a look may take in all: a command that only asks what there is must not hang on a host that swallows packets."""
 FRESH_SECONDS = 5.0
 """How long what was seen is taken for what is."""
+
+
+class Asked(Protocol[W_co]):
+    """A server, and what it is to render with."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+
+    @property
+    def workflow(self) -> Path | None:
+        """The user's own; None for one that is made."""
+
+    @property
+    def files(self) -> Any:
+        """A dataclass of the files that were asked for by name."""
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long to wait for a server that answers no more."""
+
+    def find(self, client: Client) -> W_co:
+        """Return the way to render with the server behind *client*.
+
+        Raises:
+            ServerGone: it does not answer.
+            BackendUnavailable: it lacks a file, or an extension.
+            BadWorkflow: it cannot execute the user's workflow.
+            BackendError: it is no ComfyUI.
+        """
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A way to render that chose among the server's files."""
+
+    files: Any
+    """A dataclass of their names."""
 
 
 class Way(Protocol):
@@ -54,14 +93,28 @@ class Wishes:
         """Denoising steps of a keyframe."""
         return self.files.steps
 
+    def find(self, client: Client) -> Way:
+        """Return the way to render keyframes with the server behind *client*; see `Asked`."""
+        if self.workflow is not None:
+            own = workflow.read(self.workflow)
+            return workflow.checked(own, client.schemas(own.kinds))
+        schemas = client.schemas(KINDS)
+        graph = OwnGraph(files.choose(files.listed(schemas), self.files))
+        for sparing in (False, True):
+            sample = Values("two boxers", "", 1, 1024, 576, ("image.png",), self.steps, "undercard", sparing)
+            if problems := validation.problems(graph.built(sample)[0], schemas):
+                told = "; ".join(f"{one.where}: {one.what}; {one.remedy}" for one in problems)
+                raise BackendUnavailable(f"this ComfyUI cannot render Qwen-Image-Edit: {told}; update it")
+        return graph
+
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Generic[W]):
     """What one look at a server found."""
 
     at: float
     """By the monotonic clock."""
-    way: Way | None = None
+    way: W | None = None
     reason: str = ""
     """Why there is no way to render with it."""
     lasting: bool = True
@@ -74,8 +127,8 @@ class Seen:
 class Memory:
     """What this process saw of the servers that it was asked for."""
 
-    last: dict[tuple[object, ...], Seen] = field(default_factory=dict)
-    good: dict[tuple[object, ...], Seen] = field(default_factory=dict)
+    last: dict[tuple[object, ...], Seen[Any]] = field(default_factory=dict)
+    good: dict[tuple[object, ...], Seen[Any]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forget(self) -> None:
@@ -99,7 +152,7 @@ def wishes() -> Wishes:
     )
 
 
-def look(wanted: Wishes, *, anew: bool = False) -> Seen:
+def look(wanted: Asked[W], *, anew: bool = False) -> Seen[W]:
     """Return what the server that *wanted* names can do, as seen a moment ago or now; in two seconds at the most.
 
     A server that answered before and does not now is taken to be on its way back for as long as it would be waited for
@@ -109,7 +162,7 @@ def look(wanted: Wishes, *, anew: bool = False) -> Seen:
         wanted: what the settings say.
         anew: now, whatever was seen a moment ago.
     """
-    key = (*astuple(wanted), _stamp(wanted.workflow))
+    key = _key(wanted)
     with memory.lock:
         now = time.monotonic()
         last, good = memory.last.get(key), memory.good.get(key)
@@ -122,7 +175,7 @@ def look(wanted: Wishes, *, anew: bool = False) -> Seen:
         return last
 
 
-def present(wanted: Wishes) -> Way:
+def present(wanted: Asked[W]) -> W:
     """Return the way to render with the server that *wanted* names.
 
     Raises:
@@ -136,73 +189,61 @@ def present(wanted: Wishes) -> Way:
 
 
 def recipe(wanted: Wishes) -> str:
-    """Return what decides the pixels of *wanted*, such as `4 steps 1f0c9a…`: the workflow, or the names of the files.
+    """Return what decides the pixels of *wanted*, such as `4 steps 1f0c9a…`; empty where nothing is known of it."""
+    found = digest(wanted)
+    return f"{wanted.steps} steps {found}" if found else ""
+
+
+def digest(wanted: Asked[W]) -> str:
+    """Return a short digest of what *wanted* renders with: the workflow, or the names of the files.
 
     Where the server does not answer, it is what it last was; empty where it never was anything.
     """
     if wanted.workflow is not None:
         try:
-            digest = workflow.read(wanted.workflow).digest
+            return workflow.read(wanted.workflow).digest[:32]
         except BadWorkflow:
             return ""
-        return f"{wanted.steps} steps {digest[:32]}"
     way = look(wanted).way
-    chosen = asdict(way.files) if isinstance(way, OwnGraph) else _remembered(wanted)
-    return f"{wanted.steps} steps {content_key(chosen)[:32]}" if chosen else ""
+    chosen = asdict(way.files) if isinstance(way, HasFiles) else known.remembered(wanted.url, wanted.files)
+    return content_key(chosen)[:32] if chosen else ""
 
 
-def _timely(wanted: Wishes) -> Seen:
+def _timely(wanted: Asked[W]) -> Seen[W]:
     """Look at the server, and give up where that takes too long: the system may look up a name for half a minute."""
-    found: list[Seen] = []
+    found: list[Seen[W]] = []
     looking = threading.Thread(target=lambda: found.append(_seen(wanted)), daemon=True)
     looking.start()
     looking.join(LOOK_SECONDS)
     return found[0] if found else _silent(wanted)
 
 
-def _seen(wanted: Wishes) -> Seen:
+def _seen(wanted: Asked[W]) -> Seen[W]:
     try:
         with Client(wanted.url, connect_seconds=LOOK_SECONDS / 2, read_seconds=LOOK_SECONDS / 2) as client:
-            way = _way(client, wanted)
+            way = wanted.find(client)
     except ServerGone as gone:
         if gone.slow:
             return _silent(wanted)
         return Seen(time.monotonic(), reason=_absent(wanted, "nothing answers"), lasting=False)
     except (BackendError, BadWorkflow) as exc:
         return Seen(time.monotonic(), reason=str(exc))
-    if isinstance(way, OwnGraph):
-        _remember(wanted, way.files)
+    if isinstance(way, HasFiles):
+        known.remember(wanted.url, wanted.files, way.files)
     return Seen(time.monotonic(), way=way)
 
 
-def _silent(wanted: Wishes) -> Seen:
+def _silent(wanted: Asked[W]) -> Seen[W]:
     return Seen(time.monotonic(), reason=_absent(wanted, "it is silent"), lasting=False, slow=True)
 
 
-def _way(client: Client, wanted: Wishes) -> Way:
-    """Return the way to render with the server behind *client*.
-
-    Raises:
-        ServerGone: it does not answer.
-        BackendUnavailable: it lacks a file, or an extension.
-        BadWorkflow: it cannot execute the user's workflow.
-        BackendError: it is no ComfyUI.
-    """
-    if wanted.workflow is not None:
-        own = workflow.read(wanted.workflow)
-        return workflow.checked(own, client.schemas(own.kinds))
-    schemas = client.schemas(KINDS)
-    graph = OwnGraph(files.choose(files.listed(schemas), wanted.files))
-    for sparing in (False, True):
-        sample = Values("two boxers", "", 1, 1024, 576, ("image.png",), wanted.steps, "undercard", sparing)
-        if problems := validation.problems(graph.built(sample)[0], schemas):
-            told = "; ".join(f"{one.where}: {one.what}; {one.remedy}" for one in problems)
-            raise BackendUnavailable(f"this ComfyUI cannot render Qwen-Image-Edit: {told}; update it")
-    return graph
-
-
-def _absent(wanted: Wishes, why: str) -> str:
+def _absent(wanted: Asked[W], why: str) -> str:
     return f"no ComfyUI is at {shown(wanted.url)} ({why}); start it, or set UNDERCARD_COMFYUI to where it is"
+
+
+def _key(wanted: Asked[W]) -> tuple[object, ...]:
+    files = (type(wanted.files).__name__, *astuple(wanted.files))
+    return wanted.url, wanted.workflow, _stamp(wanted.workflow), wanted.wait_seconds, *files
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:
@@ -212,33 +253,3 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return (found.st_mtime_ns, found.st_size) if found else None
-
-
-def _remember(wanted: Wishes, chosen: Files) -> None:
-    """Keep what was chosen, so that requests have the same names while the server is away."""
-    known = _known()
-    if known.get(_name(wanted)) != asdict(chosen):
-        content = {**known, _name(wanted): asdict(chosen)}
-        # Without it, pictures are rendered again that need not be.
-        with suppress(StoreError):
-            store.write_atomically(_path(), json.dumps(content, indent=1).encode())
-
-
-def _remembered(wanted: Wishes) -> object:
-    return _known().get(_name(wanted))
-
-
-def _known() -> dict[str, object]:
-    try:
-        known = json.loads(_path().read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _name(wanted: Wishes) -> str:
-    return content_key([shown(wanted.url), asdict(wanted.files)])[:16]
-
-
-def _path() -> Path:
-    return settings.load().store_root / "comfyui.json"

@@ -1,34 +1,42 @@
-"""The user's own workflow: ComfyUI's API export with `{{placeholders}}` where a request's values go.
-
-A value that is a placeholder and nothing else becomes what the request has, a number where that is one; a placeholder
-within a text becomes a part of it. Names: prompt, negative_prompt, seed, width, height, steps, image1, image2, image3
-and output, which marks the node whose picture is meant where a workflow saves several.
-"""
+"""The user's own workflow: ComfyUI's API export with `{{placeholders}}` where a request's values go."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from undercard.comfyui import validation
+from undercard.comfyui import placeholders, validation
 from undercard.comfyui.nodes import Graph, Node, Schemas, Values, as_json, linked
+from undercard.comfyui.placeholders import Form, filled
 from undercard.errors import BackendError, BadWorkflow, Problem
 from undercard.requests import content_key
 
-PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 IMAGES = ("image1", "image2", "image3")
-NAMES = ("prompt", "negative_prompt", "seed", "width", "height", "steps", *IMAGES, "output")
 NEEDED = {
     "prompt": "no shot would say what it shows",
     "seed": "every take would be the same",
     "image1": "no picture would follow the staging",
 }
-"""Placeholders that a workflow must have, and what would be without them."""
 SAMPLE = Values("two boxers", "", 1, 1024, 576, ("image1.png", "image2.png", "image3.png"), 4, "undercard")
-"""What a workflow is filled with to look for problems."""
+
+
+def named(values: Values) -> dict[str, object]:
+    """Return *values* by the names of the placeholders that they go into."""
+    return {
+        "prompt": values.prompt,
+        "negative_prompt": values.negative_prompt,
+        "seed": values.seed,
+        "width": values.width,
+        "height": values.height,
+        "steps": values.steps,
+        **dict(zip(IMAGES, values.images, strict=False)),
+        "output": values.output,
+    }
+
+
+FORM = Form(NEEDED, named(SAMPLE))
+"""Of a workflow that draws keyframes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class OwnWorkflow:
     @property
     def references(self) -> int:
         """How many reference images it takes."""
-        used = {name for _, _, name in placeholders(self.workflow.nodes)}
+        used = {name for _, _, name in placeholders.placeholders(self.workflow.nodes)}
         return sum(name in used for name in IMAGES)
 
     def built(self, values: Values) -> tuple[Graph, str]:
@@ -78,7 +86,7 @@ class OwnWorkflow:
             BackendError: the picture itself hangs on it.
         """
         absent = set(IMAGES[len(values.images) :])
-        gone = {node for node, _, name in placeholders(self.workflow.nodes) if name in absent}
+        gone = {node for node, _, name in placeholders.placeholders(self.workflow.nodes) if name in absent}
         kept = _without(self.workflow.nodes, gone, self.schemas)
         if self.output not in kept:
             raise BackendError(
@@ -86,7 +94,7 @@ class OwnWorkflow:
                 f" {len(values.images)}; link the picture to an input that may be left out, or give every fighter a"
                 " reference"
             )
-        return filled(kept, values), self.output
+        return filled(kept, named(values)), self.output
 
 
 def read(path: Path) -> Workflow:
@@ -121,10 +129,25 @@ def checked(workflow: Workflow, schemas: Schemas) -> OwnWorkflow:
     Raises:
         BadWorkflow: it cannot, or it cannot be filled; every reason is named.
     """
-    graph = filled(workflow.nodes, SAMPLE)
-    problems = [*_placeholder_problems(workflow.nodes, schemas), *validation.problems(graph, schemas)]
+    return OwnWorkflow(workflow, schemas, result_of(workflow, schemas, FORM))
+
+
+def result_of(workflow: Workflow, schemas: Schemas, form: Form) -> str:
+    """Return the node of *workflow* that makes what is asked for, once it is found to have no problems.
+
+    Args:
+        workflow: as it was read.
+        schemas: the nodes of the server that is to execute it.
+        form: what it is filled in with.
+
+    Raises:
+        BadWorkflow: the server cannot execute it, or it cannot be filled; every reason is named.
+    """
+    graph = filled(workflow.nodes, form.sample)
+    problems = [*placeholders.problems(workflow.nodes, schemas, form), *validation.problems(graph, schemas)]
     outputs = validation.outputs_of(graph, schemas)
-    marked = tuple(dict.fromkeys(node for node, _, name in placeholders(workflow.nodes) if name == "output"))
+    used = placeholders.placeholders(workflow.nodes)
+    marked = tuple(dict.fromkeys(node for node, _, name in used if name == "output"))
     found = marked or outputs
     if len(found) > 1:
         what = f"has {len(found)} results: {', '.join(validation.place(graph, name) for name in found)}"
@@ -136,75 +159,7 @@ def checked(workflow: Workflow, schemas: Schemas) -> OwnWorkflow:
     )
     if problems:
         raise BadWorkflow(workflow.file, problems)
-    return OwnWorkflow(workflow, schemas, found[0])
-
-
-def placeholders(graph: Graph) -> Iterator[tuple[str, str, str]]:
-    """Yield the node, the input and the name of every placeholder in *graph*."""
-    for node_name, node in graph.items():
-        for input_name, value in node.inputs.items():
-            for text in _texts(value):
-                yield from ((node_name, input_name, name) for name in PLACEHOLDER.findall(text))
-
-
-def filled(graph: Graph, values: Values) -> Graph:
-    """Return *graph* with *values* in place of its placeholders; those of unknown names stay."""
-    by_name: dict[str, object] = {
-        "prompt": values.prompt,
-        "negative_prompt": values.negative_prompt,
-        "seed": values.seed,
-        "width": values.width,
-        "height": values.height,
-        "steps": values.steps,
-        "output": values.output,
-        **dict(zip(IMAGES, values.images, strict=False)),
-    }
-    return {
-        name: replace(node, inputs={key: _filled(value, by_name) for key, value in node.inputs.items()})
-        for name, node in graph.items()
-    }
-
-
-def _filled(value: object, by_name: Mapping[str, object]) -> object:
-    match value:
-        case str():
-            if (whole := PLACEHOLDER.fullmatch(value)) and whole[1] in by_name:
-                return by_name[whole[1]]
-            # A function: what a prompt says must not be read as a reference to a group.
-            return PLACEHOLDER.sub(lambda found: str(by_name.get(found[1], found[0])), value)
-        case list():
-            return [_filled(one, by_name) for one in value]
-        case dict():
-            return {key: _filled(one, by_name) for key, one in value.items()}
-        case _:
-            return value
-
-
-def _texts(value: object) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case list():
-            for one in value:
-                yield from _texts(one)
-        case dict():
-            for one in value.values():
-                yield from _texts(one)
-
-
-def _placeholder_problems(graph: Graph, schemas: Schemas) -> Iterator[Problem]:
-    used = list(placeholders(graph))
-    for node, input_name, name in used:
-        where = validation.place(graph, node, input_name)
-        if name not in NAMES:
-            yield Problem(where, f"{{{{{name}}}}} is no placeholder", f"use one of {', '.join(NAMES)}")
-        schema = schemas.get(graph[node].kind)
-        if schema is not None and not schema.open_ended and input_name not in schema.inputs:
-            yield Problem(where, "is no input of such a node", f"use one of {', '.join(schema.inputs)}")
-    names = {name for _, _, name in used}
-    for name, without in NEEDED.items():
-        if name not in names:
-            yield Problem("the graph", f"has no {{{{{name}}}}}: {without}", "write it where that goes")
+    return found[0]
 
 
 def _without(graph: Graph, gone: set[str], schemas: Schemas) -> Graph:

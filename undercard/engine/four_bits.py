@@ -52,6 +52,8 @@ class FourBit:
     after_gelu: bool
     """The input is a GELU's, quantised without a sign; the bias makes up for the shift."""
 
+    # The kernels keep workspaces: one made in inference mode may not be written to outside of it.
+    @torch.inference_mode()
     def __call__(self, x: Tensor) -> Tensor:
         """Return (…, N) for *x*, (…, K), in the type of *x*."""
         flat = x.reshape(-1, x.shape[-1]).to(self.kernels.dtype).contiguous()

@@ -168,6 +168,12 @@ class Tables(nn.Module):
         self.timesteps = modulation.timesteps
         self.step = 0
 
+    def show(self, modulation: Modulation) -> None:
+        """Answer by *modulation* from now on, which is of the same model and another schedule."""
+        self.img, self.txt = modulation.img.to(self.img.device), modulation.txt.to(self.txt.device)
+        self.timesteps = modulation.timesteps
+        self.step = 0
+
     def select(self, step: int) -> None:
         """Let every block answer for *step*, from 0.
 

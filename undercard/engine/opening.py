@@ -49,6 +49,12 @@ class Model:
     """Of a transformer that is quantised already; see stored.py."""
     four_bits: bool = False
     """Compute with a nunchaku file as it lies, if the kernels for that work here; decode it otherwise."""
+    guidance: float = 1.0
+    """diffusers' true_cfg_scale, for weights without Lightning; above 1 the negative prompt is encoded as well."""
+
+    def differs_in_steps_alone(self, other: Model) -> bool:
+        """Say whether *other* has the same weights, for another schedule."""
+        return replace(self, steps=other.steps) == other
 
     def encoder_digest(self) -> str:
         """Return what prompt embeddings depend on beside the prompt."""
@@ -77,7 +83,13 @@ class Ready:
     pipeline: StagedPipeline
     tables: modulation.Tables
     streamer: CudaStreamer | HostStreamer
-    notes: tuple[str, ...] = ()
+    proved: Proved
+    """What it was opened from, for the tables of another schedule."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went otherwise than asked for, in words."""
+        return self.proved.notes
 
 
 def prove(model: Model) -> Proved:
@@ -147,7 +159,22 @@ def open_model(
     ).to(device)
     vae = PictureVae(autoencoder.eval(), free_bytes if device.type == "cuda" else None, make_room)
     assembled = pipeline.assemble(skeleton, vae, schedule.lightning(), device)
-    return Ready(assembled, tables, streamer, proved.notes)
+    return Ready(assembled, tables, streamer, proved)
+
+
+def retime(ready: Ready, steps: int) -> None:
+    """Let the transformer of *ready* compute for the schedule of *steps* steps: other tables, the same blocks.
+
+    They are computed in about a second where no run has kept them.
+
+    Raises:
+        torch.OutOfMemoryError: the device has no room for one stream of a block.
+    """
+    ready.proved = replace(ready.proved, model=replace(ready.proved.model, steps=steps))
+    if isinstance(ready.streamer, CudaStreamer):
+        # What stays is there again with the next pass.
+        _leave(ready.streamer)
+    transformer.retime(ready.pipeline.transformer, _table(ready.proved))
 
 
 def _in_four_bits(proved: Proved) -> Proved:

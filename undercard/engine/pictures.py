@@ -1,4 +1,4 @@
-"""From a request to the pictures that Qwen-Image-Edit is given."""
+"""From a request to the pictures and words that Qwen-Image-Edit is given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from PIL import Image
 from undercard import store
 from undercard.errors import BackendError
 from undercard.requests import RenderRequest
+
+NO_PROMPT = " "
+"""The negative prompt where a request has none, as in the model's own example of use."""
 
 
 def require_reference(request: RenderRequest) -> None:
@@ -17,6 +20,11 @@ def require_reference(request: RenderRequest) -> None:
     """
     if not request.references:
         raise BackendError("Qwen-Image-Edit edits a picture, and the request names none; give it a reference")
+
+
+def negative_prompt(request: RenderRequest) -> str:
+    """Return what a guided *request* is to be kept away from."""
+    return request.negative_prompt or NO_PROMPT
 
 
 def references(request: RenderRequest) -> list[Image.Image]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +18,7 @@ from undercard.engine import card, embeddings, pictures, pipeline, text_streamin
 from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Wording
 from undercard.engine.faults import stage
-from undercard.engine.opening import Model, Proved, Ready, open_model, prove
+from undercard.engine.opening import Model, Proved, Ready, open_model, prove, retime
 from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
@@ -34,6 +35,7 @@ class EngineRenderer:
     """
 
     model: Model
+    """What is rendered with as a rule."""
     resident: int
     """Blocks that stay on the device."""
     vram_limit: int
@@ -44,7 +46,11 @@ class EngineRenderer:
     """Rather run out of memory than cut a picture into strips, which rounds it otherwise."""
     proved: Proved | None = None
     """What the model was found to be; opening it uses that up."""
+    others: Mapping[int, Model] = field(default_factory=dict)
+    """By their steps: what requests take that ask for other steps."""
     ready: Ready | None = None
+    opened: Model | None = None
+    """Which one is ready."""
     resources: ExitStack = field(default_factory=ExitStack)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -74,29 +80,35 @@ class EngineRenderer:
             if latents is None:
                 self._encode([request])
                 latents = self._denoise(request)
-                pipeline.save_latents(latents, request.key)
+                pipeline.save_latents(latents, _denoised(request))
             else:
                 notes.append("decoded latents that an earlier attempt had kept")
-            ready = self.ready_model()
+            # The autoencoder is the same, whichever of the models is open.
+            ready = self.ready or self.ready_model()
             vae: PictureVae = ready.pipeline.vae
             vae.notes.clear()
+            vae.whole_first = request.whole
             progress.tell("decode")
             picture = pipeline.decode(ready.pipeline, latents, request.size)
-            pipeline.forget_latents(request.key)
+            if not vae.tiled:
+                # Where tiles turn out to show, the same latents are decoded whole.
+                pipeline.forget_latents(_denoised(request))
             return Rendered(
                 image=picture,
                 seconds=time.monotonic() - start,
                 peak_vram_bytes=card.peak_bytes(self.model.device),
                 peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 notes=(*notes, *ready.notes, *vae.notes),
+                tiled=vae.tiled,
             )
 
     def _left_behind(self, request: RenderRequest) -> torch.Tensor | None:
         """Return the latents of an earlier attempt: at this request, or at the exact one that this stands in for."""
-        latents = pipeline.load_latents(request.key)
+        latents = pipeline.load_latents(_denoised(request))
         exact_weights = self.model.file is None and codec_named(self.model.codec).exact
         if latents is None and not self.exact and exact_weights:
-            return pipeline.load_latents(replace(request, renderer=recipe()).key)
+            exact = recipe(steps=request.steps, guidance=self.model.guidance)
+            return pipeline.load_latents(_denoised(replace(request, renderer=exact)))
         return latents
 
     def free_bytes(self) -> int:
@@ -109,7 +121,7 @@ class EngineRenderer:
         return min(there, self.vram_limit - used) if self.vram_limit else there
 
     def _encode(self, requests: Sequence[RenderRequest]) -> None:
-        wordings = [_wording(request) for request in requests]
+        wordings = [wording for request in requests for wording in self._wordings(request)]
         progress.tell("encode")
         embeddings.encode_missing(wordings, self.model.encoder_digest(), pictures.stored, self._text_encoder)
 
@@ -135,52 +147,91 @@ class EngineRenderer:
             if self.ready is not None and isinstance(self.ready.streamer, CudaStreamer):
                 self.ready.streamer.keep_resident(self.resident)
 
+    def _wordings(self, request: RenderRequest) -> tuple[Wording, ...]:
+        """Return what is read for *request*: its prompt, and where there is guidance the negative one as well."""
+        pictures.require_reference(request)
+        told = (request.prompt, pictures.negative_prompt(request))
+        return tuple(Wording(words, request.references) for words in told[: 1 + (self.model.guidance > 1.0)])
+
     def _denoise(self, request: RenderRequest) -> torch.Tensor:
-        ready = self.ready_model()
-        prompt = embeddings.load(_wording(request), self.model.encoder_digest())
+        model = self.others.get(request.steps, self.model)
+        ready = self.ready_model(model)
+        digest = self.model.encoder_digest()
+        prompt, *negative = (embeddings.load(wording, digest) for wording in self._wordings(request))
         assert prompt is not None
         work = Denoising(
             prompt=prompt,
             references=pictures.references(request),
             seed=request.seed,
             size=request.size,
-            steps=self.model.steps,
+            steps=model.steps,
+            negative=negative[0] if negative else None,
+            guidance=model.guidance,
         )
 
         def begin(step: int) -> None:
-            progress.tell("denoise", step + 1, self.model.steps)
+            progress.tell("denoise", step + 1, model.steps)
 
         return pipeline.denoise(ready.pipeline, work, ready.tables, begin)
 
-    def ready_model(self) -> Ready:
-        """Return the transformer in its pipeline, opened on the first call.
+    def ready_model(self, model: Model | None = None) -> Ready:
+        """Return the transformer of *model*, of the usual one by default, in its pipeline.
+
+        Opened on the first call, and again for other weights; another schedule of the same takes other tables.
 
         Raises:
             OutOfMemory: in the stage `open`.
+            BadCheckpoint: its files are not what they should be.
         """
+        model = model or self.model
+        if self.opened is not None and not self.opened.differs_in_steps_alone(model):
+            self._close()
         if self.ready is None:
+            self.ready = self._open(model)
+        elif self.opened != model:
             progress.tell("open")
-            proved, self.proved = self.proved or prove(self.model), None
             with stage("open"):
-                self.ready = open_model(
-                    proved, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
-                )
-                self.ready.pipeline.vae.whole_only = self.exact
+                retime(self.ready, model.steps)
+        self.opened = model
         return self.ready
+
+    def _open(self, model: Model) -> Ready:
+        progress.tell("open")
+        proved = self.proved if self.proved is not None and self.proved.model == model else prove(model)
+        self.proved = None
+        with stage("open"):
+            ready = open_model(
+                proved, self.resources, self.free_bytes, resident=self.resident, from_disk=self.from_disk
+            )
+            ready.pipeline.vae.whole_only = self.exact
+        return ready
+
+    def _close(self) -> None:
+        """Let go of the model that is open: there is not the memory for two."""
+        self.ready, self.opened = None, None
+        self.resources.close()
+        # Layers hold each other in circles.
+        gc.collect()
+        self._clear()
 
     def _clear(self) -> None:
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
-def _wording(request: RenderRequest) -> Wording:
-    pictures.require_reference(request)
-    return Wording(request.prompt, request.references)
+def _denoised(request: RenderRequest) -> str:
+    """Return the key of the latents of *request*, which are the same however they are decoded."""
+    return replace(request, whole=False).key
 
 
 @contextmanager
-def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
+def opened(model: Model, rung: Rung, others: Sequence[Model] = ()) -> Iterator[EngineRenderer]:
     """Open the engine as *rung* says; leaving the context frees what it holds.
+
+    Args:
+        model: what is rendered with as a rule.
+        rung: how it is run.
+        others: what is rendered with in other steps, each opened in place of the other when a request asks for it.
 
     Raises:
         BadCheckpoint: the model's files are not what they should be; nothing was loaded.
@@ -190,6 +241,9 @@ def opened(model: Model, rung: Rung) -> Iterator[EngineRenderer]:
     model = replace(model, device=card.numbered(model.device))
     card.limit(model.device, rung.vram_limit)
     proved = replace(proved, model=model)
-    renderer = EngineRenderer(model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact, proved)
+    by_steps = {other.steps: replace(other, device=model.device) for other in others}
+    renderer = EngineRenderer(
+        model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact, proved, by_steps
+    )
     with renderer.resources:
         yield renderer

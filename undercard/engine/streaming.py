@@ -81,13 +81,14 @@ class CudaStreamer:
     ) -> None:
         self.layout, self.source, self.device = layout, source, device
         self.count = source.count
-        self._plain = all(source.codec(block).plain for block in range(self.count))
+        self._plain = frozenset(block for block in range(self.count) if source.codec(block).plain)
+        """Blocks that are computed with where they arrive."""
         self.copies, self.decodes = torch.cuda.Stream(device), torch.cuda.Stream(device)
-        self._scratch_count = 2 if self._plain else scratches
-        self._slot_bytes = 0 if self._plain else max(source.size_bytes(block) for block in range(self.count))
+        self._scratch_count = scratches if len(self._plain) < self.count else 0
+        self._slot_bytes = max(source.size_bytes(block) for block in range(self.count))
         self._take_place()
         self._fetched: dict[int, int] = {}
-        """Block → the slot that it was copied into and not yet decoded from."""
+        """Block → the slot that holds it: until it is decoded, or where it is plain until it was computed with."""
         self._decoded: dict[int, int] = {}
         """Block → the scratch that holds it."""
         self._resident: dict[int, Tensor] = {}
@@ -118,19 +119,19 @@ class CudaStreamer:
     @contextmanager
     def using(self, block: int) -> Iterator[Tensor]:
         """Give block number *block*: work on the current stream may use it until the context ends."""
-        if not self._scratches:
+        if not self._slots:
             self._take_place()
         here = self._resident.get(block)
         if here is None:
-            scratch = self._decode(block)
-            torch.cuda.current_stream(self.device).wait_event(self._decoded_event[scratch])
-            here = self._stay(block, self._scratches[scratch])
+            here = self._stay(block, self._arrive(block))
         self._run_ahead(block)
         try:
             yield here
         finally:
             if block in self._decoded:
                 self._released[self._decoded.pop(block)].record()
+            elif block in self._fetched:
+                self._emptied[self._fetched.pop(block)].record()
 
     def forget(self) -> None:
         """Begin anew after a pass that broke off: whatever is on its way is dropped."""
@@ -153,11 +154,22 @@ class CudaStreamer:
     def _raw(self) -> Tensor:
         return torch.empty(self.layout.size_bytes, dtype=torch.uint8, device=self.device)
 
-    def _stay(self, block: int, scratch: Tensor) -> Tensor:
+    def _arrive(self, block: int) -> Tensor:
+        """Bring *block* to the card, and let the current stream wait until it is there, decoded."""
+        here = torch.cuda.current_stream(self.device)
+        if block in self._plain:
+            slot = self._fetch(block)
+            here.wait_event(self._arrived[slot])
+            return self._slots[slot][: self.source.size_bytes(block)]
+        scratch = self._decode(block)
+        here.wait_event(self._decoded_event[scratch])
+        return self._scratches[scratch]
+
+    def _stay(self, block: int, arrived: Tensor) -> Tensor:
         """Make *block* resident when it is to be."""
         if block not in self._wanted:
-            return scratch
-        self._resident[block] = scratch.clone()
+            return arrived
+        self._resident[block] = arrived.clone()
         return self._resident[block]
 
     def _run_ahead(self, block: int) -> None:
@@ -167,9 +179,11 @@ class CudaStreamer:
                 continue
             if ahead not in self._fetched and not self.source.ready(ahead):
                 break
-            if len(self._decoded) < len(self._scratches):
+            if ahead not in self._fetched and len(self._fetched) == SLOTS:
+                break
+            if ahead not in self._plain and len(self._decoded) < len(self._scratches):
                 self._decode(ahead)
-            elif not self._plain and len(self._fetched) < SLOTS:
+            else:
                 self._fetch(ahead)
         self.source.expect(ahead for ahead in self._after(block) if not self._on_card(ahead))
 
@@ -184,6 +198,9 @@ class CudaStreamer:
     def _fetch(self, block: int) -> int:
         """Begin to copy *block* into a slot, and return which."""
         if block not in self._fetched:
+            if len(self._fetched) == SLOTS:
+                # What a slot holds is not wanted after all: a pass began elsewhere.
+                del self._fetched[next(iter(self._fetched))]
             free = next(slot for slot in range(SLOTS) if slot not in self._fetched.values())
             with self.source.lent(block, self.copies) as content, torch.cuda.stream(self.copies):
                 self.copies.wait_event(self._emptied[free])
@@ -199,14 +216,7 @@ class CudaStreamer:
         if len(self._decoded) == len(self._scratches):
             self._drop_one_ahead()
         scratch = next(index for index in range(len(self._scratches)) if index not in self._decoded.values())
-        if self._plain:
-            with self.source.lent(block, self.copies) as content, torch.cuda.stream(self.copies):
-                self.copies.wait_event(self._released[scratch])
-                self._scratches[scratch].copy_(content, non_blocking=True)
-                self._decoded_event[scratch].record()
-        else:
-            slot = self._fetch(block) if block in self._fetched or len(self._fetched) < SLOTS else self._refetch(block)
-            self._decode_from(slot, block, scratch)
+        self._decode_from(self._fetch(block), block, scratch)
         self._decoded[block] = scratch
         return scratch
 
@@ -225,8 +235,3 @@ class CudaStreamer:
         block, scratch = next(iter(self._decoded.items()))
         self._decoded_event[scratch].synchronize()
         del self._decoded[block]
-
-    def _refetch(self, block: int) -> int:
-        """Copy *block* into a slot whose content is not wanted after all."""
-        del self._fetched[next(iter(self._fetched))]
-        return self._fetch(block)

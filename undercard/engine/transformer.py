@@ -279,3 +279,10 @@ def stream(
     blocks = (StreamedBlock(number, template, streamer, tables) for number in range(streamer.count))
     model.transformer_blocks = nn.ModuleList(blocks)
     return tables
+
+
+def retime(model: StreamedTransformer, table: Modulation) -> None:
+    """Make *model*, which streams already, compute with the modulation of *table*, which is of another schedule."""
+    model.tables.show(table)
+    if model.fused_tables is not None:
+        model.fused_tables = fused.prepared(model.tables.img), fused.prepared(model.tables.txt)

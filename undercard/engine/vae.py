@@ -123,6 +123,11 @@ class PictureVae(nn.Module):
         """Frees what can be had again, called where a picture would not fit whole."""
         self.whole_only = False
         """Rather run out of memory than cut a picture: its pixels are to be exact."""
+        self.whole_first = False
+        """Decode whole even where that is foreseen not to fit, and in the largest tiles that do where it does not:
+        a picture in tiles was rejected. More overlap would change nothing, as tiles have all that they depend on."""
+        self.tiled = False
+        """The last picture was decoded in tiles."""
         self.notes: list[str] = []
         self.config = autoencoder.config
         self.temperal_downsample = autoencoder.temperal_downsample
@@ -173,12 +178,13 @@ class PictureVae(nn.Module):
                 make_room()
                 make_room = None
                 tiling = fitting(direction, layers, length, self.free_bytes())
-        if self.whole_only:
+        if self.whole_only or (self.whole_first and direction == "decode"):
             tiling = WHOLE
         failure: OutOfMemory | None = None
         while tiling is not None:
             answer, failure = _attempt(lambda plan: work(self.autoencoder, x, plan), tiling, direction)
             if answer is not None:
+                self.tiled = direction == "decode" and tiling.count > 1
                 if tiling.count > 1:
                     # Measured on an H100, where cuDNN takes other kernels for smaller pictures; two strips gave 0.
                     self.notes.append(f"{direction} {tiling} for want of memory: up to 3 of 255 levels from whole")

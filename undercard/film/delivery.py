@@ -1,10 +1,10 @@
-"""Delivery: the finished film in other codecs and shapes. To add a preset, write its row in `PRESETS`."""
+"""Delivery: the finished film in other codecs and shapes."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,88 +13,35 @@ import numpy as np
 from PIL import Image
 
 from undercard.errors import BadFilm, BadInput
-from undercard.film import ffmpeg
+from undercard.film import ffmpeg, lossless
+from undercard.film.delivery_presets import CODE_POINTS, LIMITED_RANGE, Preset, preset
 from undercard.film.pixels import Pixels
 from undercard.requests import Size
 
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A row of the table."""
-
-    about: str
-    suffix: str
-    codec: str
-    """As a decoder calls it."""
-    options: dict[str, str | int] = field(default_factory=dict)
-    """Of ffmpeg's encoder."""
-    filters: tuple[str, ...] = ()
-    """After the frames have their size, one `name=value:…` each."""
-    sound: str | None = "aac"
-    """ffmpeg's encoder of the sound; None where the format has none."""
-    longest: int | None = None
-    """A preview's longer side, px."""
-    tagged: bool = True
-    """Its format says which colours it holds."""
-
-
-_PREVIEW_FPS = 12
-PRESETS: dict[str, Preset] = {
-    "h264": Preset("plays everywhere", ".mp4", "h264", {"vcodec": "libx264", "crf": 18, "preset": "medium"}),
-    "hevc": Preset(
-        "two thirds of the size; Apple's devices and newer browsers",
-        ".mp4",
-        "hevc",
-        # Apple's players take no other tag.
-        {"vcodec": "libx265", "crf": 20, "preset": "medium", "vtag": "hvc1", "x265-params": "log-level=error"},
-    ),
-    "av1": Preset(
-        "half of the size; slow to make",
-        ".mp4",
-        "av1",
-        {"vcodec": "libsvtav1", "crf": 28, "preset": 7, "pix_fmt": "yuv420p10le", "svtav1-params": "lp=2"},
-    ),
-    "prores": Preset(
-        "ProRes 422 HQ, for an editor",
-        ".mov",
-        "prores",
-        {"vcodec": "prores_ks", "profile:v": 3, "vendor": "apl0", "pix_fmt": "yuv422p10le"},
-        sound="pcm_s16le",
-    ),
-    "gif": Preset(
-        "a moving picture for a page or a chat, at half the frames",
-        ".gif",
-        "gif",
-        {"vcodec": "gif", "loop": 0},
-        (f"fps={_PREVIEW_FPS}", "split [a][b];[a] palettegen=stats_mode=diff [p];[b][p] paletteuse=dither=bayer"),
-        sound=None,
-        longest=480,
-        tagged=False,
-    ),
-    "webp": Preset(
-        "the same, smaller and in full colour",
-        ".webp",
-        "webp",
-        {"vcodec": "libwebp_anim", "loop": 0, "quality": 70, "compression_level": 4},
-        (f"fps={_PREVIEW_FPS}",),
-        sound=None,
-        longest=480,
-        tagged=False,
-    ),
-}
+REVISION = 1
+"""Raised whenever the same frames would give other bytes."""
 SHAPES: dict[str, Fraction | None] = {"whole": None, "vertical": Fraction(9, 16), "square": Fraction(1)}
 """Width by height of what is delivered; None for the film's own."""
 
 
-def preset(name: str) -> Preset:
-    """Return the preset called *name*.
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A film as it is wanted."""
 
-    Raises:
-        BadInput: there is no such preset.
-    """
-    if name not in PRESETS:
-        raise BadInput(f"preset {name!r} does not exist; use one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    preset: str
+    """A name in `delivery_presets.PRESETS`."""
+    shape: str = "whole"
+    """A name in `SHAPES`."""
+
+    @property
+    def is_the_film(self) -> bool:
+        """Nothing has to be encoded for it: the film itself is H.264 of its whole frame."""
+        return (self.preset, self.shape) == ("h264", "whole")
+
+    def file_name(self, stem: str) -> str:
+        """Return what it is called beside the film *stem*."""
+        shape = "" if self.shape == "whole" else f"-{self.shape}"
+        return f"{stem}-{self.preset}{shape}{preset(self.preset).suffix}"
 
 
 def window(size: Size, shape: str) -> Size:
@@ -103,8 +50,7 @@ def window(size: Size, shape: str) -> Size:
     Raises:
         BadInput: there is no such shape.
     """
-    if shape not in SHAPES:
-        raise BadInput(f"shape {shape!r} does not exist; use one of {', '.join(SHAPES)}")
+    check_shape(shape)
     ratio = SHAPES[shape]
     if ratio is None:
         return size
@@ -112,16 +58,34 @@ def window(size: Size, shape: str) -> Size:
     return max(2, int(width) // 2 * 2), max(2, int(height) // 2 * 2)
 
 
-def deliver(film: Path, target: Path, wanted: Preset, shape: str = "whole", centres: Sequence[float] = ()) -> None:
+def check_shape(shape: str) -> None:
+    """Check that there is a shape called *shape*.
+
+    Raises:
+        BadInput: there is not.
+    """
+    if shape not in SHAPES:
+        raise BadInput(f"shape {shape!r} does not exist; use one of {', '.join(SHAPES)}")
+
+
+def deliver(
+    film: Path,
+    target: Path,
+    wanted: Preset,
+    shape: str = "whole",
+    centres: Sequence[float] = (),
+    masters: Sequence[Path] = (),
+) -> None:
     """Encode *film* as *wanted* into *target*, which is replaced when that is whole, and untouched when it fails.
 
     Args:
-        film: a finished film.
+        film: a finished film; its sound, chapters and title are taken as they are.
         target: where it goes.
-        wanted: from `PRESETS`.
+        wanted: from `delivery_presets`.
         shape: a name in `SHAPES`.
         centres: for each frame, where the middle of the window should be, 0…1 of the film's width; the middle of the
             picture where there are none. The window never leaves the picture.
+        masters: the film's frames without loss, from `lossless.kept`; the film's own where there are none.
 
     Raises:
         BadInput: there is no such shape.
@@ -140,29 +104,37 @@ def deliver(film: Path, target: Path, wanted: Preset, shape: str = "whole", cent
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.stem[:40]}.", dir=target.parent) as folder:
         half = Path(folder) / target.name
-        recipe = ffmpeg.Recipe(wanted.options, wanted.filters, wanted.sound if heard else None, wanted.tagged)
+        sound = wanted.sound if heard else None
+        recipe = ffmpeg.Recipe(wanted.options, wanted.filters, sound, wanted.tagged, wanted.colours)
         command = ffmpeg.deliver_command(film, half, recipe, shown, fps)
         with ffmpeg.running(command, f"cannot encode {target.name}") as stdin:
-            for frame in _windows(film, size, shown, shape, centres):
+            pictures = lossless.frames(masters) if masters else _decoded(film)
+            for frame in _windows(pictures, size, shown, shape, centres):
                 stdin.write(frame.data)
         _check(half, wanted, shown, count, heard)
         half.replace(target)
 
 
-def _windows(film: Path, size: Size, shown: Size, shape: str, centres: Sequence[float]) -> Iterator[Pixels]:
+def _decoded(film: Path) -> Iterator[Pixels]:
+    with av.open(f"file:{film}") as container:
+        for frame in container.decode(video=0):
+            yield np.asarray(frame.to_ndarray(format="rgb24", src_colorspace="ITU709"), np.uint8)
+
+
+def _windows(
+    pictures: Iterable[Pixels], size: Size, shown: Size, shape: str, centres: Sequence[float]
+) -> Iterator[Pixels]:
     width, height = window(size, shape)
     top = (size[1] - height) / 2
-    with av.open(f"file:{film}") as container:
-        for index, frame in enumerate(container.decode(video=0)):
-            pixels = np.asarray(frame.to_ndarray(format="rgb24", src_colorspace="ITU709"), np.uint8)
-            if (width, height) == size == shown:
-                yield np.ascontiguousarray(pixels)
-                continue
-            centre = centres[min(index, len(centres) - 1)] if centres else 0.5
-            # Fractions of a pixel: the window glides.
-            left = min(max(centre * size[0] - width / 2, 0.0), float(size[0] - width))
-            box = (left, top, left + width, top + height)
-            yield np.asarray(Image.fromarray(pixels).resize(shown, Image.Resampling.BICUBIC, box=box))
+    for index, pixels in enumerate(pictures):
+        if (width, height) == size == shown:
+            yield np.ascontiguousarray(pixels)
+            continue
+        centre = centres[min(index, len(centres) - 1)] if centres else 0.5
+        # Fractions of a pixel: the window glides.
+        left = min(max(centre * size[0] - width / 2, 0.0), float(size[0] - width))
+        box = (left, top, left + width, top + height)
+        yield np.asarray(Image.fromarray(pixels).resize(shown, Image.Resampling.BICUBIC, box=box))
 
 
 def _within(size: Size, longest: int | None) -> Size:
@@ -185,13 +157,17 @@ def _check(path: Path, wanted: Preset, size: Size, count: int, heard: bool) -> N
             stream = container.streams.video[0]
             found = sum(1 for _ in container.decode(stream))
             facts = (stream.codec_context.codec.canonical_name, stream.width, stream.height)
-            colours = (stream.codec_context.color_primaries, stream.codec_context.colorspace)
+            decoder = stream.codec_context
+            colours = tuple(map(int, (decoder.color_primaries, decoder.color_trc, decoder.colorspace)))
+            limited = int(decoder.color_range) == LIMITED_RANGE
             sounds = len(container.streams.audio)
     except av.FFmpegError as exc:
         raise BadFilm(f"{path.name} cannot be decoded: {exc}; encode it again") from exc
     if facts != (wanted.codec, *size):
         raise BadFilm(f"{path.name} is {facts}, not {(wanted.codec, *size)}; encode it again")
-    if wanted.tagged and ((found, sounds) != (count, int(heard)) or {int(each) for each in colours} != {1}):
+    right = (count, int(heard), CODE_POINTS[wanted.colours], True)
+    if wanted.tagged and (found, sounds, colours, limited) != right:
         raise BadFilm(
-            f"{path.name}: {found} frames, {sounds} sounds, colours {colours}, not {count}, {int(heard)}, bt709"
+            f"{path.name}: (frames, sounds, colours, limited range) are {(found, sounds, colours, limited)}, not"
+            f" {right}; encode it again"
         )

@@ -18,24 +18,42 @@ from undercard.errors import EncodingFailed
 from undercard.requests import Size
 
 BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+BT2020 = {"color_primaries": "bt2020", "color_trc": "bt2020-10", "colorspace": "bt2020nc"}
+TAGS = {"bt709": BT709, "bt2020": BT2020}
+"""What is written into a file of each colour space, in ffmpeg's words."""
+CONVERSIONS = {
+    "bt709": "scale=in_range=full:out_range=limited:out_color_matrix=bt709:flags=bicubic+accurate_rnd+full_chroma_int",
+    # Through light as a display of BT.1886 gives it, so that a wider display shows the colours that were meant
+    # (ITU-R BT.2087-0, 2). In floating point: 8 bits would leave steps in the tenth.
+    "bt2020": "format=gbrpf32le,zscale=matrixin=gbr:rangein=full:primariesin=709:transferin=709:matrix=2020_ncl"
+    ":range=limited:primaries=2020:transfer=2020_10:agamma=false:npl=100",
+}
+"""How frames of R'G'B' of BT.709 become each."""
 LOOKS_SAME = {"crf": 17, "preset": "faster"}
 """17 is the rate factor that x264's guide calls visually lossless."""
-REORDERED = 2
-"""Frames that x264 decodes ahead of their turn when B-frames lean on B-frames (`b-pyramid`)."""
+STANDS_CRF = 5.5
+"""What x264 comes to at 17 for a picture that others repeat: the longer it is seen, the finer it is coded. By equal
+PSNR of luma on stills of the previz (benchmarks/film.py), in about as many bytes."""
 SOUND_RATE = 48_000
 SOUND_BITRATE = 192_000
 """Where AAC in stereo is taken for transparent."""
 GROUP_SECONDS = 2
-"""Longest way between two places that a player can seek to."""
+"""Longest way between two places that a player can seek to, through frames that move."""
 KEPT_BYTES = 4000
 """How much of what ffmpeg said last goes into an error."""
 
 
-def encode_command(path: Path, size: Size, fps: Fraction) -> list[str]:
+def encode_command(path: Path, size: Size, fps: Fraction, *, stands: bool = False) -> list[str]:
     """Return the command that reads raw RGB frames from its standard input and writes H.264 in MP4 to *path*.
 
-    One thread and `bitexact`: the same frames give the same bytes. The groups of pictures are closed, so that
-    segments may follow each other in any order.
+    One thread and `bitexact`: the same frames give the same bytes. The groups of pictures are closed, and the parameter
+    sets the same whatever is encoded, so that segments may follow each other in any order.
+
+    Args:
+        path: where it goes.
+        size: of the frames, (width, height).
+        fps: frames a second.
+        stands: it is a single frame, which others will repeat.
     """
     source = ffmpeg.input("pipe:0", format="rawvideo", pix_fmt="rgb24", video_size=size, framerate=str(fps))
     # Left to itself swscale converts RGB by bt601, whatever the tags say.
@@ -60,32 +78,47 @@ def encode_command(path: Path, size: Size, fps: Fraction) -> list[str]:
         fflags="+bitexact",
         video_track_timescale=ticks_per_second(fps),
         **{
-            "x264-params": f"keyint={group}:open-gop=0:bframes=3:b-pyramid=normal",
+            "x264-params": f"keyint={group}:open-gop=0:bframes=3:b-pyramid=normal:stitchable=1",
             "enc_time_base": f"{fps.denominator}/{fps.numerator}",
         },
-        **LOOKS_SAME,
+        **{**LOOKS_SAME, **({"crf": STANDS_CRF} if stands else {})},
         **BT709,
     )
     return _command(output)
 
 
-def join_command(listed: Path, path: Path, frame_ticks: int, sound: Path | None = None, clock: int = 0) -> list[str]:
-    """Return the command that joins the segments in the concat script *listed* into *path* without encoding them.
+def lossless_command(path: Path, size: Size, fps: Fraction) -> list[str]:
+    """Return the command that reads raw RGB frames from its standard input and keeps every bit of them in *path*.
+
+    FFV1 in R'G'B', every frame on its own: half of what x264 takes for the same, and checked by a sum (RFC 9043).
+    """
+    source = ffmpeg.input("pipe:0", format="rawvideo", pix_fmt="rgb24", video_size=size, framerate=str(fps))
+    output = ffmpeg.output(
+        source,
+        f"file:{path}",
+        format="matroska",
+        vcodec="ffv1",
+        level=3,
+        g=1,
+        slices=4,
+        slicecrc=1,
+        pix_fmt="bgr0",
+        threads=1,
+        flags="+bitexact",
+        fflags="+bitexact",
+    )
+    return _command(output)
+
+
+def join_command(path: Path, sound: Path | None = None, clock: int = 0) -> list[str]:
+    """Return the command that reads pictures as MP4 from its standard input and writes them to *path* as they are.
 
     Args:
-        listed: what `concat_script` returns, in a file.
         path: where the film goes.
-        frame_ticks: how long a frame is on the segments' clock.
         sound: written by `level_command`; None for a film without.
         clock: ticks a second of the film's own clock, on which its streams' lengths are whole; 0 for ffmpeg's.
     """
-    source = ffmpeg.input(f"file:{listed}", format="concat", safe=0)
-    # The concat demuxer reckons each segment's length in whole microseconds: at 24000/1001 fps the error adds up to
-    # ticks over a few dozen segments. Each stamp is put back on the grid, which it has left by far less than half
-    # a frame. A segment of one or two frames is decoded with less delay than the others, so that its decoding
-    # stamps run into its neighbour's: they are counted anew.
-    shown = f"round(PTS/{frame_ticks})*{frame_ticks}"
-    decoded = f"(N-{REORDERED})*{frame_ticks}"
+    source = ffmpeg.input("pipe:0", format="mp4")
     heard = (ffmpeg.input(f"file:{sound}").audio,) if sound else ()
     output = ffmpeg.output(
         source.video,
@@ -97,7 +130,6 @@ def join_command(listed: Path, path: Path, frame_ticks: int, sound: Path | None 
         **({"movie_timescale": clock} if clock else {}),
         fflags="+bitexact",
         movflags="+faststart",
-        **{"bsf:v": f"setts=pts={shown}:dts={decoded}:duration={frame_ticks}"},
     )
     return _command(output)
 
@@ -119,6 +151,8 @@ class Recipe:
     filters: tuple[str, ...]
     sound: str | None
     tagged: bool
+    colours: str = "bt709"
+    """A key of `TAGS`."""
 
 
 def deliver_command(film: Path, path: Path, recipe: Recipe, size: Size, fps: Fraction) -> list[str]:
@@ -131,10 +165,9 @@ def deliver_command(film: Path, path: Path, recipe: Recipe, size: Size, fps: Fra
         size: of the frames, (width, height).
         fps: frames a second.
     """
-    convert = "in_range=full:out_range=limited:out_color_matrix=bt709:flags=bicubic+accurate_rnd+full_chroma_int"
     pixels = recipe.options.get("pix_fmt", "yuv420p")
-    tags = f"scale={convert},format={pixels},setparams=range=limited:" + ":".join(
-        f"{name}={value}" for name, value in BT709.items()
+    tags = f"{CONVERSIONS[recipe.colours]},format={pixels},setparams=range=limited:" + ":".join(
+        f"{name}={value}" for name, value in TAGS[recipe.colours].items()
     )
     graph = ",".join([*((tags,) if recipe.tagged else ()), *recipe.filters, "setsar=1"])
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-loglevel", "error", "-xerror", "-y"]
@@ -143,7 +176,7 @@ def deliver_command(film: Path, path: Path, recipe: Recipe, size: Size, fps: Fra
     for name, value in recipe.options.items():
         command += [f"-{name}", str(value)]
     if recipe.tagged:
-        for name, value in {**BT709, "color_range": "tv"}.items():
+        for name, value in {**TAGS[recipe.colours], "color_range": "tv"}.items():
             command += [f"-{name}", value]
         command += ["-movflags", "+faststart", "-video_track_timescale", str(ticks_per_second(fps))]
     if recipe.sound:
@@ -192,13 +225,6 @@ def level_command(path: Path, gain_db: float, ceiling_db: float, samples: int) -
 
 def _samples() -> Any:
     return ffmpeg.input("pipe:0", format="f32le", ar=SOUND_RATE, ac=2)
-
-
-def concat_script(segments: list[Path]) -> str:
-    """Return the script that ffmpeg's concat demuxer reads; any name but one with a line break can stand in it."""
-    # Inside single quotes nothing is special but the quote itself (ffmpeg-utils, "Quoting and escaping").
-    lines = ("file 'file:{}'\n".format(str(path.absolute()).replace("'", "'\\''")) for path in segments)
-    return "ffconcat version 1.0\n" + "".join(lines)
 
 
 def ticks_per_second(fps: Fraction) -> int:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from undercard.errors import BadInput
 from undercard.film.pixels import Pixels
+from undercard.film.reel import Reel
 from undercard.film.timing import REAL_TIME, Moment, Timing
 from undercard.requests import Size
 
@@ -39,6 +40,8 @@ class Footage:
     start: int
     stop: int
     timing: Timing = REAL_TIME
+    reels: tuple[Reel | None, ...] = ()
+    """For `clip`: what a video model made between each still and the next; None where both are one picture."""
 
     def __post_init__(self) -> None:
         if not self.stills:

@@ -103,10 +103,28 @@ def overlaid(
         fps: frames a second.
         fonts: files of the user's own, for characters that the shipped ones lack.
     """
-    for graphic in graphics:
-        if graphic.start <= frame < graphic.stop:
-            pixels = _laid(pixels, graphic, frame, _lines_at(graphic, elapsed, fps), fps, fonts)
+    for each in _shown(graphics, frame, elapsed, fps):
+        size = pixels.shape[1], pixels.shape[0]
+        overlay = _overlay(each.graphic.kind, size, each.lines, each.graphic.colours, fonts)
+        entrance = graphic_kind(each.graphic.kind).entrance
+        pixels = entrance(overlay, pixels, each.come) if entrance else overlay.over(pixels)
     return pixels
+
+
+class Overlays:
+    """Lays graphics over the frames of a film; over a picture that stands, only when they change."""
+
+    def __init__(self, fps: Fraction, fonts: Fonts = ()) -> None:
+        self._fps, self._fonts = fps, fonts
+        self._before: tuple[Pixels, tuple[_Shown, ...], Pixels] | None = None
+
+    def over(self, pixels: Pixels, graphics: tuple[Graphic, ...], frame: int, elapsed: Moment) -> Pixels:
+        """Return what `overlaid` does: the very array that it was before, where neither picture nor graphics differ."""
+        shown = _shown(graphics, frame, elapsed, self._fps)
+        if self._before is None or self._before[0] is not pixels or self._before[1] != shown:
+            laid = overlaid(pixels, graphics, frame, elapsed, self._fps, self._fonts)
+            self._before = pixels, shown, laid
+        return self._before[2]
 
 
 def shown_in(graphics: tuple[Graphic, ...], start: int, stop: int) -> tuple[Graphic, ...]:
@@ -114,17 +132,30 @@ def shown_in(graphics: tuple[Graphic, ...], start: int, stop: int) -> tuple[Grap
     return tuple(graphic for graphic in graphics if graphic.start < stop and start < graphic.stop)
 
 
-def _laid(pixels: Pixels, graphic: Graphic, frame: int, lines: tuple[str, ...], fps: Fraction, fonts: Fonts) -> Pixels:
-    kind = graphic_kind(graphic.kind)
-    overlay = _overlay(graphic.kind, (pixels.shape[1], pixels.shape[0]), lines, graphic.colours, fonts)
-    if kind.entrance is None:
-        return overlay.over(pixels)
-    return kind.entrance(overlay, pixels, _come(graphic, frame, max(1, round(kind.entrance_share * fps))))
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A graphic as it is on a frame."""
+
+    graphic: Graphic
+    lines: tuple[str, ...]
+    come: float
+    """How far it has come in, 0…1."""
 
 
-def _come(graphic: Graphic, frame: int, takes: int) -> float:
+def _shown(graphics: tuple[Graphic, ...], frame: int, elapsed: Moment, fps: Fraction) -> tuple[_Shown, ...]:
+    return tuple(
+        _Shown(graphic, _lines_at(graphic, elapsed, fps), _come(graphic, frame, fps))
+        for graphic in graphics
+        if graphic.start <= frame < graphic.stop
+    )
+
+
+def _come(graphic: Graphic, frame: int, fps: Fraction) -> float:
     """Return how far a graphic has come in, or has not yet gone: smoothstep, and never quite 0."""
-    takes = max(1, min(takes, (graphic.stop - graphic.start) // 2))
+    kind = graphic_kind(graphic.kind)
+    if kind.entrance is None:
+        return 1.0
+    takes = max(1, min(round(kind.entrance_share * fps), (graphic.stop - graphic.start) // 2))
     t = min(1.0, (frame - graphic.start + 1) / (takes + 1), (graphic.stop - frame) / (takes + 1))
     return t * t * (3.0 - 2.0 * t)
 

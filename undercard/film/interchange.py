@@ -21,6 +21,8 @@ from undercard.store import write_atomically
 
 NAMESPACE = "undercard"
 """Where what only this project understands stands in a timeline's metadata."""
+DISSOLVE = otio.schema.TransitionTypes.SMPTE_Dissolve
+"""The one transition that every format knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def write(edit: otio.schema.Timeline, folder: Path, size: Size, stem: str = "tim
             f"{stem}.otio": otio.adapters.write_to_string(edit, "otio_json"),
             f"{stem}.edl": _edl(edit),
             f"{stem}.fcpxml": fcpxml.text(
-                edit, Fraction(edit.metadata[NAMESPACE]["fps"]), size, RATE if edit.audio_tracks() else 0
+                edit, Fraction(edit.metadata[NAMESPACE]["fps"]), size, RATE if _hears_itself(edit) else 0
             ),
         }
     except (otio.exceptions.OTIOError, ValueError) as exc:
@@ -136,10 +138,19 @@ def _heard(score: Score | None) -> dict[str, object]:
     return {"sound": {"crowd_db": score.crowd_db, "tracks": tracks}}
 
 
+def _hears_itself(edit: otio.schema.Timeline) -> bool:
+    """Say whether the media of the pictures of *edit* have the sound that is heard."""
+    heard = {clip.media_reference.target_url for track in edit.audio_tracks() for clip in track.find_clips()}
+    return bool(heard & {clip.media_reference.target_url for clip in edit.video_tracks()[0].find_clips()})
+
+
 def _edl(edit: otio.schema.Timeline) -> str:
     """Return the pictures of *edit* as an EDL of the CMX 3600, which has one track of them."""
     plain = edit.deepcopy()
     plain.tracks[:] = [track.deepcopy() for track in plain.video_tracks()]
+    for track in plain.tracks:
+        # What is no dissolve is a cut there.
+        track[:] = [each.deepcopy() for each in track if getattr(each, "transition_type", DISSOLVE) == DISSOLVE]
     rate = next(iter(plain.find_clips())).source_range.duration.rate
     return str(otio.adapters.write_to_string(plain, "cmx_3600", rate=rate, style="avid"))
 

@@ -10,16 +10,17 @@ from typing import TypeAlias
 import numpy as np
 
 from undercard.errors import BadInput, FilmError
+from undercard.film.camera_moves import hold, pan_down, pan_left, pan_right, pan_up, pull_out, push_in
 from undercard.film.flow import flow as optical_flow
 from undercard.film.footage import Draw, Footage, Still
 from undercard.film.pixels import Pixels, mix
-from undercard.film.stills import Place, fitted, fitted_opener, opener
+from undercard.film.reel import Reel, running
+from undercard.film.stills import fitted_opener
 from undercard.film.timing import REAL_TIME, Moment, Timing
 from undercard.requests import Size
 
-PUSH = 0.12
-"""How much a push-in enlarges the picture by its end. Enough to be felt over 3 s, and a still of the film's own size
-stays sharp."""
+CLIP = "clip"
+"""The motion that a video model makes."""
 Falls: TypeAlias = Sequence[int]
 """The frames of a shot's action on which its keyframes fall, rising."""
 
@@ -44,6 +45,7 @@ def frames(
     start: int,
     stop: int,
     timing: Timing = REAL_TIME,
+    reels: Sequence[Reel | None] = (),
 ) -> Iterator[Pixels]:
     """Yield frames [*start*, *stop*) of a shot: RGB, uint8, shape (height, width, 3).
 
@@ -59,13 +61,14 @@ def frames(
         start: the first frame.
         stop: the frame after the last.
         timing: how the action runs; cameras move by the film's own time.
+        reels: for `clip`, what was made between each still and the next; None where both are one picture.
 
     Raises:
         BadInput: no such motion, or frames that the shot has not.
         UnreadableImage: a still cannot be decoded.
-        FilmError: *draw* returned something else than a frame of the film.
+        FilmError: *draw* returned something else than a frame of the film, or there is no clip for `clip` to show.
     """
-    return motion_kind(motion).shoot(Footage(tuple(stills), size, frame_count, draw, start, stop, timing))
+    return motion_kind(motion).shoot(Footage(tuple(stills), size, frame_count, draw, start, stop, timing, tuple(reels)))
 
 
 def drawn_frames(
@@ -87,41 +90,6 @@ def drawn_frames(
     return draws(keyframes, start, stop, timing) if draws else ()
 
 
-def hold(footage: Footage) -> Iterator[Pixels]:
-    """Show each still, unmoving, until the next one falls."""
-    return _zoom(footage, lambda _: 1.0)
-
-
-def push_in(footage: Footage) -> Iterator[Pixels]:
-    """Enlarge the picture slowly over the whole shot; the stills change underneath."""
-    return _zoom(footage, lambda t: 1.0 + PUSH * ease(t))
-
-
-def pull_out(footage: Footage) -> Iterator[Pixels]:
-    """Start close and widen slowly to the whole picture."""
-    return _zoom(footage, lambda t: 1.0 + PUSH * (1.0 - ease(t)))
-
-
-def pan_left(footage: Footage) -> Iterator[Pixels]:
-    """Turn slowly from the right of the picture to its left."""
-    return _pan(footage, lambda t: (1.0 - t, 0.5))
-
-
-def pan_right(footage: Footage) -> Iterator[Pixels]:
-    """Turn slowly from the left of the picture to its right."""
-    return _pan(footage, lambda t: (t, 0.5))
-
-
-def pan_up(footage: Footage) -> Iterator[Pixels]:
-    """Rise slowly from the bottom of the picture to its top."""
-    return _pan(footage, lambda t: (0.5, 1.0 - t))
-
-
-def pan_down(footage: Footage) -> Iterator[Pixels]:
-    """Sink slowly from the top of the picture to its bottom."""
-    return _pan(footage, lambda t: (0.5, t))
-
-
 def crossfade(footage: Footage) -> Iterator[Pixels]:
     """Mix each still into the next, frame by frame."""
     still = fitted_opener(footage.size)
@@ -137,6 +105,23 @@ def flow(footage: Footage) -> Iterator[Pixels]:
     for frame in range(footage.start, footage.stop):
         here, after, t = footage.between(frame)
         yield found(here.path, after.path).at(t) if t else still(here.path)
+
+
+def clip(footage: Footage) -> Iterator[Pixels]:
+    """Show each still on its own frame, and between two what a video model made of them."""
+    if len(footage.reels) != len(footage.stills) - 1:
+        raise FilmError(f"{len(footage.reels)} clips for {len(footage.stills)} keyframes; make the film again")
+    still = fitted_opener(footage.size)
+
+    @lru_cache(maxsize=1)
+    def made(index: int) -> Callable[[float], Pixels]:
+        reel = footage.reels[index]
+        here, after = (still(each.path) for each in footage.stills[index : index + 2])
+        return running(reel, here, after, footage.size) if reel is not None else lambda _: here
+
+    for frame in range(footage.start, footage.stop):
+        here, _, t = footage.between(frame)
+        yield made(footage.stills.index(here))(t) if t else still(here.path)
 
 
 def pose(footage: Footage) -> Iterator[Pixels]:
@@ -186,6 +171,7 @@ MOTIONS: dict[str, Motion] = {
     "pan_down": Motion("the camera sinks slowly to the bottom of the picture", pan_down),
     "crossfade": Motion("each still mixes into the next", crossfade),
     "flow": Motion("what two stills share moves from the one to the other (optical flow)", flow),
+    CLIP: Motion("a video model makes what happens between keyframes; one has to be set up for it", clip),
     "pose": Motion("the fighters move from keyframe to keyframe, drawn on twos", pose, pose_draws),
 }
 
@@ -199,36 +185,6 @@ def motion_kind(name: str) -> Motion:
     if name not in MOTIONS:
         raise BadInput(f"motion {name!r} does not exist; use one of {', '.join(MOTIONS)}")
     return MOTIONS[name]
-
-
-def ease(t: float) -> float:
-    """Return Perlin's smootherstep of *t* in 0…1: speed and acceleration are 0 at both ends.
-
-    Source: Ken Perlin, "Improving Noise", SIGGRAPH 2002: 6t⁵ - 15t⁴ + 10t³.
-    """
-    return t * t * t * (t * (t * 6.0 - 15.0) + 10.0)
-
-
-def _zoom(footage: Footage, magnification: Callable[[float], float]) -> Iterator[Pixels]:
-    """Yield the stills seen through a centred window that is 1 / *magnification*(time in 0…1) of the picture."""
-    return _windowed(footage, lambda t: (magnification(t), (0.5, 0.5)))
-
-
-def _pan(footage: Footage, place: Callable[[float], Place]) -> Iterator[Pixels]:
-    """Yield the stills seen through a window that moves to *place*(eased time in 0…1)."""
-    return _windowed(footage, lambda t: (1.0 + PUSH, place(ease(t))))
-
-
-def _windowed(footage: Footage, window: Callable[[float], tuple[float, Place]]) -> Iterator[Pixels]:
-    picture = opener()
-    shown: tuple[int, tuple[float, Place]] | None = None
-    pixels = np.empty(0, np.uint8)
-    for frame in range(footage.start, footage.stop):
-        look = (footage.index_at(footage.timing.moment(frame)), window(footage.share(frame)))
-        if look != shown:
-            pixels = fitted(picture(footage.stills[look[0]].path), footage.size, *look[1])
-            shown = look
-        yield pixels
 
 
 def _drawn_on_twos(footage: Footage, draw: Draw) -> Iterator[Pixels]:

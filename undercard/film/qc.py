@@ -6,9 +6,7 @@ film of five hundred shots need not be decoded for the sake of one that changed.
 
 from __future__ import annotations
 
-import hashlib
-import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,9 +19,13 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from undercard.errors import BadFilm
+from undercard.film import mp4
+from undercard.film.boxes import outer
 from undercard.film.loudness import CEILING_DBTP, TARGET_LUFS, Loudness
+from undercard.film.segments import read_all
 from undercard.film.synthesis import RATE
 from undercard.film.timeline import Timeline
+from undercard.film.track import Track, joined
 from undercard.film.watch import Expected, Look, faults, points, step_fault, unlike
 from undercard.requests import Size
 
@@ -132,7 +134,7 @@ def check_joined(path: Path, timeline: Timeline, segments: Sequence[Path], sound
     try:
         with av.open(f"file:{path}") as film:
             stream = film.streams.video[0]
-            _check_pictures(path, film, segments, timeline)
+            _check_pictures(path, segments, timeline)
             _expect(path.name, "codec", stream.codec_context.name, "h264")
             _expect(path.name, "frames a second", stream.average_rate, timeline.fps)
             _expect(path.name, "size", (stream.width, stream.height), timeline.size)
@@ -147,49 +149,40 @@ def check_joined(path: Path, timeline: Timeline, segments: Sequence[Path], sound
     return _report(path, timeline)
 
 
-def _check_pictures(path: Path, film: InputContainer, segments: Sequence[Path], timeline: Timeline) -> None:
-    expected = _pictures(segments)
-    shown: list[Fraction] = []
-    for index, packet in enumerate(film.demux(film.streams.video[0])):
-        if packet.pts is None or packet.time_base is None:
-            continue
-        shown.append(packet.pts * packet.time_base)
-        if _picture(bytes(packet)) != next(expected, None):
-            raise BadFilm(f"{path.name}: picture {index}, in coded order, is not that of its segment; make it again")
-    if next(expected, None) is not None:
+def _check_pictures(path: Path, segments: Sequence[Path], timeline: Timeline) -> None:
+    found, wanted = mp4.read(path), joined(read_all(segments))
+    if found.configuration != wanted.configuration:
+        raise BadFilm(f"{path.name}: a decoder is told otherwise of its pictures than of its segments'; make it again")
+    count = min(len(found.lengths), len(wanted.lengths))
+    others = np.flatnonzero(
+        (found.lengths[:count] != wanted.lengths[:count]) | (found.frames[:count] != wanted.frames[:count])
+    )
+    first = int(others[0]) if others.size else _first_unlike(found, wanted)
+    if first is not None and first < count:
+        raise BadFilm(f"{path.name}: picture {first}, in coded order, is not that of its segment; make it again")
+    if len(found.frames) < len(wanted.frames):
         raise BadFilm(f"{path.name}: it ends before its segments do; make it again")
-    _expect(path.name, "number of frames", len(shown), timeline.frame_count)
-    for frame, seconds in enumerate(sorted(shown)):
-        _expect(path.name, f"frame {frame}: time in seconds", seconds, frame / timeline.fps)
+    _expect(path.name, "number of frames", len(found.frames), timeline.frame_count)
+    _expect(path.name, "length of a frame in seconds", Fraction(found.ticks, found.clock), 1 / timeline.fps)
 
 
-def _pictures(segments: Sequence[Path]) -> Iterator[bytes]:
-    headers: bytes | None = None
-    for segment in segments:
-        with av.open(f"file:{segment}") as container:
-            stream = container.streams.video[0]
-            # A player reads the headers of the first segment for all of them.
-            if (found := stream.codec_context.extradata) != (headers := headers or found):
-                raise BadFilm(f"segment {segment.name} was encoded otherwise than the first; make the film again")
-            for packet in container.demux(stream):
-                if packet.pts is not None:
-                    yield _picture(bytes(packet))
-
-
-def _picture(packet: bytes) -> bytes:
-    """Return the digest of a packet's coded picture, without the headers that a joining may repeat before it.
-
-    A packet in MP4 is a row of units, each with its length before it (ISO/IEC 14496-15, 5.3.4.2); the low five bits of
-    a unit's first byte are its kind, 1 to 5 for pictures (ITU-T H.264, table 7-1).
-    """
-    digest = hashlib.sha256()
-    start = 0
-    while start + 4 < len(packet):
-        stop = start + 4 + int.from_bytes(packet[start : start + 4], "big")
-        if packet[start + 4] & 31 in range(1, 6):
-            digest.update(packet[start + 4 : stop])
-        start = stop
-    return digest.digest()
+def _first_unlike(found: Track, wanted: Track) -> int | None:
+    """Return the first picture that has other bytes than wanted; None where all are alike."""
+    at = 0
+    theirs = wanted.blocks()
+    ahead = np.empty(0, np.uint8)
+    for block in found.blocks():
+        left = np.frombuffer(block, np.uint8)
+        while left.size:
+            if not ahead.size:
+                ahead = np.frombuffer(next(theirs, b""), np.uint8)
+            size = min(left.size, ahead.size)
+            unlike = np.flatnonzero(left[:size] != ahead[:size])
+            if not size or unlike.size:
+                start = at + (int(unlike[0]) if size else 0)
+                return int(np.searchsorted(np.cumsum(wanted.lengths), start, "right"))
+            left, ahead, at = left[size:], ahead[size:], at + size
+    return None
 
 
 def _check_sound(name: str, stream: AudioStream, timeline: Timeline) -> None:
@@ -294,30 +287,9 @@ def _expect(name: str, what: str, found: object, expected: object) -> None:
 def _check_faststart(path: Path) -> None:
     """Check that the index comes before the pictures, so that a browser plays while it still loads."""
     try:
-        order = [kind for kind in _boxes(path) if kind in {b"moov", b"mdat"}]
-    except (OSError, struct.error) as exc:
-        raise BadFilm(f"{path.name} is no whole MP4: {exc}; make the film again") from exc
+        order = [kind for kind, _, _ in outer(path) if kind in {b"moov", b"mdat"}]
+    except OSError as exc:
+        raise BadFilm(f"{path.name}: {exc.strerror}; make the film again") from exc
     if order[:1] != [b"moov"] or b"mdat" not in order:
         found = ", ".join(kind.decode() for kind in order) or "neither"
         raise BadFilm(f"{path.name}: moov (the index) must come before mdat (the pictures); found {found}")
-
-
-def _boxes(path: Path) -> Iterator[bytes]:
-    """Yield the kinds of the outermost boxes of an MP4 (ISO/IEC 14496-12, 4.2)."""
-    length = path.stat().st_size
-    with path.open("rb") as file:
-        start = 0
-        while start < length:
-            file.seek(start)
-            size, kind = struct.unpack(">I4s", file.read(8))
-            header = 8
-            if size == 1:
-                # The size did not fit and follows in 64 bits.
-                (size,) = struct.unpack(">Q", file.read(8))
-                header = 16
-            elif size == 0:
-                size = length - start
-            if size < header or start + size > length:
-                raise BadFilm(f"{path.name} is cut short: box {kind!r} at byte {start} claims {size} bytes")
-            yield kind
-            start += size

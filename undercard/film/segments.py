@@ -6,23 +6,30 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
-import av
 import numpy as np
 
-from undercard.errors import EncodingFailed, FilmError
-from undercard.film import ffmpeg
+from undercard.errors import BadFilm, EncodingFailed, FilmError
+from undercard.film import ffmpeg, h264, mp4
 from undercard.film.pixels import Pixels, mix
 from undercard.film.timeline import Clip, Piece, Span, check_size
+from undercard.film.track import Content, Track, joined
 from undercard.film.transition import TransitionKind, transition_kind
 from undercard.requests import Size
 
-REVISION = 3
+REVISION = 4
 """Raised whenever the same stills would give other frames or other bytes; part of a cached segment's key."""
+STANDS_SECONDS = Fraction(5, 4)
+"""How long a picture stands at least that is encoded apart from what moves before and after it. Each begins anew, which
+takes bytes: a clock that runs changes the picture every second, and a change takes far less than the whole."""
+WHOLE_SECONDS = 10
+"""After how long it is there whole again. Who seeks has to decode what lies between, which of repeats is soon done."""
+SOME_ROWS = 64
 MAX_CLOCK = 500_000
 """Ticks a second: two hours of them still fit into the 32 bits of an MP4's header."""
 
@@ -73,6 +80,8 @@ def _overlapped(
 def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, frame_count: int) -> None:
     """Encode *frames* into a segment at *path*: H.264, yuv420p, bt709; the same frames give the same bytes.
 
+    A picture that stands for `STANDS_SECONDS` or longer is encoded once and then repeated, which takes no time.
+
     Args:
         frames: RGB, uint8, shape (height, width, 3), full range; read one at a time.
         path: replaced when the segment is whole, and untouched when it fails.
@@ -83,16 +92,83 @@ def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, fram
     Raises:
         BadInput: yuv420p has no frame of that size.
         FilmError: a frame of another shape, or more or fewer frames than *frame_count*.
-        EncodingFailed: ffmpeg stopped with an error.
+        EncodingFailed: ffmpeg stopped with an error, or the disk is full.
     """
     check_size(size)
     doing = f"cannot encode {path.name}"
-    with (
-        _beside(path) as half,
-        ffmpeg.running(ffmpeg.encode_command(half, size, fps), doing) as stdin,
-    ):
-        for frame in _counted(frames, size, frame_count, path.name):
-            stdin.write(np.ascontiguousarray(frame).data)
+    with _beside(path) as half:
+        parts = _encoded(_counted(frames, size, frame_count, path.name), half.parent, size, fps, doing)
+        try:
+            with half.open("wb") as file:
+                mp4.write(joined(parts), file)
+        except OSError as exc:
+            raise EncodingFailed(f"{doing}: {exc.strerror}; free space or write elsewhere") from exc
+
+
+def _encoded(frames: Iterable[Pixels], folder: Path, size: Size, fps: Fraction, doing: str) -> list[Track]:
+    """Encode *frames* into files in *folder*, a part for each picture that stands and each stretch between such."""
+    parts: list[Path] = []
+    stands: dict[Path, int] = {}
+    least = max(2, math.ceil(STANDS_SECONDS * fps))
+    with ExitStack() as encoder:
+        stdin: IO[bytes] | None = None
+        for pixels, count in _runs(frames):
+            if stdin is None or count >= least:
+                # What moves is whole before what stands begins.
+                encoder.close()
+                parts.append(folder / f"{len(parts)}.mp4")
+                command = ffmpeg.encode_command(parts[-1], size, fps, stands=count >= least)
+                stdin = encoder.enter_context(ffmpeg.running(command, doing))
+            if count >= least:
+                stdin.write(pixels.data)
+                encoder.close()
+                stdin, stands[parts[-1]] = None, count
+                continue
+            for _ in range(count):
+                stdin.write(pixels.data)
+    tracks = {part: _read(part) for part in parts}
+    return [_standing(track, stands[part], fps) if part in stands else track for part, track in tracks.items()]
+
+
+def _standing(picture: Track, count: int, fps: Fraction) -> Track:
+    """Return *count* frames that show *picture*; now and then it is there whole, for who seeks."""
+    found = h264.headers(picture.configuration)
+    # Two that are whole may not follow each other without a mark that tells them apart (H.264, 7.4.3, idr_pic_id).
+    group = max(2, round(WHOLE_SECONDS * fps))
+    repeats = [h264.skipped(found, index) for index in range(1, min(group, count))]
+    lengths = [int(picture.lengths[0]), *map(len, repeats)]
+    content: list[Content] = []
+    for start in range(0, count, group):
+        content += [*picture.content, b"".join(repeats[: count - start - 1])]
+    numbers = np.arange(count)
+    return replace(
+        picture,
+        lengths=np.array(lengths)[numbers % group],
+        frames=numbers,
+        keys=numbers % group == 0,
+        content=tuple(content),
+    )
+
+
+def _runs(frames: Iterable[Pixels]) -> Iterator[tuple[Pixels, int]]:
+    """Yield each picture with the number of frames through which it stands, and keep no more than one."""
+    shown: Pixels | None = None
+    count = 0
+    for frame in frames:
+        if shown is not None and _same(shown, frame):
+            count += 1
+            continue
+        if shown is not None:
+            yield shown, count
+        shown, count = np.ascontiguousarray(frame), 1
+    if shown is not None:
+        yield shown, count
+
+
+def _same(before: Pixels, after: Pixels) -> bool:
+    # A few rows tell most pictures apart.
+    few = slice(None, None, SOME_ROWS)
+    return before is after or (np.array_equal(before[few], after[few]) and np.array_equal(before, after))
 
 
 def join(segments: Sequence[Path], path: Path, sound: Path | None = None, tags: str = "") -> None:
@@ -105,59 +181,53 @@ def join(segments: Sequence[Path], path: Path, sound: Path | None = None, tags: 
         tags: from `chapters.tags`.
 
     Raises:
-        FilmError: there are none, they differ in size or fps, or one has a line break in its name.
+        FilmError: there are none, or they differ in size or fps.
         EncodingFailed: a segment cannot be read, or ffmpeg stopped with an error.
     """
     if not segments:
         raise FilmError(f"{path.name}: no segments to join; give at least one")
-    for segment in segments:
-        if "\n" in str(segment.absolute()):
-            raise FilmError(f"{str(segment)!r} has a line break in its name, which ffmpeg cannot read; rename it")
-    tick, frame_ticks, _ = _common_grid(segments)
+    film = joined(read_all(segments))
     # On this clock a frame and a sample are both whole, so that picture and sound end together to the sample.
-    clock = math.lcm(tick.denominator, ffmpeg.SOUND_RATE) if sound else 0
+    clock = math.lcm(film.clock, ffmpeg.SOUND_RATE) if sound else 0
     with _beside(path) as half:
-        script = half.with_suffix(".ffconcat")
-        script.write_text(ffmpeg.concat_script(list(segments)), encoding="utf-8")
-        command = ffmpeg.join_command(script, half, frame_ticks, sound, min(clock, MAX_CLOCK))
+        command = ffmpeg.join_command(half, sound, min(clock, MAX_CLOCK))
         if tags:
             listed = half.with_suffix(".ffmetadata")
             listed.write_text(tags, encoding="utf-8")
             command = ffmpeg.with_tags(command, listed)
-        with ffmpeg.running(command, f"cannot join {path.name}"):
-            pass
+        with ffmpeg.running(command, f"cannot join {path.name}") as stdin:
+            mp4.write(film, stdin)
 
 
-def _common_grid(segments: Sequence[Path]) -> tuple[Fraction, int, Size]:
-    """Return the grid that all *segments* share; ffmpeg would join others, or leave one out, without a word."""
-    common = _grid(segments[0])
-    for segment in segments[1:]:
-        if (grid := _grid(segment)) != common:
+def read_all(segments: Sequence[Path]) -> list[Track]:
+    """Return the tracks of *segments*, which must go together.
+
+    Raises:
+        FilmError: they differ in size or fps, or in what a decoder is told of them at the start.
+        EncodingFailed: one cannot be read.
+    """
+    tracks = [_read(segment) for segment in segments]
+    for segment, track in zip(segments, tracks, strict=True):
+        if _grid(track) != _grid(tracks[0]):
             raise FilmError(
-                f"segment {segment} has (tick, ticks a frame, size) {_shown(grid)} and {segments[0].name}"
-                f" has {_shown(common)}; encode both with one size and one fps"
+                f"segment {segment} has (ticks a second, ticks a frame, size) {_grid(track)} and {segments[0].name}"
+                f" has {_grid(tracks[0])}; encode both with one size and one fps"
             )
-    return common
+        # A player reads the headers of the first segment for all of them.
+        if track.description != tracks[0].description:
+            raise FilmError(f"segment {segment} was encoded otherwise than {segments[0].name}; encode both again")
+    return tracks
 
 
-def _grid(segment: Path) -> tuple[Fraction, int, Size]:
-    """Return the tick of a segment's clock in seconds, the ticks of a frame, and the size."""
+def _read(segment: Path) -> Track:
     try:
-        with av.open(f"file:{segment}") as container:
-            stream = container.streams.video[0]
-            packet = next(container.demux(stream))
-            grid = stream.time_base, packet.duration, (stream.width, stream.height)
-    except (av.FFmpegError, StopIteration, IndexError) as exc:
+        return mp4.read(segment)
+    except BadFilm as exc:
         raise EncodingFailed(f"segment {segment} cannot be read: {exc}; encode it again") from exc
-    tick, ticks, size = grid
-    if not tick or not ticks:
-        raise EncodingFailed(f"segment {segment} holds no frame; encode it again")
-    return tick, ticks, size
 
 
-def _shown(grid: tuple[Fraction, int, Size]) -> str:
-    tick, ticks, (width, height) = grid
-    return f"({tick} s, {ticks}, {width}x{height})"
+def _grid(track: Track) -> tuple[int, int, str]:
+    return track.clock, track.ticks, f"{track.size[0]}x{track.size[1]}"
 
 
 def _counted(frames: Iterable[Pixels], size: Size, frame_count: int, name: str) -> Iterator[Pixels]:

@@ -88,6 +88,8 @@ class Timing:
 
         A freeze begins on the first frame that has come to its moment, and takes the frames after it along.
         """
+        if not self.speeds and not self.freezes:
+            return self.start + frame
         for freeze in self.freezes:
             begins = self._first_at(freeze.at, before=frame + 1)
             if begins is None:

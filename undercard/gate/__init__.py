@@ -17,11 +17,11 @@ from undercard.gate._evidence import Evidence, Exhibit, Grey, Pixels, evidence_o
 from undercard.requests import Size
 
 __all__ = [
-    "REVISION", "Check", "Evidence", "Exhibit", "Fault", "Finding", "Grey", "Pixels", "Region", "Verdict", "checks",
-    "evidence_of", "judge", "judge_exhibit",
+    "REVISION", "Check", "Evidence", "Exhibit", "Fault", "Finding", "Grey", "Opinion", "Pixels", "Region", "Verdict",
+    "checks", "evidence_of", "judge", "judge_exhibit",
 ]  # fmt: skip
 
-REVISION = 3
+REVISION = 4
 """Raised whenever a check or a threshold changes what the gate says, so that no old verdict is believed."""
 
 Region: TypeAlias = tuple[int, int, int, int]
@@ -36,6 +36,7 @@ class Fault(StrEnum):
     NOISY = "noisy"
     BURNT = "burnt"
     BANDED = "banded"
+    BLOCKY = "blocky"
     TILED = "tiled"
     WRONG_FRAME = "wrong frame"
     WRONG_LIGHT = "wrong light"
@@ -68,12 +69,30 @@ class Finding(BaseModel):
     """Whether the check could say anything; a picture that it cannot read passes."""
 
 
+class Opinion(BaseModel):
+    """What the optional judge says of a picture that every check lets pass, or why it says nothing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    judge: str
+    """Which model, asked in which words: `qwen2.5-vl-7b · prompt 1`."""
+    heard: bool
+    """It gave an answer that can be used."""
+    accepts: bool = True
+    """Let the picture pass; what was not heard is no reason to reject one."""
+    words: str = ""
+    """Why it rejects the picture, or why it was not heard."""
+    region: Region | None = None
+
+
 class Verdict(BaseModel):
-    """What the gate says of one picture: accepted when every check passed."""
+    """What the gate says of one picture: accepted when every check passed, and the judge lets it pass if heard."""
 
     model_config = ConfigDict(frozen=True)
 
     findings: tuple[Finding, ...]
+    opinion: Opinion | None = None
+    """The judge's; None where nobody was asked, since there is no judge or a check has rejected the picture."""
 
     @property
     def accepted(self) -> bool:
@@ -89,6 +108,11 @@ class Verdict(BaseModel):
     def causes(self) -> tuple[str, ...]:
         """Why it was rejected, one line a failed check."""
         return tuple(finding.cause for finding in self.findings if not finding.passed)
+
+    @property
+    def unheard(self) -> str:
+        """Why the judge was not heard who was asked; empty where he was, or nobody asked."""
+        return "" if self.opinion is None or self.opinion.heard else self.opinion.words
 
 
 class Check(Protocol):

@@ -117,6 +117,14 @@ def jpeg(pixels: Pixels, quality: int) -> Pixels:
     return np.asarray(Image.open(file))
 
 
+def blocks(pixels: Pixels, strength: int, rng: np.random.Generator) -> Pixels:
+    """Return *pixels* saved as JPEG of quality 30, 20 or 10, and cropped, so that its blocks begin anywhere."""
+    down, right = rng.integers(0, 8, 2)
+    height, width = pixels.shape[:2]
+    larger = np.pad(pixels, ((down, 0), (right, 0), (0, 0)), mode="edge")
+    return jpeg(larger, (30, 20, 10)[strength])[down : down + height, right : right + width]
+
+
 def copied(pixels: Pixels, strength: int, rng: np.random.Generator) -> Pixels:
     """Return *pixels* with little changed: brighter and grainier where it is mild, saved as JPEG, or not at all."""
     if strength == 2:
@@ -128,7 +136,7 @@ def copied(pixels: Pixels, strength: int, rng: np.random.Generator) -> Pixels:
 
 DEFECTS: Mapping[str, Defect] = {
     "blank": blank, "dead tile": dead_tile, "blur": blur, "noise": noise, "seam": seam, "burn": burn, "crush": crush,
-    "band": band, "cast": cast,
+    "band": band, "jpeg": blocks, "cast": cast,
 }  # fmt: skip
 """Those that need nothing but the picture."""
 

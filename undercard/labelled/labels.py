@@ -7,12 +7,12 @@ from undercard.gate import Fault
 STRENGTHS = ("mild", "moderate", "severe")
 FAULTS = {
     "blank": Fault.NUMERICAL, "dead tile": Fault.NUMERICAL, "blur": Fault.SOFT, "noise": Fault.NOISY,
-    "seam": Fault.TILED, "burn": Fault.BURNT, "crush": Fault.BURNT, "band": Fault.BANDED, "cast": Fault.WRONG_LIGHT,
-    "copied control": Fault.NOT_EDITED, "copied sheet": Fault.NOT_EDITED, "repeated take": Fault.REPEATED,
-    "repeated neighbour": Fault.REPEATED, "exposure jump": Fault.JUMP, "zoom jump": Fault.JUMP,
-    "wrong size": Fault.WRONG_FRAME, "wrong pose": Fault.WRONG_POSE, "mirrored": Fault.WRONG_POSE,
-    "missing fighter": Fault.WRONG_COUNT, "third fighter": Fault.WRONG_COUNT, "swapped corners": Fault.SWAPPED,
-    "drifted fighter": Fault.DRIFTED,
+    "seam": Fault.TILED, "burn": Fault.BURNT, "crush": Fault.BURNT, "band": Fault.BANDED, "jpeg": Fault.BLOCKY,
+    "cast": Fault.WRONG_LIGHT, "copied control": Fault.NOT_EDITED, "copied sheet": Fault.NOT_EDITED,
+    "repeated take": Fault.REPEATED, "repeated neighbour": Fault.REPEATED, "exposure jump": Fault.JUMP,
+    "zoom jump": Fault.JUMP, "wrong size": Fault.WRONG_FRAME, "wrong pose": Fault.WRONG_POSE,
+    "mirrored": Fault.WRONG_POSE, "missing fighter": Fault.WRONG_COUNT, "third fighter": Fault.WRONG_COUNT,
+    "swapped corners": Fault.SWAPPED, "drifted fighter": Fault.DRIFTED,
 }  # fmt: skip
 """What the gate should call each defect."""
 JUDGED_BY = {
@@ -31,6 +31,8 @@ ALSO = {
     # Nobody can be read where all is white or black.
     "burn": _LOOK | _PEOPLE | {Fault.NOISY, Fault.BANDED},
     "crush": _LOOK | _PEOPLE | {Fault.BANDED},
+    # Blocks of one level leave gaps between levels, and what is nearly black becomes black.
+    "jpeg": frozenset({Fault.BANDED, Fault.BURNT, Fault.JUMP}),
     # Half of the picture is lighter.
     "seam": frozenset({Fault.JUMP}),
     # Trunks and gloves are under the same light.

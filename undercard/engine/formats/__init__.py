@@ -49,8 +49,8 @@ class Format(Protocol):
     def decode(self, parts: Mapping[str, Tensor], out: Tensor) -> None:
         """Fill *out*, bfloat16 (N, K) and contiguous, from the *parts* on its device.
 
-        Every value is computed in float32 and rounded once, so a CPU and a GPU give the same bits. Beyond a few rows,
-        no memory is taken.
+        Every value is computed in float32 and rounded once, so a CPU and a GPU give the same bits, but for the sums of
+        a low-rank correction. Beyond a few rows, no memory is taken.
 
         Raises:
             BadInput: the parts are not those of a weight of that shape.

@@ -63,10 +63,13 @@ def _svdq(
     value = ((code ^ 8) - 8).to(tl.float32)
     value *= tl.load(scale + rows_of * (columns // width) + group, mask=within, other=0.0).to(tl.float32)[:, None]
     value *= tl.load(unsmooth + columns_of)[None, :]
-    for each in range(rank):
-        left = tl.load(up + rows_of * rank + each, mask=within, other=0.0).to(tl.float32)
-        right = tl.load(down + each * columns + columns_of).to(tl.float32)
-        value = tl.fma(left[:, None], right[None, :], value)
+    # On tensor cores, which add in an order of their own: one by one, a rank of 128 took 3.0 ms a block.
+    together: tl.constexpr = 64 if rank > 64 else rank
+    for start in range(0, rank, together):
+        ranks = start + tl.arange(0, together)
+        left = tl.load(up + row * rank + ranks[None, :], mask=inside, other=0.0)
+        right = tl.load(down + ranks[:, None] * columns + columns_of[None, :])
+        value = tl.dot(left, right, value)
     tl.store(out + row * columns + columns_of[None, :], value.to(tl.bfloat16), mask=inside)
 
 
@@ -238,8 +241,8 @@ def nf4(codes: Tensor, absmax: Tensor, book: Tensor, out: Tensor) -> None:
 def svdq(codes: Tensor, scale: Tensor, unsmooth: Tensor, down: Tensor, up: Tensor, out: Tensor) -> None:
     """Fill *out* (N, K) from the parts that `SvdqInt4.parts` describes."""
     rows, columns = out.shape
-    grid = (triton.cdiv(rows, 64), columns // 64)
-    _launch(_svdq, grid, codes, scale, unsmooth, down, up, out, rows, columns, len(down), 64, 64, num_warps=4)
+    grid = (triton.cdiv(rows, 128), columns // 64)
+    _launch(_svdq, grid, codes, scale, unsmooth, down, up, out, rows, columns, len(down), 128, 64, num_warps=4)
 
 
 def ggml(type_name: str, blocks: Tensor, out: Tensor) -> None:

@@ -113,16 +113,13 @@ def gate_add_norm_modulate_kernel(residual, x, gate, total, scale1, shift, out, 
 
 @triton.jit
 def _mean_of_squares(even, odd, count: tl.constexpr):
-    # PyTorch's order over 128 contiguous floats: 32 lanes of four neighbours each, then the lanes join by halves.
+    # PyTorch's order over 128 contiguous floats: 32 lanes of four neighbours each, then the lanes join by halves. A
+    # thread holds two of those lanes, and Triton joins threads of one warp by halves, too.
     a, c = tl.split(tl.reshape(even, (count, 32, 2)))
     b, d = tl.split(tl.reshape(odd, (count, 32, 2)))
     total = ((a * a + b * b) + c * c) + d * d
-    x, y = tl.split(tl.permute(tl.reshape(total, (count, 2, 16)), (0, 2, 1)))
-    x, y = tl.split(tl.permute(tl.reshape(x + y, (count, 2, 8)), (0, 2, 1)))
-    x, y = tl.split(tl.permute(tl.reshape(x + y, (count, 2, 4)), (0, 2, 1)))
-    x, y = tl.split(tl.permute(tl.reshape(x + y, (count, 2, 2)), (0, 2, 1)))
-    x, y = tl.split(x + y)
-    return (x + y) * (1.0 / 128.0)
+    x, y = tl.split(tl.reshape(total, (count, 16, 2)))
+    return (tl.sum(x, 1) + tl.sum(y, 1)) * (1.0 / 128.0)
 
 
 @triton.jit
@@ -156,9 +153,10 @@ def rotate_kernel(joint, rotation, query_weight, key_weight, eps, heads: tl.cons
         tl.store(at, tl.reshape(tl.join(real, imaginary), (group, 128)), mask=mask)
 
 
-@triton.jit(do_not_specialize=["half"])
+@triton.jit
 def unpack_kernel(low, codes, head, out, half, block: tl.constexpr):
-    # One code byte holds the exponents of weights j and j + half.
+    # One code byte holds the exponents of weights j and j + half. Triton must know that half is a multiple of 16, or it
+    # reads and writes weight by weight in twice the time.
     at = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     inside = at < half
     base = tl.load(head)
@@ -182,7 +180,7 @@ def patch_kernel(head, listed, out, room, block: tl.constexpr):
     tl.store(out + place, ((bits & 0x807F) | (exponent << 7)).to(tl.int16), mask=inside)
 
 
-@triton.jit(do_not_specialize=["half", "room"])
+@triton.jit(do_not_specialize=["room"])
 def pack_kernel(weights, low, codes, head, listed, half, room, block: tl.constexpr):
     at = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     inside = at < half

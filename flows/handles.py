@@ -1,0 +1,47 @@
+"""The film as whole shots, each a file of its own, with real transitions between them, for editors to move."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tasks import film as film_tasks
+from tasks import whole
+from undercard import backends, cutting, options, progress, scoring, store
+from undercard.clip_making import Clips
+from undercard.film import handles, interchange
+from undercard.planning import Plan
+
+
+def write(plan: Plan, takes: cutting.Takes, clips: Clips, film: Path) -> tuple[Path, ...]:
+    """Encode every shot of *plan* that is not there yet whole, and write timelines of them beside *film*.
+
+    Raises:
+        BadFilm: a shot does not show what was drawn.
+        FilmError: a timeline cannot be written.
+    """
+    shots = handles.whole_shots(plan.timeline)
+    meter = progress.current()
+    task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
+    drawing = plan.backend if plan.animates else "previz"
+    with backends.backend(drawing).open(plan.device, backends.fastest(drawing, plan.work, plan.device)) as renderer:
+        futures = [
+            task.submit(
+                piece=whole(shot),
+                plan=whole(plan),
+                takes=whole(takes),
+                renderer=whole(renderer),
+                meter=whole(meter),
+                clips=whole(clips),
+            )
+            for shot in shots
+        ]
+        pieces = [future.result() for future in futures]
+    folder = film.with_name(f"{film.stem}-shots")
+    media: dict[str, str] = {}
+    for number, (shot, piece) in enumerate(zip(shots, pieces, strict=True), start=1):
+        path = folder / f"{number:03d}-{shot.name}.mp4"
+        store.copy_out(piece, path)
+        media[shot.name] = f"{folder.name}/{path.name}"
+    mix = "" if scoring.score(plan).silent else film.name
+    edit = handles.timeline_of(plan.shot_list.title, plan.timeline, media, mix)
+    return interchange.write(edit, film.parent, plan.size, f"{film.stem}-shots")

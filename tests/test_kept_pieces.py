@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from undercard import kept_pieces, store
+from undercard.cutting import CutPiece
+
+
+def piece(content: bytes) -> CutPiece:
+    return CutPiece(**store.put_bytes(content, ".mp4").model_dump(), first=(90.5, 90.25), last=(41.0, 40.0))
+
+
+def test_pieces_are_found_again_by_their_keys_and_no_others(tmp_path: Path) -> None:
+    kept = {"a": piece(b"one"), "b": piece(b"two")}
+
+    kept_pieces.remember(tmp_path, kept, whole=True)
+
+    assert kept_pieces.remembered(tmp_path, ["b", "c"]) == {"b": kept["b"]}
+
+
+def test_a_piece_whose_file_is_altered_or_gone_is_not_found(tmp_path: Path) -> None:
+    kept = {"a": piece(b"one"), "b": piece(b"two"), "c": piece(b"three")}
+    kept_pieces.remember(tmp_path, kept, whole=True)
+    kept["a"].absolute.write_bytes(b"One")
+    kept["b"].absolute.unlink()
+
+    assert kept_pieces.remembered(tmp_path, kept) == {"c": kept["c"]}
+
+
+def test_an_excerpt_does_not_make_the_pieces_of_the_film_forgotten(tmp_path: Path) -> None:
+    kept_pieces.remember(tmp_path, {"a": piece(b"one"), "b": piece(b"two")}, whole=True)
+
+    kept_pieces.remember(tmp_path, {"c": piece(b"three")}, whole=False)
+
+    assert set(kept_pieces.remembered(tmp_path, "abc")) == {"a", "b", "c"}
+
+
+def test_what_is_in_the_film_no_more_is_forgotten(tmp_path: Path) -> None:
+    kept_pieces.remember(tmp_path, {"a": piece(b"one"), "b": piece(b"two")}, whole=True)
+
+    kept_pieces.remember(tmp_path, {"b": piece(b"two")}, whole=True)
+
+    assert set(kept_pieces.remembered(tmp_path, "ab")) == {"b"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": 1}', b'{"a": {"path": "x"}}', b"\xff"])
+def test_a_note_that_cannot_be_read_is_no_note(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / kept_pieces.NAME).write_bytes(content)
+
+    assert kept_pieces.remembered(tmp_path, "a") == {}
+    kept_pieces.remember(tmp_path, {"b": piece(b"two")}, whole=False)
+    assert set(kept_pieces.remembered(tmp_path, "ab")) == {"b"}

@@ -1,0 +1,88 @@
+"""Which shots a video model makes clips for, and what they show where none can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from undercard import clips, settings
+from undercard.errors import BackendUnavailable, BadInput
+from undercard.film.motion import CLIP
+from undercard.shot_clips import fallbacks
+from undercard.shot_fields import nearest
+from undercard.shot_models import Shot
+
+ALLOWING = "say what may stand in, with `clip: {fallback: flow}` in the shot or UNDERCARD_CLIP_FALLBACK"
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """A shot that shows another motion than `clip`."""
+
+    shot: str
+    motion: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.motion} in place of clip: {self.why}"
+
+
+def fallen(shots: Sequence[Shot]) -> tuple[Fallen, ...]:
+    """Return which of *shots* show another motion because no clip can be made here; told before anything renders.
+
+    A video model that was there once and is away now is waited for when it is needed.
+
+    Raises:
+        BackendUnavailable: a shot has the motion `clip`, none can be made, and nothing may stand in.
+        BadInput: a setting names what does not exist.
+    """
+    wanting = [shot for shot in shots if shot.motion == CLIP]
+    why = _why_none() if wanting else ""
+    if not why:
+        return ()
+    motions = {shot.id: fallback(shot) for shot in wanting}
+    strict = [shot for shot, motion in motions.items() if not motion]
+    if strict:
+        many = len(strict) > 1
+        named = f"{', '.join(map(repr, strict[:5]))}{' …' if len(strict) > 5 else ''}"
+        raise BackendUnavailable(
+            f"shot{'s' * many} {named}: the motion is clip, and {why}; or {ALLOWING}; or choose another motion"
+        )
+    return tuple(Fallen(shot, motion, why) for shot, motion in motions.items())
+
+
+def fallback(shot: Shot) -> str:
+    """Return the motion that may stand in for a clip of *shot*: its own, else the settings'; empty for none.
+
+    Raises:
+        BadInput: the setting names no such motion.
+    """
+    if shot.clip is not None and shot.clip.fallback:
+        return shot.clip.fallback
+    chosen = settings.load().clip_fallback
+    if chosen and chosen not in fallbacks():
+        raise BadInput(f"UNDERCARD_CLIP_FALLBACK={chosen!r} is no motion; {nearest(chosen, fallbacks())}")
+    return chosen
+
+
+def described() -> str:
+    """Return in a line whether clips can be made here, and what would change that.
+
+    Raises:
+        BadInput: the setting names what does not exist.
+    """
+    name = settings.load().clips
+    if not name:
+        return f"off; UNDERCARD_CLIPS={' or '.join(clips.names())} turns them on"
+    reason = clips.clip_backend(name).unavailable()
+    return f"{name}: {reason}" if reason else f"{name} makes them"
+
+
+def _why_none() -> str:
+    """Return why no clip can be made here, and what to do; empty where one can."""
+    name = settings.load().clips
+    if not name:
+        return f"no video model is set up; start one and set UNDERCARD_CLIPS to {' or '.join(clips.names())}"
+    found = clips.clip_backend(name)
+    reason = found.unavailable() or ""
+    return "" if not reason or found.recipe() else reason

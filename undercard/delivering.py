@@ -1,0 +1,82 @@
+"""What is delivered beside a film: which presets a run asks for, from which frames, and what becomes of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from undercard import reframing, store
+from undercard.errors import BadInput, MissingObject
+from undercard.film import delivery
+from undercard.film.delivery import Delivery
+from undercard.film.delivery_presets import preset
+from undercard.manifest import FilmRecord
+from undercard.planning import Plan
+from undercard.shot_models import ShotList
+
+
+def wanted(shot_list: ShotList, presets: Sequence[str], shape: str) -> tuple[Delivery, ...]:
+    """Return what to deliver: *presets* in *shape* where a run names any of both, else what *shot_list* says.
+
+    Raises:
+        BadInput: there is no such preset or shape.
+    """
+    named = tuple(presets) or (() if shape == "whole" else ("h264",))
+    found = [Delivery(name, shape) for name in named] or [
+        Delivery(entry.preset, entry.shape) for entry in shot_list.delivery
+    ]
+    for each in found:
+        preset(each.preset)
+        delivery.check_shape(each.shape)
+    return tuple(dict.fromkeys(found))
+
+
+def centres(plan: Plan, one: Delivery) -> tuple[float, ...]:
+    """Return where the window of *one* stands on each frame of the film of *plan*; nothing for the whole frame."""
+    if one.shape == "whole":
+        return ()
+    return reframing.centres(plan, delivery.window(plan.size, one.shape)[0] / plan.size[0])
+
+
+def made(film: Path, masters: Sequence[Path], one: Delivery, middles: Sequence[float]) -> store.StoredFile:
+    """Deliver *film* as *one* says, and store it.
+
+    Args:
+        film: the finished film; where nothing is to be changed, it is taken as it is.
+        masters: its frames without loss, where they were kept; else those of the film itself.
+        one: preset and shape.
+        middles: from `centres`.
+
+    Raises:
+        BadFilm: it cannot be decoded, or what was made is not what was asked for.
+        EncodingFailed: ffmpeg stopped with an error.
+        StoreError: it cannot be stored.
+    """
+    codec = preset(one.preset)
+    with store.scratch(codec.suffix) as path:
+        if one.is_the_film:
+            shutil.copyfile(film, path)
+        else:
+            delivery.deliver(film, path, codec, one.shape, middles, masters)
+        return store.put_file(path)
+
+
+def masters_of(record: FilmRecord | None) -> tuple[Path, ...]:
+    """Return the masters of the film that *record* is of; nothing where one was not kept, or is gone."""
+    try:
+        return tuple(store.find(digest, ".mkv") for digest in (record.masters if record is not None else ()))
+    except MissingObject:
+        return ()
+
+
+def finished(plan: Plan, folder: Path) -> Path:
+    """Return the film of *plan* in *folder*.
+
+    Raises:
+        BadInput: it was not rendered yet.
+    """
+    film = folder / ("film.mp4" if plan.whole else "excerpt.mp4")
+    if not film.is_file():
+        raise BadInput(f"{film} does not exist; render it first, with the same size and backend")
+    return film
