@@ -164,6 +164,14 @@ def test_a_caption_breaks_between_words_and_scripts_without_spaces_anywhere() ->
         "井上尚弥",
         "ボクシング",
         "½ · — × ± “”",
+        "한국 챔피언",
+        "Թումանյան",
+        "ქართული",
+        "বাংলা",
+        "தமிழ்",
+        "ភាសាខ្មែរ",
+        "🥊 💥 🏆",
+        "→ ★ ⇒",
     ],
 )
 def test_shipped_fonts_letter_many_scripts(text: str) -> None:
@@ -172,7 +180,21 @@ def test_shipped_fonts_letter_many_scripts(text: str) -> None:
 
 
 def test_characters_that_no_font_has_are_told_once() -> None:
-    assert lacking("a🥊b한🥊", "text") == "🥊한"
+    assert lacking("a𓀀bꕉ𓀀", "text") == "𓀀ꕉ"
+
+
+def test_an_emoji_stays_with_its_tone_and_its_joiner() -> None:
+    thumb, family = "👍🏿", "👩\u200d👧"
+
+    assert len(lettering(thumb, 40, "text").runs) == 1
+    assert lettering(thumb, 40, "text").width < 1.5 * lettering("👍", 40, "text").width
+    assert lettering(family, 40, "text").width < 1.5 * lettering("👩", 40, "text").width
+
+
+def test_words_behind_an_emoji_are_a_space_away() -> None:
+    glove, word = (lettering(text, 40, "text").width for text in ("🥊", "KO"))
+
+    assert lettering("🥊 KO", 40, "text").width - glove - word < 20
 
 
 def inked(text: str) -> np.ndarray:

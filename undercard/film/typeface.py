@@ -18,12 +18,22 @@ Style: TypeAlias = Literal["display", "text"]
 Fonts: TypeAlias = tuple[Path, ...]
 """Font files of the user's own, in the order in which they are asked for a character that the shipped ones lack."""
 
+EMOJI = "NotoEmoji-SemiBold.ttf"
+"""Its space is as wide as its pictures."""
 FALLBACKS = (
     "NotoSans-SemiBold.ttf",  # Latin, Greek, Cyrillic, Devanagari
     "NotoSansArabic-SemiBold.ttf",
     "NotoSansHebrew-SemiBold.ttf",
     "NotoSansThai-SemiBold.ttf",
+    "NotoSansArmenian-SemiBold.ttf",
+    "NotoSansGeorgian-SemiBold.ttf",
+    "NotoSansBengali-SemiBold.ttf",
+    "NotoSansTamil-SemiBold.ttf",
+    "NotoSansKhmer-SemiBold.ttf",
     "DroidSansFallback.ttf",  # Chinese, Japanese
+    "NotoSansSymbols-SemiBold.ttf",
+    EMOJI,
+    "NanumGothic-Bold.ttf",  # Korean, and shapes such as stars
 )
 SHIPPED: dict[Style, tuple[str, ...]] = {"display": ("Oswald-SemiBold.ttf", *FALLBACKS), "text": FALLBACKS}
 PROBE_PX = 24
@@ -31,6 +41,8 @@ PROBE_PX = 24
 ELLIPSIS = "…"
 SMALLEST_PX = 6
 """Nothing that is set smaller can be read."""
+SKIN_TONES = range(0x1F3FB, 0x1F400)
+"""Characters that colour the emoji before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +151,7 @@ def _runs(text: str, style: Style, fonts: Fonts) -> Iterator[_Run]:
     for cluster in _clusters(text):
         has = [face for face in chain if all(_is_invisible(c) or _has(face, c) for c in cluster)]
         # Spaces and stops belong to the words around them, so that bidi and shaping see whole phrases.
-        stays = font in has and run and not cluster[0].isalpha()
+        stays = font in has and run and not cluster[0].isalpha() and not (cluster == " " and font.name == EMOJI)
         chosen = font if stays else next(iter(has), chain[0])
         if chosen != font and run:
             yield from _parted(_Run(run, font))
@@ -163,6 +175,7 @@ def _clusters(text: str) -> Iterator[str]:
     cluster = ""
     for character in text:
         joined = unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf") or cluster.endswith("\u200d")
+        joined = joined or ord(character) in SKIN_TONES
         if cluster and not joined:
             yield cluster
             cluster = ""
