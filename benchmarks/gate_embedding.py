@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from undercard.gate import Evidence, Pixels, identity
-from undercard.gate._people import LEAST_HEIGHT, MANY_SEEN, targets_of
+from undercard.gate._people import MUCH_SEEN, targets_of
 from undercard.labelled.scenes import HAIRS, SKINS
 from undercard.labelled.shoot import BACKEND, Shoot, shoot
 from undercard.planning import parse_size
@@ -35,6 +35,8 @@ from undercard.shot_fields import COLOURS
 from undercard.staging import PlacedFighter, Staging
 from undercard.vision.adherence import Target
 
+LEAST_HEIGHT = 80.0
+"""Pixels of a fighter whose embedding is taken."""
 SIDE = 224
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's channels."""
@@ -146,7 +148,7 @@ def _seen(scene: Shoot) -> list[Target | None]:
     """Return each fighter of the scene, None for those of whom too little can be seen."""
     frame = draw(scene.scene.now, scene.size, SEED_LIMIT + scene.seed)
     targets = targets_of(json.loads(keypoints_json(frame)), scene.picture)
-    return [one if one.seen.sum() >= MANY_SEEN and one.height >= LEAST_HEIGHT else None for one in targets]
+    return [one if one.seen.sum() >= MUCH_SEEN and one.height >= LEAST_HEIGHT else None for one in targets]
 
 
 def _whole(sheet: Pixels) -> Target:

@@ -139,7 +139,6 @@ def _planted(
         del fighters[about]
     elif defect == "third":
         fighters.append(_stranger(rng, fighters))
-        about = len(fighters) - 1
         shown = replace(asked, fighters=tuple(fighters))
         recognisable = {sighting.name for sighting in sighted(shown, size) if sighting.recognisable}
         return (shown, None) if fighters[-1].name in recognisable else None

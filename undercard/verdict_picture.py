@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
+from undercard import verdict_people
 from undercard.film.lettering import drawable, font, shortened, wrapped
 from undercard.gate import Evidence, Finding, Verdict
 
@@ -16,24 +16,19 @@ BRIGHT = "#f1efe9"
 QUIET = "#8f9299"
 GREEN = "#6cc38a"
 RED = "#f0433a"
-AMBER = "#e0b357"
 PICTURE_WIDTH, PICTURE_HEIGHT = 1280, 960
 PANEL_WIDTH = 560
 MARGIN = 22
 ROW = 30
 CAUSE_ROW = 20
+LEGEND_COLUMNS = 2
+NOT_JUDGED = "not judged: nothing to hold it to, or nobody to be read"
 LONGEST = 1.5
 """How many times its limit a bar shows at most."""
-LIMBS = (
-    ("left_shoulder", "right_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
-    ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"), ("left_shoulder", "left_hip"),
-    ("right_shoulder", "right_hip"), ("left_hip", "right_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
-    ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
-)  # fmt: skip
 
 
 def annotated(evidence: Evidence, verdict: Verdict, label: str) -> Image.Image:
-    """Return the picture of *evidence* with regions and target joints drawn on it, and the findings beside it.
+    """Return the picture of *evidence* with regions and joints drawn on it, and the findings beside it.
 
     Args:
         evidence: what was judged.
@@ -44,9 +39,10 @@ def annotated(evidence: Evidence, verdict: Verdict, label: str) -> Image.Image:
     scale = min(PICTURE_WIDTH / picture.width, PICTURE_HEIGHT / picture.height)
     shown = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
     draw = ImageDraw.Draw(shown)
-    _draw_targets(draw, evidence.keypoints, scale)
+    signs = verdict_people.draw_people(draw, evidence, verdict, scale)
     _draw_regions(draw, verdict.findings, scale)
-    height = max(shown.height, _panel_height(verdict)) + 2 * MARGIN
+    below = verdict_people.LEGEND_ROW * -(-len(signs) // LEGEND_COLUMNS)
+    height = max(shown.height + below + (MARGIN if signs else 0), _panel_height(verdict)) + 2 * MARGIN
     sheet = Image.new("RGB", (shown.width + PANEL_WIDTH + 3 * MARGIN, height), PAPER)
     sheet.paste(shown, (MARGIN, MARGIN))
     colour = GREEN if verdict.accepted else RED
@@ -55,24 +51,12 @@ def annotated(evidence: Evidence, verdict: Verdict, label: str) -> Image.Image:
         (MARGIN - 4, MARGIN - 4, MARGIN + shown.width + 3, MARGIN + shown.height + 3), outline=colour, width=4
     )
     _draw_panel(frame, (shown.width + 2 * MARGIN, MARGIN), verdict, label)
+    for index, sign in enumerate(signs):
+        row, column = divmod(index, LEGEND_COLUMNS)
+        left = MARGIN + column * shown.width // LEGEND_COLUMNS
+        top = 2 * MARGIN + shown.height + row * verdict_people.LEGEND_ROW
+        verdict_people.draw_sign(frame, (left, top), sign, shown.width // LEGEND_COLUMNS)
     return sheet
-
-
-def _draw_targets(draw: ImageDraw.ImageDraw, keypoints: Mapping[str, object] | None, scale: float) -> None:
-    """Draw where the joints should be: rings, filled where nothing hides them."""
-    fighters = cast("Sequence[Mapping[str, Mapping[str, Mapping[str, float]]]]", (keypoints or {}).get("fighters", ()))
-    for fighter, colour in zip(fighters, (AMBER, "#6fb8e8", "#c58be0", BRIGHT), strict=False):
-        joints = fighter["joints"]
-        at = {
-            name: (joint["x"] * scale, joint["y"] * scale, bool(joint["visible"]))
-            for name, joint in joints.items()
-            if joint["in_frame"]
-        }
-        for start, end in LIMBS:
-            if start in at and end in at:
-                draw.line((*at[start][:2], *at[end][:2]), fill=colour, width=2)
-        for x, y, visible in at.values():
-            draw.ellipse((x - 5, y - 5, x + 5, y + 5), outline=colour, fill=colour if visible else PAPER, width=2)
 
 
 def _draw_regions(draw: ImageDraw.ImageDraw, findings: Sequence[Finding], scale: float) -> None:
@@ -109,9 +93,11 @@ def _draw_finding(draw: ImageDraw.ImageDraw, corner: tuple[int, int], finding: F
     """Draw a row: name, bar, score and limit; then the cause. Return where the next one goes."""
     left, y = corner
     face, colour = font(16), GREEN if finding.passed else RED
-    draw.text(
-        (left, y), shortened(drawable(finding.check), face, 110), fill=BRIGHT if finding.passed else RED, font=face
-    )
+    name_colour = RED if not finding.passed else BRIGHT if finding.judged else QUIET
+    draw.text((left, y), shortened(drawable(finding.check), face, 110), fill=name_colour, font=face)
+    if not finding.judged:
+        draw.text((left + 118, y), NOT_JUDGED, fill=QUIET, font=face)
+        return y + ROW
     start, end = left + 118, left + PANEL_WIDTH - 190
     # The limit stands at the same place in every bar.
     mark = start + (end - start) / LONGEST

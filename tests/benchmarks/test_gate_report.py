@@ -3,15 +3,12 @@ from __future__ import annotations
 import io
 import json
 
-import numpy as np
 from rich.console import Console
 
 from benchmarks.gate import report, show
-from undercard.gate import Evidence, Fault
-from undercard.labelled.examples import Example
+from tests.labelled.test_tally import verdict
+from undercard.gate import Fault
 from undercard.labelled.tally import Tally
-
-NOTHING = Evidence(np.zeros((1, 1, 3), np.uint8), (1, 1))
 
 
 def tally() -> Tally:
@@ -23,7 +20,7 @@ def tally() -> Tally:
         ("blur", "mild", set()),
         ("third fighter", "moderate", set()),
     ):
-        counted.add(Example(1, name, strength, NOTHING), said)
+        counted.add(name, strength, verdict(said))
     return counted
 
 
@@ -46,10 +43,22 @@ def test_each_cause_has_its_figures_and_the_whole_is_json() -> None:
 
 def test_the_table_shows_shares_with_their_intervals() -> None:
     console = Console(file=io.StringIO(), width=140)
-    times = {"s_per_image": 0.1, "core_s_per_image": 0.1, "core_s_cheap_checks": 0.04}
+    times = {"first_seed": 41, "s_per_image": 0.1, "core_s_per_image": 0.1, "core_s_cheap_checks": 0.04}
 
     show({**report(tally()), **times}, console)
 
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "good pictures rejected: 0.500 (0.09–0.91)" in text
     assert "1 × previz: noisy" in text
+    assert "held-out" in text
+
+
+def test_how_many_pictures_could_be_read_stands_beside_what_was_found() -> None:
+    counted = tally()
+    counted.add("third fighter", "severe", verdict({Fault.WRONG_COUNT}))
+    counted.add("third fighter", "severe", verdict(set(), abstaining="stranger"))
+
+    found = report(counted)["by_cause"]["wrong count"]
+
+    assert found["recall"]["value"] == 0.5
+    assert found["judged"]["value"] == 0.6667

@@ -17,8 +17,13 @@ AS_BLUE = replace(BLUE, look=RED.look, corner=RED.corner)
 
 def examined(pixels: Pixels, *asked: PlacedFighter) -> Finding:
     fighters = asked or (RED, BLUE)
+    asked_for = frame(*fighters, camera=WIDE)
     evidence = Evidence(
-        pixels, SIZE, staging=staged(*fighters, camera=WIDE), keypoints=keypoints(frame(*fighters, camera=WIDE))
+        pixels,
+        SIZE,
+        staging=staged(*fighters, camera=WIDE),
+        keypoints=keypoints(asked_for),
+        control=asked_for.image,
     )
     return corner.CHECK.examine(evidence)
 
@@ -43,14 +48,15 @@ def test_a_light_that_tints_everything_exchanges_nobody() -> None:
 def test_two_who_wear_the_same_cannot_be_exchanged() -> None:
     twin = replace(BLUE, look=RED.look)
 
-    assert examined(frame(RED, twin).image, RED, twin).score == 1.0
+    assert not examined(frame(RED, twin).image, RED, twin).judged
 
 
 def test_one_alone_has_nobody_to_be_exchanged_with() -> None:
-    assert examined(frame(RED).image, RED).passed
+    assert not examined(frame(RED).image, RED).judged
 
 
 def test_without_a_staging_nobody_knows_who_wears_what() -> None:
-    evidence = Evidence(frame(AS_RED, AS_BLUE).image, SIZE, keypoints=keypoints(frame(RED, BLUE)))
+    asked_for = frame(RED, BLUE)
+    evidence = Evidence(frame(AS_RED, AS_BLUE).image, SIZE, keypoints=keypoints(asked_for), control=asked_for.image)
 
-    assert corner.CHECK.examine(evidence).passed
+    assert not corner.CHECK.examine(evidence).judged

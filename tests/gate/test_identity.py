@@ -46,4 +46,6 @@ def test_a_control_image_of_another_size_is_compared_alike() -> None:
 
 
 def test_without_a_control_image_nothing_is_said() -> None:
-    assert identity.CHECK.examine(Evidence(frame(*ASKED_BY).image, SIZE, keypoints=keypoints(frame(*ASKED_BY)))).passed
+    evidence = Evidence(frame(*ASKED_BY).image, SIZE, keypoints=keypoints(frame(*ASKED_BY)))
+
+    assert not identity.CHECK.examine(evidence).judged

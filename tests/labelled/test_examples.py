@@ -12,7 +12,7 @@ from undercard.labelled.labels import FAULTS, STRENGTHS
 
 SIZE = (512, 288)
 SEED = 0
-ITS_OWN = frozenset({Fault.WRONG_COUNT, Fault.WRONG_POSE, Fault.SWAPPED})
+ITS_OWN = frozenset({Fault.WRONG_COUNT, Fault.WRONG_POSE, Fault.SWAPPED, Fault.DRIFTED})
 """Faults that need networks, which have tests of their own."""
 
 
@@ -69,3 +69,16 @@ def test_swapping_looks_leaves_everyone_where_he_is() -> None:
 
     assert [fighter.pose for fighter in swapped.fighters] == [fighter.pose for fighter in now.fighters]
     assert [fighter.look for fighter in swapped.fighters] == [fighter.look for fighter in reversed(now.fighters)]
+
+
+def test_who_has_drifted_wears_what_nobody_does_and_stands_as_he_did() -> None:
+    now = scenes.scene(SEED).now
+    drifted, far = scenes.with_one_drifted(now, np.random.default_rng(2))
+
+    pairs = list(zip(now.fighters, drifted.fighters, strict=True))
+    changed = [(was, is_now) for was, is_now in pairs if was != is_now]
+    assert len(changed) == 1
+    was, is_now = changed[0]
+    assert is_now.look.trunks not in {one.look.trunks for one in now.fighters}
+    assert (is_now.pose, is_now.position, is_now.look.skin) == (was.pose, was.position, was.look.skin)
+    assert far > 0.3

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from undercard.gate import Evidence, Fault
-from undercard.labelled.examples import Example
+from undercard.gate import Fault, Finding, Verdict
 from undercard.labelled.tally import Tally, wilson
 
-NOTHING = Evidence(np.zeros((1, 1, 3), np.uint8), (1, 1))
+
+def verdict(said: set[Fault], abstaining: str = "") -> Verdict:
+    """Return what names *said*, with every check but the one called *abstaining* able to judge."""
+    faulty = [
+        Finding(check=fault.value, score=1, threshold=0, passed=False, cause="it is", fault=fault) for fault in said
+    ]
+    silent = [
+        Finding(check=name, score=0, threshold=0, passed=True, cause="", judged=name != abstaining)
+        for name in ("stranger", "pose")
+    ]
+    return Verdict(findings=(*faulty, *silent))
 
 
 def tally(*answers: tuple[str, str, set[Fault]]) -> Tally:
     counted = Tally()
     for name, strength, said in answers:
-        counted.add(Example(1, name, strength, NOTHING), said)
+        counted.add(name, strength, verdict(said))
     return counted
 
 
@@ -54,3 +62,13 @@ def test_faults_that_no_check_names_are_left_out_of_the_whole() -> None:
 
     assert counted.recall(("moderate", "severe"))["n"] == 1
     assert counted.recall(("moderate",), Fault.WRONG_COUNT)["value"] == 0.0
+
+
+def test_what_the_check_cannot_read_is_not_missed_but_counted_as_unjudged() -> None:
+    counted = Tally()
+    counted.add("third fighter", "moderate", verdict(set(), abstaining="stranger"))
+    counted.add("third fighter", "moderate", verdict({Fault.WRONG_COUNT}, abstaining="stranger"))
+    counted.add("third fighter", "severe", verdict(set(), abstaining="pose"))
+
+    assert counted.recall(("moderate", "severe"), Fault.WRONG_COUNT)["value"] == 0.5
+    assert counted.judged(Fault.WRONG_COUNT)["value"] == pytest.approx(2 / 3, abs=1e-4)

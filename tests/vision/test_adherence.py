@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from undercard.vision.adherence import MIRRORED, Target, adherence, who_is_who
+from undercard.vision.adherence import MIRRORED, Target, adherence
 from undercard.vision.networks import Floats
 from undercard.vision.pose import JOINTS, Person
 
@@ -82,37 +82,3 @@ def test_the_smaller_of_two_is_held_to_his_own_height() -> None:
 
 def test_nobody_to_be_seen_cannot_be_wrong() -> None:
     assert adherence(person(STANDING + 500), target(hidden=JOINTS)).pck == 1.0
-
-
-def never_the_same(first: Person, second: Person) -> bool:
-    return False
-
-
-def test_each_is_taken_for_whom_he_stands_nearest_to() -> None:
-    right = beside(STANDING, 150)
-    people = [person(right + 5), person(STANDING - 5)]
-
-    assert who_is_who(people, [target(), target(right)], never_the_same) == {0: 1, 1: 0}
-
-
-def test_one_person_is_not_two_fighters() -> None:
-    close = beside(STANDING, 20)
-
-    assert who_is_who([person(STANDING)], [target(), target(close)], never_the_same) == {0: 0}
-
-
-def test_one_person_found_twice_is_not_two_fighters_either() -> None:
-    close = beside(STANDING, 20)
-
-    assert len(who_is_who([person(STANDING), person(close)], [target(), target(close)], lambda a, b: True)) == 1
-
-
-def test_who_does_something_else_in_his_place_is_still_himself() -> None:
-    upside_down = STANDING.copy()
-    upside_down[:, 1] = 235 - upside_down[:, 1]
-
-    assert who_is_who([person(upside_down)], [target()], never_the_same) == {0: 0}
-
-
-def test_who_stands_elsewhere_is_nobody() -> None:
-    assert who_is_who([person(STANDING + 400)], [target()], never_the_same) == {}

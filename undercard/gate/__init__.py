@@ -21,7 +21,7 @@ __all__ = [
     "checks", "evidence_of", "judge", "judge_exhibit",
 ]  # fmt: skip
 
-REVISION = 3
+REVISION = 4
 """Raised whenever a check or a threshold changes what the gate says, so that no old verdict is believed."""
 
 Region: TypeAlias = tuple[int, int, int, int]
@@ -65,6 +65,8 @@ class Finding(BaseModel):
     """What kind of cause that is; None when it passed."""
     region: Region | None = None
     """Where in the picture; None for all of it."""
+    judged: bool = True
+    """Whether the check could say anything; a picture that it cannot read passes."""
 
 
 class Opinion(BaseModel):

@@ -85,6 +85,8 @@ class Evidence:
         """Who stands where in which colours, under which light."""
         self.backend = backend
         """What drew it; thresholds may differ by backend."""
+        self.shared: dict[str, object] = {}
+        """What one check has found out that another asks for as well, by a name of theirs."""
 
     @cached_property
     def pixels(self) -> Pixels:

@@ -1,14 +1,14 @@
 """Who is in a picture, against who should be: what the checks that look at people share.
 
-Their networks run once a picture, however many checks ask. What a network cannot read is not judged: a body seen along
-its own axis, as from the truss, a body on the floor, one that another hides. Those abstain, they do not pass judgement.
+The picture is held to its control image, joint by joint (`vision.comparison`), once a picture however many checks ask.
+What the network cannot read in the control image, nobody judges in the picture: such checks abstain. One look at each
+picture is enough where it shows everybody in his place and nobody else; what it doubts is looked at again.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -16,28 +16,49 @@ import numpy as np
 from PIL import Image
 
 from undercard.errors import BadInput
-from undercard.gate import Evidence, Pixels, Region
+from undercard.gate import Evidence, Grey, Pixels, Region
 from undercard.gate._evidence import PREVIZ
-from undercard.vision.adherence import Adherence, Target, adherence, who_is_who
+from undercard.gate.blur import sharpness
+from undercard.gate.noise import noise
+from undercard.vision.adherence import Flags, Target, adherence
+from undercard.vision.comparison import Reading, Surplus, presence, reading, surplus
+from undercard.vision.heat import Heat, heat
 from undercard.vision.networks import Floats
-from undercard.vision.pose import Box, Person, find_people, look_closely, overlap, same_person
+from undercard.vision.pose import JOINTS, SEEN, Box, look_closely
 
-SHOULDERS_HIPS = (5, 6, 11, 12)
-MANY_SEEN = 8
-"""Seen joints of somebody who can be judged. This and what follows is chosen on previz fighters: of those whom it lets
-through in 200 stagings, one had a PCK below 0.7; of those whom it leaves out, about a third (the first 78 stagings)."""
+LEAST_TRUSTED = 5
+"""Joints that can be read of somebody who is judged."""
+MUCH_SEEN = 8
+"""Joints of somebody who is more than a glove at the picture's edge."""
+SURE = 0.95
+"""Fit of one who need not be looked at again."""
+SECOND_SIDE = 256
+"""Longer side of the second look, px: what is blurred or burnt at one scale is often plain at another."""
+DOUBTFUL = 0.4
+"""Surplus that is looked at again."""
+MOST_NOISE, LEAST_SHARPNESS = 8.0, 0.03
+"""Of a picture in which the network's doubts mean something, as `noise` and `blur` measure them. Those reject it well
+before."""
+PRESENT = 0.35
+"""Presence of somebody who is there, in whatever pose. Missing previz fighters: 48 of 50 below; in other poses: 35 of
+38 above, of those who keep at most that share of their joints."""
+BURNT_OUT, CRUSHED = 235, 4
+"""Levels from which and below which there is nothing to see."""
+MOST_LOST = 0.5
+"""Share of the surroundings of a joint that may be so."""
+LEAST_SPAN = 12.0
+"""Levels between what is dark and what is light there in the control image: of who stands dark before the dark hall the
+network sees joints that no eye sees, until a few levels more or less take them away."""
+MOST_BLACK = 0.2
+"""Share of the picture that may be crushed without being so in the control image."""
+AROUND = 0.03
+"""Heights of a fighter: half the side of a joint's surroundings."""
 MOST_TILT = 30.0
-"""Degrees of the trunk from upright."""
+"""Degrees of the trunk from upright, of whom Thunder can be asked."""
 TRUNK = (0.2, 0.4)
 """Length of the trunk over the height: about 0.29 of one who stands, less seen from above, more of one who squats."""
-MOST_SHARED = 0.5
-"""Overlap with another fighter's box; more is a clinch."""
-LEAST_HEIGHT = 80.0
-"""Pixels. Smaller people are not found reliably."""
 LEAST_PICTURE = 160
 """Pixels of the picture's height."""
-PRESENT = 0.2
-"""Score of a person who is there, by MultiPose, or by the mean of Thunder's joints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +66,15 @@ class Fighter:
     """One who should be in the picture."""
 
     target: Target
+    clear: Flags
+    """Shape (17,): joints about which there is something to see, in the control image and in the picture."""
     readable: bool
-    """So much of him should be seen, and so plainly, that what the networks say of him can be believed."""
-    person: Person | None
-    """Who stands there, if anybody does."""
-    best: Adherence | None
-    """How well he does what he should, by the best of the ways to look at him."""
-    closest: Person | None
-    """The same look at him."""
+    """So many of his joints can be read in the control image that something can be said of him."""
+    reading: Reading
+    fit: float
+    """The share of his joints that are where they should be, after all looks at him."""
+    missing: bool
+    """Nobody is where he should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +83,46 @@ class Cast:
 
     fighters: tuple[Fighter, ...]
     """In the order of the keypoints."""
-    strangers: tuple[Person, ...]
-    """Who is found and should not be; of every size, so the crowd as well."""
+    surplus: Surplus
+    """What is there of bodies that are none of theirs."""
+
+    @property
+    def readable(self) -> bool:
+        """Say whether the network can read bodies as this camera sees them."""
+        return any(one.readable for one in self.fighters)
+
+    @property
+    def complete(self) -> bool:
+        """Say whether everybody can be read of whom much can be seen."""
+        return self.readable and all(one.readable or one.target.seen.sum() < MUCH_SEEN for one in self.fighters)
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """Pixels that compare and hash by their content."""
+class _Drawn:
+    """A control image that is itself only: to compare pixels would take as long as a check."""
 
-    digest: bytes
-    pixels: Pixels = field(compare=False)
+    def __init__(self, pixels: Pixels) -> None:
+        self.pixels = pixels
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Drawn) and self.pixels is other.pixels
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    digest: bytes
-    targets: tuple[Target, ...] = field(compare=False)
+    def __hash__(self) -> int:
+        return id(self.pixels)
 
 
 def cast_of(evidence: Evidence) -> Cast | None:
     """Return who is in the picture, or None where that cannot be said or need not be.
 
-    It cannot where nobody said who should be, nor in a picture as small as a thumbnail. It need not where the previz
-    drew it: its keypoints are those of the same drawing, so that only the network could be wrong.
+    It cannot without keypoints and a control image, nor in a picture as small as a thumbnail; what the network makes of
+    noise and blur is nobody's fault. It need not where the previz drew it: its keypoints are those of the same drawing,
+    so that only the network could be wrong.
 
     Raises:
         BadInput: the keypoints are not those of `previz.maps.keypoints_json`.
     """
-    small = evidence.pixels.shape[0] < LEAST_PICTURE
-    if evidence.keypoints is None or evidence.backend == PREVIZ or small:
-        return None
-    targets = targets_of(evidence.keypoints, evidence.pixels)
-    asked = b"".join(np.ascontiguousarray(part).tobytes() for t in targets for part in (t.xy, t.seen, t.in_frame))
-    shape = repr(evidence.pixels.shape).encode()
-    picture = _Picture(_digest(shape + np.ascontiguousarray(evidence.pixels).tobytes()), evidence.pixels)
-    return _cast(picture, _Asked(_digest(asked), targets))
+    if "cast" not in evidence.shared:
+        evidence.shared["cast"] = _cast(evidence)
+    return cast("Cast | None", evidence.shared["cast"])
 
 
 def targets_of(keypoints: Mapping[str, object], pixels: Pixels) -> tuple[Target, ...]:
@@ -137,61 +164,99 @@ def _target(name: str, joints: Sequence[Mapping[str, Any]], scale: Floats) -> Ta
     return Target(name, xy, seen, np.array([bool(joint["in_frame"]) for joint in joints]))
 
 
-# A verdict asks four times; the picture before it is not asked for again.
-@lru_cache(maxsize=2)
-def _cast(picture: _Picture, asked: _Asked) -> Cast:
-    pixels, targets = picture.pixels, asked.targets
-    found = find_people(pixels)
-    readable = [_readable(target, targets) for target in targets]
-    # Thunder looks where each should be as well, for whom MultiPose has missed.
-    there = [
-        look_closely(pixels, target.box) if plain else None for target, plain in zip(targets, readable, strict=True)
-    ]
-    people = [person for person in found if person.score >= PRESENT]
-    many = len(people)
-    people = [*people, *(person for person in there if person is not None and person.score >= PRESENT)]
-    matched = who_is_who(people, targets, same_person)
+def _cast(evidence: Evidence) -> Cast | None:
+    pixels = evidence.pixels
+    if evidence.keypoints is None or evidence.control is None or evidence.backend == PREVIZ:
+        return None
+    if pixels.shape[0] < LEAST_PICTURE:
+        return None
+    targets = targets_of(evidence.keypoints, pixels)
+    control = same_size(evidence.control, pixels)
+    grey, drawn_grey = evidence.grey, np.asarray(Image.fromarray(control).convert("L"))
+    # Where a fighter is missing from a dark hall it is black as well.
+    is_crushed = (grey < CRUSHED).mean() - (drawn_grey < CRUSHED).mean() > MOST_BLACK
+    clear = [_clear(grey, drawn_grey, target, CRUSHED if is_crushed else 0) for target in targets]
+    seen, drawn = heat(pixels), _heat_of(_Drawn(control))
+    readings = [reading(seen, drawn, *pair) for pair in zip(targets, clear, strict=True)]
+    fits = [each.fit for each in readings]
+    extra = surplus(seen, drawn, targets)
+    doubted = [k for k, each in enumerate(readings) if _readable(each) and each.fit < SURE]
+    if doubted or extra.score > DOUBTFUL:
+        if noise(grey) > MOST_NOISE or sharpness(grey) < LEAST_SHARPNESS:
+            return None
+        seen_again, drawn_again = _second_look(pixels, control)
+        for k in doubted:
+            again = reading(seen_again, drawn_again, targets[k], clear[k])
+            if _readable(again) and again.fit > fits[k]:
+                readings[k], fits[k] = again, again.fit
+            closely = _closely(pixels, control, targets[k], clear[k]) if fits[k] < SURE else None
+            fits[k] = fits[k] if closely is None else (fits[k] + closely) / 2
+        extra = _calmer(extra, surplus(seen_again, drawn_again, targets))
     fighters = []
-    for index, target in enumerate(targets):
-        person = people[matched[index]] if index in matched else None
-        best, closest = None, None
-        if readable[index] and person is not None:
-            looks = [person, look_closely(pixels, person.box), there[index]]
-            rated = [(adherence(look, target), look) for look in looks if look is not None]
-            best, closest = max(rated, key=lambda pair: (pair[0].fit, pair[0].oks))
-        fighters.append(Fighter(target, readable[index], person, best, closest))
-    taken = [people[index] for index in matched.values()]
-    others = [person for index, person in enumerate(people[:many]) if index not in matched.values()]
-    return Cast(tuple(fighters), tuple(_strangers(pixels, others, taken)))
+    for k, target in enumerate(targets):
+        others = [other for other in targets if other is not target]
+        there = fits[k] > PRESENT or presence(seen, drawn, target, others) > PRESENT
+        fighters.append(Fighter(target, clear[k], _readable(readings[k]), readings[k], fits[k], not there))
+    return Cast(tuple(fighters), extra)
 
 
-def _strangers(pixels: Pixels, others: Sequence[Person], known: Sequence[Person]) -> list[Person]:
-    """Return those of *others* who are somebody else than *known*, also when Thunder looks at them.
-
-    MultiPose finds a large fighter twice when its scales do not agree on his joints; Thunder sees that it is him.
-    """
-    if not others:
-        return []
-    closely = [*known, *(look_closely(pixels, person.box) for person in known)]
-    strangers = []
-    for person in others:
-        looks = person, look_closely(pixels, person.box)
-        if not any(same_person(look, other) for look in looks for other in closely):
-            strangers.append(person)
-            closely += looks
-    return strangers
+# A control image is looked at for every take.
+@lru_cache(maxsize=4)
+def _heat_of(control: _Drawn) -> Heat:
+    return heat(control.pixels)
 
 
-def _readable(target: Target, everybody: Sequence[Target]) -> bool:
-    if target.seen.sum() < MANY_SEEN or target.height < LEAST_HEIGHT:
-        return False
+def _readable(each: Reading) -> bool:
+    return int(each.trusted.sum()) >= LEAST_TRUSTED
+
+
+def _calmer(first: Surplus, second: Surplus) -> Surplus:
+    """Return the first with the mean of the two scores: what one scale makes of a shadow, the other does not."""
+    return Surplus((first.score + second.score) / 2, first.peaks or second.peaks)
+
+
+def _closely(pixels: Pixels, control: Pixels, target: Target, clear: Flags) -> float | None:
+    """Return the fit as Thunder sees it, by joints that it is sure of and places rightly in *control*; None without."""
     trunk = target.xy[[5, 6]].mean(axis=0) - target.xy[[11, 12]].mean(axis=0)
-    length = float(np.linalg.norm(trunk))
     tilt = float(np.degrees(np.arctan2(abs(trunk[0]), -trunk[1])))
-    upright = TRUNK[0] <= length / target.height <= TRUNK[1] and tilt <= MOST_TILT
-    alone = all(overlap(target.box, other.box) <= MOST_SHARED for other in everybody if other is not target)
-    return upright and alone
+    if tilt > MOST_TILT or not TRUNK[0] <= np.linalg.norm(trunk) / max(target.height, 1.0) <= TRUNK[1]:
+        return None
+    placed = adherence(look_closely(control, target.box), target)
+    found = look_closely(pixels, target.box)
+    trusted = target.seen & clear & ~np.isin(JOINTS, placed.off) & (found.scores >= SEEN)
+    if trusted.sum() < LEAST_TRUSTED:
+        return None
+    return adherence(found, Target(target.name, target.xy, trusted, target.in_frame)).fit
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=16).digest()
+def _second_look(pixels: Pixels, control: Pixels) -> tuple[Heat, Heat]:
+    """Return the joints of both pictures when they are small, the first in the tones of the second."""
+    small = [Image.fromarray(each) for each in (pixels, control)]
+    for each in small:
+        each.thumbnail((SECOND_SIDE, SECOND_SIDE), Image.Resampling.BOX)
+    first, second = (np.asarray(each) for each in small)
+    # Each channel's levels are moved so that as many pixels are below each level as in the control image.
+    toned = np.empty_like(first)
+    for channel in range(3):
+        below, aim = (np.bincount(each[..., channel].ravel(), minlength=256).cumsum() for each in (first, second))
+        toned[..., channel] = np.interp(below, aim, np.arange(256))[first[..., channel]]
+    scale = pixels.shape[1] / first.shape[1]
+    seen, drawn = heat(toned, SECOND_SIDE), heat(second, SECOND_SIDE)
+    return Heat(seen.maps, seen.cell * scale), Heat(drawn.maps, drawn.cell * scale)
+
+
+def _clear(grey: Grey, drawn: Grey, target: Target, black: int) -> Flags:
+    """Return which joints lie where *drawn* shows something and *grey* is mostly not lost; shape (17,).
+
+    Lost is what is burnt out or below *black*.
+    """
+    half = max(2, int(AROUND * target.height))
+    found = np.ones(17, bool)
+    for joint, (x, y) in enumerate(target.xy.astype(int)):
+        around = np.s_[max(0, y - half) : max(0, y + half + 1), max(0, x - half) : max(0, x + half + 1)]
+        levels = grey[around]
+        if levels.size:
+            low, high = np.percentile(drawn[around], (5, 95))
+            lost = ((levels > BURNT_OUT) | (levels < black)).mean()
+            found[joint] = high - low >= LEAST_SPAN and lost <= MOST_LOST
+    return found

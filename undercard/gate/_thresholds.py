@@ -58,6 +58,10 @@ class Threshold(BaseModel):
             region=region,
         )
 
+    def abstention(self, score: float) -> Finding:
+        """Return what the check says where it cannot judge; *score* is that of a picture without fault."""
+        return Finding(check=self.check, score=score, threshold=self.limit, passed=True, cause="", judged=False)
+
 
 def threshold(check: str, backend: str = "") -> Threshold:
     """Return the row of the check called *check*, for pictures of *backend*.

@@ -21,7 +21,8 @@ LIGHTNESS = 0.3
 LEAST_APART = 25.0
 """CIE L*a*b*, lightness so weighted: between what the two should wear. Reds are 20 apart, red and blue 115."""
 LEAST_FIT = 0.5
-"""PCK of one who is where his joints are looked for. In another pose they lie on anything, and `pose` tells that."""
+"""Share of the joints in place of one who is where they are looked for. In another pose they lie on anything, and
+`pose` tells that."""
 
 
 class Corner:
@@ -31,15 +32,17 @@ class Corner:
     cost = 0.27
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Pass when each of two wears his own colours, or when that cannot be told."""
+        """Pass when each of two wears his own colours; abstain when that cannot be told."""
         row = threshold(self.name, evidence.backend)
         cast = cast_of(evidence)
         looks = {} if evidence.staging is None else {one.name: one.look for one in evidence.staging.fighters}
         pair = _pair(cast, looks)
         if pair is None:
-            return row.finding(1.0, "")
+            return row.abstention(1.0)
         first, second = pair
         score = _likeness(evidence, first, second, looks)
+        if score is None:
+            return row.abstention(1.0)
         names = f"{first.target.name} and {second.target.name}"
         cause = f"{names} wear each other's colours: likeness {score:.2f}, where 1 is their own and -1 the other's"
         box = first.target.box
@@ -49,12 +52,12 @@ class Corner:
 def _pair(cast: Cast | None, looks: Mapping[str, Look]) -> tuple[Fighter, Fighter] | None:
     """Return the two whose colours can be read, if there are two."""
     fighters = () if cast is None else cast.fighters
-    plain = [one for one in fighters if one.best is not None and one.best.pck >= LEAST_FIT and one.target.name in looks]
+    plain = [one for one in fighters if one.readable and one.fit >= LEAST_FIT and one.target.name in looks]
     return (plain[0], plain[1]) if len(plain) == 2 else None
 
 
-def _likeness(evidence: Evidence, first: Fighter, second: Fighter, looks: Mapping[str, Look]) -> float:
-    """Return the share of the asked difference that is there, over trunks and gloves together; 1 if hardly any is."""
+def _likeness(evidence: Evidence, first: Fighter, second: Fighter, looks: Mapping[str, Look]) -> float | None:
+    """Return the share of the asked difference that is there, in trunks and gloves; None where hardly any is asked."""
     own, other = (_worn(evidence, one) for one in (first, second))
     asked_own, asked_other = looks[first.target.name], looks[second.target.name]
     pairs = [
@@ -68,12 +71,12 @@ def _likeness(evidence: Evidence, first: Fighter, second: Fighter, looks: Mappin
             if np.linalg.norm(should) >= LEAST_APART:
                 there += float(_weighted(mine - his) @ should)
                 asked += float(should @ should)
-    return there / asked if asked else 1.0
+    return there / asked if asked else None
 
 
 def _worn(evidence: Evidence, fighter: Fighter) -> Worn:
-    assert fighter.closest is not None
-    return worn(evidence.pixels, fighter.closest.xy, fighter.target.seen, fighter.target.height)
+    clear = fighter.target.seen & fighter.clear
+    return worn(evidence.pixels, fighter.reading.xy, clear, fighter.target.height)
 
 
 def _weighted(difference: Lab) -> Lab:

@@ -1,4 +1,4 @@
-"""Rejects a fighter who has lost his colours; score: the worst change of hue, 0 none, 1 lost or 60° off, 2 opposite.
+"""Rejects a fighter who has lost his colours; score: the worst change, 0 none, 1 hue lost or 60° off, 2 opposite.
 
 His trunks and gloves are held to those of the control image, at the same joints and under the same light. Embeddings of
 bodies do not tell previz boxers apart (0.83 the same, 0.78 another), and faces are too small in most shots: neither is
@@ -8,17 +8,22 @@ asked.
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 from undercard.gate import Evidence, Finding, Pixels
+from undercard.gate._colour import MIDDLE, PARTS, weight
 from undercard.gate._people import Fighter, cast_of, region, same_size
 from undercard.gate._thresholds import threshold
 from undercard.vision.colour import Lab, worn
 
 LEAST_CHROMA = 25.0
-"""CIE a*b*. What has less of it, in the picture and in the control image, is grey in both."""
+"""CIE a*b* at L* 50. What has less of it, in the picture and in the control image, is grey in both."""
+LIGHTNESS = 0.3
+"""Weight of L* beside a* and b*: cloth is in its own folds' shadow."""
 LEAST_FIT = 0.7
-"""PCK of one who is where his joints are looked for."""
-
+"""Share of the joints in place of one who is where they are looked for."""
+STEP = 0.025
+"""Heights: how far round about his place the colours are looked for."""
 
 _MOST = 2.0
 
@@ -30,36 +35,46 @@ class Identity:
     cost = 0.275
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Pass when everybody wears what he should, or when that cannot be told."""
+        """Pass when everybody wears what he should; abstain when that cannot be told."""
         row = threshold(self.name, evidence.backend)
         cast = cast_of(evidence)
         if cast is None or evidence.control is None:
-            return row.finding(0.0, "")
-        control = same_size(evidence.control, evidence.pixels)
+            return row.abstention(0.0)
+        control = _under_the_same_light(same_size(evidence.control, evidence.pixels), evidence.pixels)
         changes = [
             (change, one, part)
             for one in cast.fighters
-            if one.best is not None and one.best.pck >= LEAST_FIT
+            if one.readable and one.fit >= LEAST_FIT
             for part, change in _changes(evidence.pixels, control, one).items()
         ]
         if not changes:
-            return row.finding(0.0, "")
+            return row.abstention(0.0)
         score, worst, part = max(changes, key=lambda each: each[0])
         cause = f"{worst.target.name}'s {part} have lost their colour: {score:.2f} off, at most {row.limit:g} may be"
         return row.finding(score, cause, region(worst.target.box, evidence.pixels))
 
 
-def _changes(pixels: Pixels, control: Pixels, fighter: Fighter) -> dict[str, float]:
-    """Return the change of each part that can be seen, where he is or where he should be, whichever is less.
+def _under_the_same_light(control: Pixels, pixels: Pixels) -> Pixels:
+    """Return *control* with each channel as strong as it is in *pixels* as a whole, which `cast` is to judge."""
+    parts = [
+        np.asarray(Image.fromarray(each).resize(PARTS, Image.Resampling.BOX), np.float32) for each in (control, pixels)
+    ]
+    gains = np.median((parts[1] + 1.0) / (parts[0] + 1.0), axis=(0, 1))
+    levels = np.clip(np.arange(256)[None, :] * gains[:, None], 0, 255)
+    return np.asarray(Image.fromarray(control).point([round(float(level)) for level in levels.ravel()]))
 
-    A wrist that is found a hand's breadth off puts the glove beside the glove.
+
+def _changes(pixels: Pixels, control: Pixels, fighter: Fighter) -> dict[str, float]:
+    """Return the change of each part that can be seen: the least of where he is, where he should be, and round about.
+
+    A wrist that is found a hand's breadth off puts the glove beside the glove, and a model moves a hip by as much.
     """
-    assert fighter.closest is not None
-    target = fighter.target
-    asked = worn(control, target.xy, target.seen, target.height)
+    target, clear = fighter.target, fighter.target.seen & fighter.clear
+    asked = worn(control, target.xy, clear, target.height)
     changes: dict[str, float] = {}
-    for xy in (fighter.closest.xy, target.xy):
-        found = worn(pixels, xy, target.seen, target.height)
+    steps = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float32) * (STEP * target.height)
+    for xy in (fighter.reading.xy, *(target.xy + step for step in steps)):
+        found = worn(pixels, xy, clear, target.height)
         for part, a, b in (("trunks", found.trunks, asked.trunks), ("gloves", found.gloves, asked.gloves)):
             if a is not None and b is not None:
                 changes[part] = min(_change(a, b), changes.get(part, _MOST))
@@ -67,9 +82,15 @@ def _changes(pixels: Pixels, control: Pixels, fighter: Fighter) -> dict[str, flo
 
 
 def _change(found: Lab, asked: Lab) -> float:
-    """Return how far the colour has moved in a*b*, over the stronger of the two colours."""
-    strongest = max(float(np.linalg.norm(found[1:])), float(np.linalg.norm(asked[1:])), LEAST_CHROMA)
-    return float(np.linalg.norm(found[1:] - asked[1:])) / strongest
+    """Return how far the colour has moved, over the stronger chroma of the two.
+
+    What is dark moves less: its chroma counts for as much more as a difference does there.
+    """
+    darker = np.array([min(found[0], asked[0], MIDDLE)])
+    strongest = max(
+        *(float(np.linalg.norm(each[1:])) for each in (found, asked)), LEAST_CHROMA / float(weight(darker)[0])
+    )
+    return float(np.linalg.norm((found - asked) * (LIGHTNESS, 1.0, 1.0))) / strongest
 
 
 CHECK = Identity()

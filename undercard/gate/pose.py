@@ -1,7 +1,7 @@
-"""Rejects a fighter who does not do what he should; score: PCK of the worst, as `adherence.Adherence.fit` has it.
+"""Rejects a fighter who does not do what he should; score: the share of his joints that are in place, of the worst.
 
 A mirrored pose is a wrong one, and so is an orthodox fighter's from a southpaw. Joints that something hides have no
-say.
+say, nor those that cannot be read in the control image.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from undercard.gate import Evidence, Finding
 from undercard.gate._people import Fighter, cast_of, region
 from undercard.gate._thresholds import threshold
-from undercard.vision.adherence import Adherence
+from undercard.vision.pose import JOINTS
 
-SIDES = 0.2
-"""How much better the pose fits with left and right exchanged when that is what is wrong with it."""
+LEAST_TRUSTED = 6
+"""Joints that can be read of one whose pose is judged: of five, two that a light takes away are no other pose."""
+SIDES = 0.4
+"""Of the joints that are out of place, those that are only exchanged, left for right, where that is what is wrong."""
 FEW = 4
 """Joints that are named; of more, how many."""
 
@@ -24,24 +26,26 @@ class WrongPose:
     cost = 0.26
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Pass when everybody who can be read does what he should, or when nobody said what."""
+        """Pass when everybody who is there does what he should; abstain when somebody cannot be read."""
         row = threshold(self.name, evidence.backend)
         cast = cast_of(evidence)
-        rated = [] if cast is None else [(one.best.fit, one, one.best) for one in cast.fighters if one.best is not None]
-        if not rated:
-            return row.finding(1.0, "")
-        score, worst, best = min(rated, key=lambda each: each[0])
-        where = region(worst.target.box if worst.person is None else worst.person.box, evidence.pixels)
-        return row.finding(score, _cause(worst, best, row.limit), where)
+        there = [] if cast is None else [one for one in cast.fighters if one.readable and not one.missing]
+        rated = [one for one in there if one.reading.trusted.sum() >= LEAST_TRUSTED]
+        worst = min(rated, key=lambda one: one.fit, default=None)
+        everybody = cast is not None and cast.complete and len(rated) == len(there)
+        if worst is None or (row.passes(worst.fit) and not everybody):
+            return row.abstention(1.0 if worst is None else worst.fit)
+        return row.finding(worst.fit, _cause(worst, row.limit), region(worst.target.box, evidence.pixels))
 
 
-def _cause(fighter: Fighter, best: Adherence, least: float) -> str:
-    name = fighter.target.name
-    if best.mirrored_pck >= best.pck + SIDES:
-        return f"{name} stands the wrong way round: left and right are exchanged, {best.pck:.0%} of his joints fit"
-    named = ", ".join(best.off) if len(best.off) <= FEW else f"{len(best.off)} joints"
-    seen = int(fighter.target.seen.sum())
-    return f"{name} is in another pose: {named} out of place, {best.pck:.0%} of {seen} joints fit, {least:.0%} must"
+def _cause(fighter: Fighter, least: float) -> str:
+    name, seen = fighter.target.name, fighter.reading
+    off = [joint for joint, trusted, held in zip(JOINTS, seen.trusted, seen.held, strict=True) if trusted and not held]
+    if off and seen.exchanged.sum() >= SIDES * len(off):
+        return f"{name} stands the wrong way round: left and right are exchanged, {fighter.fit:.0%} of his joints fit"
+    named = ", ".join(off) if 0 < len(off) <= FEW else f"{len(off)} joints"
+    many = int(seen.trusted.sum())
+    return f"{name} is in another pose: {named} out of place, {fighter.fit:.0%} of {many} joints fit, {least:.0%} must"
 
 
 CHECK = WrongPose()

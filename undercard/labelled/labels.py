@@ -12,9 +12,14 @@ FAULTS = {
     "repeated take": Fault.REPEATED, "repeated neighbour": Fault.REPEATED, "exposure jump": Fault.JUMP,
     "zoom jump": Fault.JUMP, "wrong size": Fault.WRONG_FRAME, "wrong pose": Fault.WRONG_POSE,
     "mirrored": Fault.WRONG_POSE, "missing fighter": Fault.WRONG_COUNT, "third fighter": Fault.WRONG_COUNT,
-    "swapped corners": Fault.SWAPPED,
+    "swapped corners": Fault.SWAPPED, "drifted fighter": Fault.DRIFTED,
 }  # fmt: skip
 """What the gate should call each defect."""
+JUDGED_BY = {
+    "missing fighter": "count", "third fighter": "stranger", "wrong pose": "pose", "mirrored": "pose",
+    "swapped corners": "corner", "drifted fighter": "identity",
+}  # fmt: skip
+"""The check that finds a defect, of defects whose checks cannot read every picture."""
 _PEOPLE = frozenset(
     {Fault.WRONG_COUNT, Fault.WRONG_POSE, Fault.EXTRA_LIMB, Fault.SWAPPED, Fault.DRIFTED}
 )  # fmt: skip
@@ -23,13 +28,15 @@ ALSO = {
     "blank": frozenset(Fault),
     "dead tile": _PEOPLE | _LOOK | {Fault.TILED},
     # What stretches 8 bits leaves gaps between levels, and lifts the grain with the rest.
-    "burn": _LOOK | {Fault.NOISY, Fault.BANDED},
-    "crush": _LOOK | {Fault.BANDED},
+    # Nobody can be read where all is white or black.
+    "burn": _LOOK | _PEOPLE | {Fault.NOISY, Fault.BANDED},
+    "crush": _LOOK | _PEOPLE | {Fault.BANDED},
     # Blocks of one level leave gaps between levels, and what is nearly black becomes black.
     "jpeg": frozenset({Fault.BANDED, Fault.BURNT, Fault.JUMP}),
     # Half of the picture is lighter.
     "seam": frozenset({Fault.JUMP}),
-    "cast": _LOOK,
+    # Trunks and gloves are under the same light.
+    "cast": _LOOK | {Fault.DRIFTED},
     "exposure jump": _LOOK,
     "zoom jump": _PEOPLE,
     "wrong size": _PEOPLE | _LOOK,
@@ -41,5 +48,6 @@ ALSO = {
     "missing fighter": _PEOPLE,
     "third fighter": _PEOPLE,
     "swapped corners": _PEOPLE,
+    "drifted fighter": _PEOPLE,
 }
 """What comes of a defect by itself, so that the gate is not wrong to say it as well: a black tile hides people."""

@@ -10,6 +10,7 @@ import numpy as np
 from undercard.previz import cameras, lights, poses
 from undercard.shot_fields import COLOURS
 from undercard.staging import Corner, Look, PlacedFighter, Staging, Stance
+from undercard.vision.colour import lab
 
 SKINS = ("porcelain", "fair", "tan", "brown", "umber", "ebony")
 HAIRS = ("black", "chestnut", "blond", "ginger")
@@ -19,6 +20,8 @@ TRUNKS: dict[Corner, tuple[str, ...]] = {
 }
 NEUTRAL = Look("#8d6a4f", "#808489", "#808489", "#33363b", "#141416")
 """Of a third person, who belongs to neither corner."""
+DRIFTED = ("purple", "green", "silver", "teal", "gold", "pink")
+"""Colours that a model may give a fighter in place of his own."""
 CUT_SHARE = 0.3
 """Of the shots whose camera changes between the two keyframes."""
 
@@ -82,6 +85,23 @@ def with_looks_swapped(staging: Staging) -> Staging:
     """Return *staging* with each fighter in the other's colours, skin and hair included."""
     first, second = staging.fighters
     return replace(staging, fighters=(replace(first, look=second.look), replace(second, look=first.look)))
+
+
+def with_one_drifted(staging: Staging, rng: np.random.Generator) -> tuple[Staging, float]:
+    """Return *staging* with one fighter's trunks and gloves in a colour that nobody wears, and how far it is from his.
+
+    How far is the distance in a* and b* over the stronger chroma of the two, of his trunks: about 1 where the hue is
+    60° off or the colour is lost, 2 where it is the opposite.
+    """
+    index = int(rng.integers(len(staging.fighters)))
+    look = staging.fighters[index].look
+    worn = {one.look.trunks for one in staging.fighters} | {one.look.gloves for one in staging.fighters}
+    colour = COLOURS[_one(rng, tuple(name for name in DRIFTED if COLOURS[name] not in worn))]
+    own, other = lab(look.trunks)[1:], lab(colour)[1:]
+    far = float(np.linalg.norm(own - other)) / max(float(np.linalg.norm(own)), float(np.linalg.norm(other)), 1.0)
+    fighters = list(staging.fighters)
+    fighters[index] = replace(fighters[index], look=replace(look, trunks=colour, gloves=colour))
+    return replace(staging, fighters=tuple(fighters)), far
 
 
 def _fighter(rng: np.random.Generator, corner: Corner) -> PlacedFighter:

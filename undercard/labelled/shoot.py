@@ -13,6 +13,7 @@ from undercard.gate import Evidence, Pixels
 from undercard.labelled.edits import Grade, grade, redrawn
 from undercard.labelled.scenes import Scene, scene
 from undercard.previz import studio
+from undercard.previz.frame import Keypoints
 from undercard.previz.maps import keypoints_json
 from undercard.previz.poses import pose
 from undercard.previz.render import draw
@@ -45,7 +46,10 @@ class Shoot:
     before: Pixels
     """The keyframe before it in the same shot."""
     sheets: tuple[Pixels, ...]
+    joints: tuple[Keypoints, ...]
+    """Where they are in the control image."""
     keypoints: Mapping[str, object]
+    """The same as JSON has it."""
 
     @property
     def seed(self) -> int:
@@ -112,6 +116,7 @@ def shoot(seed: int, size: Size) -> Shoot:
         other_take=redrawn(frame.image, look, rngs[1]),
         before=redrawn(before, look, rngs[2]),
         sheets=tuple(_sheet(fighter) for fighter in shown.now.fighters),
+        joints=frame.keypoints,
         keypoints=json.loads(keypoints_json(frame)),
     )
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from undercard.gate import Fault
-from undercard.labelled.examples import Example
-from undercard.labelled.labels import ALSO, FAULTS
+from undercard.gate import Fault, Verdict
+from undercard.labelled.labels import ALSO, FAULTS, JUDGED_BY, STRENGTHS
 
 Z95 = 1.959964
 """Of a normal distribution, 95 % on both sides."""
@@ -45,11 +43,18 @@ class Answer:
     name: str
     strength: str
     said: frozenset[Fault]
+    judged: bool = True
+    """Whether the check that finds what is planted could read the picture."""
 
     @property
     def fault(self) -> Fault | None:
         """What it should have said."""
         return FAULTS.get(self.name)
+
+    @property
+    def read(self) -> bool:
+        """Whether the gate could have found what is wrong; what it did find, it has read."""
+        return self.judged or self.fault in self.said
 
 
 @dataclass(slots=True)
@@ -58,9 +63,11 @@ class Tally:
 
     answers: list[Answer] = field(default_factory=list)
 
-    def add(self, example: Example, said: Iterable[Fault]) -> None:
-        """Note what the gate said of *example*."""
-        self.answers.append(Answer(example.name, example.strength, frozenset(said)))
+    def add(self, name: str, strength: str, verdict: Verdict) -> None:
+        """Note what the gate said of an example called *name* of *strength*."""
+        read = {finding.check for finding in verdict.findings if finding.judged}
+        judged = name not in JUDGED_BY or JUDGED_BY[name] in read
+        self.answers.append(Answer(name, strength, frozenset(verdict.faults), judged))
 
     @property
     def named(self) -> frozenset[Fault]:
@@ -68,15 +75,24 @@ class Tally:
         return frozenset[Fault]().union(*(answer.said for answer in self.answers))
 
     def recall(self, strengths: tuple[str, ...], fault: Fault | None = None, name: str = "") -> Share:
-        """Return how many of the defects were called what they are; of those with a check, unless one is asked for."""
+        """Return how many of the defects were called what they are, of those that could be judged.
+
+        Of those with a check, unless a fault is asked for.
+        """
         wanted = [
             answer
             for answer in self.answers
             if answer.strength in strengths
             and (answer.fault in self.named if fault is None else answer.fault is fault)
             and (not name or answer.name == name)
+            and answer.read
         ]
         return wilson(sum(answer.fault in answer.said for answer in wanted), len(wanted))
+
+    def judged(self, fault: Fault) -> Share:
+        """Return how many of the pictures with *fault*, mild ones left out, could be judged."""
+        planted = [answer for answer in self.answers if answer.fault is fault and answer.strength != STRENGTHS[0]]
+        return wilson(sum(answer.read for answer in planted), len(planted))
 
     def precision(self, fault: Fault | None = None) -> Share:
         """Return how often a named fault was there; what comes of another defect by itself counts as neither."""

@@ -1,5 +1,6 @@
 """What networks see in a picture: people, their joints, and the colours at those joints.
 
-Knows neither shots nor verdicts. `networks` opens the ONNX files · `pose` finds people · `adherence` compares them with
-where they should be · `colour` reads off what they wear.
+Knows neither shots nor verdicts. `networks` opens the ONNX files · `heat` finds joints of anybody · `comparison` holds
+them to another picture's · `pose` looks at one person · `adherence` compares him with where he should be · `colour`
+reads off what people wear.
 """

@@ -1,4 +1,4 @@
-"""Who of the people that were found is whom, and how well each stands where he should: PCK and OKS.
+"""How well somebody stands where he should: PCK and OKS.
 
 PCK is the share of joints that lie near their place (Yang and Ramanan, "Articulated Human Detection with Flexible
 Mixtures of Parts", 2013), OKS the mean nearness that COCO's evaluation uses; both over the joints that can be seen.
@@ -7,7 +7,6 @@ Left is the person's own left, so a mirrored pose is a wrong one: its joints lie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undercard.vision.networks import Floats
-from undercard.vision.pose import JOINTS, Box, Person, overlap
+from undercard.vision.pose import JOINTS, Box, Person
 
 Flags: TypeAlias = NDArray[np.bool_]
 
@@ -33,11 +32,6 @@ _FALLOFF = 2.0 * np.array(
     [0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089,
      0.089]
 )  # fmt: skip
-
-FAR = 0.35
-"""Mean distance of the joints, in heights, beyond which somebody is not the one who should stand there."""
-SAME_PLACE = 0.15
-"""Overlap of two boxes of one person who was found in a pose that is not his."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,32 +98,6 @@ def adherence(person: Person, target: Target) -> Adherence:
         mirrored_pck=float(mirrored[target.seen].mean()),
         off=tuple(name for name, good, seen in zip(JOINTS, near, target.seen, strict=True) if seen and not good),
     )
-
-
-def who_is_who(
-    people: Sequence[Person], targets: Sequence[Target], same: Callable[[Person, Person], bool]
-) -> Mapping[int, int]:
-    """Return the index in *people* of each index in *targets* that has somebody near, nearest pairs first.
-
-    Whoever is nobody by his joints may still be someone in another pose: then he stands in that one's place. *people*
-    may hold one person several times; *same* tells, and he is only taken once.
-    """
-    by_joints = [
-        (float(_apart(person.xy, target)[target.in_frame].mean()), t, p)
-        for t, target in enumerate(targets)
-        for p, person in enumerate(people)
-        if target.in_frame.any()
-    ]
-    by_place = [
-        (-overlap(person.box, target.box), t, p) for t, target in enumerate(targets) for p, person in enumerate(people)
-    ]
-    found: dict[int, int] = {}
-    for pairs, most in ((by_joints, FAR), (by_place, -SAME_PLACE)):
-        for value, t, p in sorted(pairs):
-            free = not any(p == taken or same(people[p], people[taken]) for taken in found.values())
-            if value <= most and t not in found and free:
-                found[t] = p
-    return found
 
 
 def _apart(xy: Floats, target: Target) -> NDArray[np.float64]:

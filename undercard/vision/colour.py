@@ -47,8 +47,9 @@ def worn(pixels: Pixels, xy: Floats, seen: Flags, height: float) -> Worn:
     """Return the colours at the joints *xy*, shape (17, 2) px, of one who is *height* px tall and *seen* so far."""
     half = max(1.0, PATCH * height)
     return Worn(
-        trunks=_median(pixels, _along(xy, seen, THIGHS, ON_THIGH, needs=0), half),
-        gloves=_median(pixels, _along(xy, seen, FOREARMS, ON_GLOVE, needs=1), half),
+        # Of a thigh one end is often hidden, by the other glove or the other fighter; a glove is beyond its wrist.
+        trunks=_median(pixels, _along(xy, seen, THIGHS, ON_THIGH, ends=(0, 1)), half),
+        gloves=_median(pixels, _along(xy, seen, FOREARMS, ON_GLOVE, ends=(1,)), half),
     )
 
 
@@ -66,11 +67,11 @@ def lab(colour: str | Floats | NDArray[np.uint8]) -> Lab:
 
 
 def _along(
-    xy: Floats, seen: Flags, bones: tuple[tuple[int, int], ...], shares: tuple[float, ...], needs: int
+    xy: Floats, seen: Flags, bones: tuple[tuple[int, int], ...], shares: tuple[float, ...], ends: tuple[int, ...]
 ) -> Iterator[tuple[float, float]]:
-    """Yield places along each of *bones* whose joint number *needs* is seen."""
+    """Yield places along each of *bones* of whose *ends* one is seen."""
     for bone in bones:
-        if seen[bone[needs]]:
+        if any(seen[bone[end]] for end in ends):
             start, end = xy[bone[0]], xy[bone[1]]
             for share in shares:
                 x, y = start + (end - start) * share
