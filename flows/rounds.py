@@ -22,7 +22,8 @@ from undercard.judge.hearing import Hearing
 from undercard.ladder import kind
 from undercard.lanes import Lane
 from undercard.manifest import Judged
-from undercard.planning import Plan, PlannedKeyframe
+from undercard.planned import PlannedKeyframe
+from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.pursuit import Pursuit
 from undercard.requests import RenderRequest, Take

@@ -16,7 +16,8 @@ from undercard.conditioning import conditioned, control_request, draw_control, l
 from undercard.controls import CONTROLS
 from undercard.devices import Device
 from undercard.likeness import sheet_request
-from undercard.planning import Plan, PlannedKeyframe
+from undercard.planned import PlannedKeyframe
+from undercard.planning import Plan
 from undercard.requests import Control, RenderRequest, Sheet
 
 SIZE = (128, 72)

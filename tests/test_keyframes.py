@@ -18,7 +18,7 @@ from undercard.conditioning import conditioned, control_request, draw_control
 from undercard.devices import Device
 from undercard.errors import BackendError, OutOfMemory
 from undercard.keyframes import answers, render_take
-from undercard.planning import PlannedKeyframe
+from undercard.planned import PlannedKeyframe
 from undercard.requests import Attempt, RenderRequest, Sheet
 
 SIZE = (128, 72)

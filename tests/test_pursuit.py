@@ -17,7 +17,7 @@ from undercard.gate import Fault, Finding, Opinion, Verdict
 from undercard.judge.opinions import with_opinion
 from undercard.keyframes import asked, usable_take
 from undercard.manifest import Judged, KeyframeRecord
-from undercard.planning import PlannedKeyframe
+from undercard.planned import PlannedKeyframe
 from undercard.pursuit import Pursuit, begin
 from undercard.requests import Approach, Attempt, Control, Remedy, Repair, Sheet, Take
 from undercard.upgrading import look_higher

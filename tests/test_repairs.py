@@ -14,7 +14,7 @@ from undercard.conditioning import control_request, draw_control
 from undercard.devices import Device
 from undercard.gate import Fault, Finding, Verdict
 from undercard.keyframes import asked
-from undercard.planning import PlannedKeyframe
+from undercard.planned import PlannedKeyframe
 from undercard.repairs import REMEDIES, SAME_SEED, Means, next_draw, repairs_for, severity, treatment
 from undercard.requests import Approach, Control, Remedy, Repair
 

@@ -26,7 +26,8 @@ from undercard.film.timing import Moment
 from undercard.film.watch import Watch, is_black
 from undercard.keyframes import accepted_take, usable_take
 from undercard.manifest import FilmRecord, KeyframeRecord
-from undercard.planning import Plan, PlannedKeyframe
+from undercard.planned import PlannedKeyframe
+from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.requests import Take, content_key
 from undercard.scoring import Mix

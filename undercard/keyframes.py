@@ -15,7 +15,7 @@ from undercard.conditioning import conditioned, control_request, draw_control, f
 from undercard.errors import BackendError
 from undercard.ladder import outcome_of
 from undercard.manifest import KeyframeRecord, best_of
-from undercard.planning import PlannedKeyframe
+from undercard.planned import PlannedKeyframe
 from undercard.repairs import treatment
 from undercard.requests import Approach, Attempt, Control, Outcome, RenderRequest, Sheet, Take
 from undercard.store import StoredFile

@@ -13,7 +13,7 @@ from undercard.keyframes import accepted_take, asked
 from undercard.ladder import Tried, kind
 from undercard.likeness import Likeness
 from undercard.manifest import Judged, KeyframeRecord, best_of
-from undercard.planning import PlannedKeyframe
+from undercard.planned import PlannedKeyframe
 from undercard.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
 from undercard.requests import MOST_STEPS, Approach, Attempt, Control, Remedy, RenderRequest, Sheet, Take
 

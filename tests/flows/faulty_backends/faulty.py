@@ -16,7 +16,7 @@ from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.devices import Device
 from undercard.errors import BackendError
-from undercard.planning import SEED_STRIDE
+from undercard.planned import SEED_STRIDE
 from undercard.requests import RenderRequest
 
 

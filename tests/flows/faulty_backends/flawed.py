@@ -18,7 +18,7 @@ from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.controls import CONTROLS
 from undercard.devices import Device
-from undercard.planning import SEED_STRIDE
+from undercard.planned import SEED_STRIDE
 from undercard.requests import RenderRequest
 from undercard.wording import INSISTENCE
 
