@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, as_jpeg, exposed, keyframe
-from undercard.gate import Evidence, Fault, Finding, Pixels, cast, copied, duplicate, jump, repeated, scale
+from undercard.gate import Evidence, Fault, Finding, Pixels, cast, copied, duplicate, jump, noise, repeated, scale
 
 
 def edited(pixels: Pixels, gain: float = 1.0) -> Pixels:
@@ -94,6 +94,17 @@ def test_a_jump_of_the_exposure_is_named(gain: float, word: str) -> None:
 
     assert finding.fault == Fault.JUMP
     assert finding.cause.startswith(word)
+
+
+def test_a_jump_in_noise_is_the_noises_business() -> None:
+    grain = np.random.default_rng(0).normal(0.0, 60.0, keyframe().shape)
+    noisy = np.clip(edited(keyframe(0.9), 0.6) + grain, 0, 255).astype(np.uint8)
+
+    finding = jump.CHECK.examine(second_of_two(noisy))
+
+    assert finding.passed
+    assert not finding.judged
+    assert not noise.CHECK.examine(Evidence(noisy, SIZE)).passed
 
 
 def test_a_cut_to_a_brighter_place_is_no_jump() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tests.gate.test_people import BLUE, RED, SIZE, frame, keypoints
-from undercard.gate import Evidence, Fault, Finding, Pixels, identity
+from undercard.gate import Evidence, Fault, Finding, Pixels, banding, identity
 
 ASKED_BY = (RED, BLUE)
 
@@ -37,6 +37,14 @@ def test_green_trunks_and_gloves_on_the_red_fighter_have_drifted() -> None:
     assert "Rojas's" in finding.cause
     assert finding.region is not None
     assert finding.region[0] < SIZE[0] / 2
+
+
+def test_colours_that_were_lost_to_bands_are_the_bands_business() -> None:
+    green = replace(RED, look=replace(RED.look, trunks="#1f8a3b", gloves="#1f8a3b"))
+    banded = (frame(green, BLUE).image // 24) * 24
+
+    assert not examined(banded).judged
+    assert not banding.CHECK.examine(Evidence(banded, SIZE)).passed
 
 
 def test_a_control_image_of_another_size_is_compared_alike() -> None:

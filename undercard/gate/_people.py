@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from undercard.errors import BadInput
-from undercard.gate import Evidence, Grey, Pixels, Region
+from undercard.gate import Evidence, Grey, Pixels, Region, banding, blocks
 from undercard.gate._evidence import PREVIZ
 from undercard.gate.blur import sharpness
 from undercard.gate.noise import noise
@@ -114,8 +114,8 @@ def cast_of(evidence: Evidence) -> Cast | None:
     """Return who is in the picture, or None where that cannot be said or need not be.
 
     It cannot without keypoints and a control image, nor in a picture as small as a thumbnail; what the network makes of
-    noise and blur is nobody's fault. It need not where the previz drew it: its keypoints are those of the same drawing,
-    so that only the network could be wrong.
+    noise, blur, bands and blocks is nobody's fault. It need not where the previz drew it: its keypoints are those of
+    the same drawing, so that only the network could be wrong.
 
     Raises:
         BadInput: the keypoints are not those of `previz.maps.keypoints_json`.
@@ -123,6 +123,13 @@ def cast_of(evidence: Evidence) -> Cast | None:
     if "cast" not in evidence.shared:
         evidence.shared["cast"] = _cast(evidence)
     return cast("Cast | None", evidence.shared["cast"])
+
+
+def spoilt(evidence: Evidence) -> bool:
+    """Say whether the picture is so noisy, soft, banded or blocky that doubts about people mean nothing."""
+    if noise(evidence.grey) > MOST_NOISE or sharpness(evidence.grey) < LEAST_SHARPNESS:
+        return True
+    return not all(check.examine(evidence).passed for check in (banding.CHECK, blocks.CHECK))
 
 
 def targets_of(keypoints: Mapping[str, object], pixels: Pixels) -> tuple[Target, ...]:
@@ -182,7 +189,7 @@ def _cast(evidence: Evidence) -> Cast | None:
     extra = surplus(seen, drawn, targets)
     doubted = [k for k, each in enumerate(readings) if _readable(each) and each.fit < SURE]
     if doubted or extra.score > DOUBTFUL:
-        if noise(grey) > MOST_NOISE or sharpness(grey) < LEAST_SHARPNESS:
+        if spoilt(evidence):
             return None
         seen_again, drawn_again = _second_look(pixels, control)
         for k in doubted:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from undercard.gate import Evidence, Finding, Pixels
 from undercard.gate._colour import MIDDLE, PARTS, weight
-from undercard.gate._people import Fighter, cast_of, region, same_size
+from undercard.gate._people import Fighter, cast_of, region, same_size, spoilt
 from undercard.gate._thresholds import threshold
 from undercard.vision.colour import Lab, worn
 
@@ -51,7 +51,9 @@ class Identity:
             return row.abstention(0.0)
         score, worst, part = max(changes, key=lambda each: each[0])
         cause = f"{worst.target.name}'s {part} have lost their colour: {score:.2f} off, at most {row.limit:g} may be"
-        return row.finding(score, cause, region(worst.target.box, evidence.pixels))
+        finding = row.finding(score, cause, region(worst.target.box, evidence.pixels))
+        # Bands and blocks take colours as well, and are rejected as what they are.
+        return finding if finding.passed or not spoilt(evidence) else row.abstention(0.0)
 
 
 def _under_the_same_light(control: Pixels, pixels: Pixels) -> Pixels:
