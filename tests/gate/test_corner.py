@@ -55,6 +55,20 @@ def test_one_alone_has_nobody_to_be_exchanged_with() -> None:
     assert not examined(frame(RED).image, RED).judged
 
 
+def test_whom_the_control_image_does_not_tell_apart_nobody_can_exchange() -> None:
+    hall = (np.asarray(frame(RED, BLUE, camera=WIDE).image) * 0.02).astype(np.uint8)
+    grey = np.repeat(hall.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    evidence = Evidence(
+        frame(AS_RED, AS_BLUE).image,
+        SIZE,
+        staging=staged(RED, BLUE, camera=WIDE),
+        keypoints=keypoints(frame(RED, BLUE, camera=WIDE)),
+        control=grey,
+    )
+
+    assert not corner.CHECK.examine(evidence).judged
+
+
 def test_without_a_staging_nobody_knows_who_wears_what() -> None:
     asked_for = frame(RED, BLUE)
     evidence = Evidence(frame(AS_RED, AS_BLUE).image, SIZE, keypoints=keypoints(asked_for), control=asked_for.image)

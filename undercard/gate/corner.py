@@ -1,25 +1,29 @@
 """Rejects fighters who wear each other's colours; score: 1 as they should be, -1 exchanged, 0 as near to either.
 
 What counts is how the two differ, in trunks and in gloves: a light that tints both alike does not move it, and neither
-does a model's taste. Where their looks hardly differ, or only one can be read, nothing is said.
+does a model's taste. Where their looks hardly differ, only one can be read, or the control image itself does not tell
+them apart, as in the dark, nothing is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from undercard.gate import Evidence, Finding
-from undercard.gate._people import Cast, Fighter, cast_of, region
+from undercard.gate import Evidence, Finding, Pixels
+from undercard.gate._people import Cast, Fighter, cast_of, region, same_size
 from undercard.gate._thresholds import threshold
 from undercard.staging import Look
-from undercard.vision.colour import Lab, Worn, lab, worn
+from undercard.vision.colour import Lab, lab, worn
+from undercard.vision.networks import Floats
 
 LIGHTNESS = 0.3
 """Weight of L* beside a* and b*: one stands in the other's shadow."""
 LEAST_APART = 25.0
 """CIE L*a*b*, lightness so weighted: between what the two should wear. Reds are 20 apart, red and blue 115."""
+LEAST_DRAWN = 0.3
+"""Share of the asked difference that the control image has of two who can be told apart by it."""
 LEAST_FIT = 0.5
 """Share of the joints in place of one who is where they are looked for. In another pose they lie on anything, and
 `pose` tells that."""
@@ -40,13 +44,13 @@ class Corner:
         if pair is None:
             return row.abstention(1.0)
         first, second = pair
-        score = _likeness(evidence, first, second, looks)
+        score = _likeness(evidence.pixels, [(one, one.reading.xy) for one in pair], looks)
         if score is None:
             return row.abstention(1.0)
         names = f"{first.target.name} and {second.target.name}"
         cause = f"{names} wear each other's colours: likeness {score:.2f}, where 1 is their own and -1 the other's"
-        box = first.target.box
-        return row.finding(score, cause, region(box, evidence.pixels))
+        finding = row.finding(score, cause, region(first.target.box, evidence.pixels))
+        return finding if finding.passed or _told_apart(evidence, pair, looks) else row.abstention(1.0)
 
 
 def _pair(cast: Cast | None, looks: Mapping[str, Look]) -> tuple[Fighter, Fighter] | None:
@@ -56,10 +60,25 @@ def _pair(cast: Cast | None, looks: Mapping[str, Look]) -> tuple[Fighter, Fighte
     return (plain[0], plain[1]) if len(plain) == 2 else None
 
 
-def _likeness(evidence: Evidence, first: Fighter, second: Fighter, looks: Mapping[str, Look]) -> float | None:
-    """Return the share of the asked difference that is there, in trunks and gloves; None where hardly any is asked."""
-    own, other = (_worn(evidence, one) for one in (first, second))
-    asked_own, asked_other = looks[first.target.name], looks[second.target.name]
+def _told_apart(evidence: Evidence, pair: tuple[Fighter, Fighter], looks: Mapping[str, Look]) -> bool:
+    """Say whether the control image shows the colours of *pair* as they should be."""
+    if evidence.control is None:
+        return False
+    control = same_size(evidence.control, evidence.pixels)
+    drawn = _likeness(control, [(one, one.target.xy) for one in pair], looks)
+    return drawn is not None and drawn >= LEAST_DRAWN
+
+
+def _likeness(pixels: Pixels, pair: Sequence[tuple[Fighter, Floats]], looks: Mapping[str, Look]) -> float | None:
+    """Return the share of the asked difference that *pixels* have, in trunks and gloves; None where there is none.
+
+    Args:
+        pixels: the picture.
+        pair: the two, each with where his joints are.
+        looks: of each, by his name.
+    """
+    own, other = (worn(pixels, xy, one.target.seen & one.clear, one.target.height) for one, xy in pair)
+    asked_own, asked_other = (looks[one.target.name] for one, _ in pair)
     pairs = [
         (own.trunks, other.trunks, asked_own.trunks, asked_other.trunks),
         (own.gloves, other.gloves, asked_own.gloves, asked_other.gloves),
@@ -72,11 +91,6 @@ def _likeness(evidence: Evidence, first: Fighter, second: Fighter, looks: Mappin
                 there += float(_weighted(mine - his) @ should)
                 asked += float(should @ should)
     return there / asked if asked else None
-
-
-def _worn(evidence: Evidence, fighter: Fighter) -> Worn:
-    clear = fighter.target.seen & fighter.clear
-    return worn(evidence.pixels, fighter.reading.xy, clear, fighter.target.height)
 
 
 def _weighted(difference: Lab) -> Lab:
