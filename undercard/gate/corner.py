@@ -44,7 +44,10 @@ class Corner:
         if pair is None:
             return row.abstention(1.0)
         first, second = pair
-        score = _likeness(evidence.pixels, [(one, one.reading.xy) for one in pair], looks)
+        # A wrist that is found a hand's breadth off shows skin in place of a glove: where he should be counts as well.
+        places = ([(one, one.reading.xy) for one in pair], [(one, one.target.xy) for one in pair])
+        scores = [_likeness(evidence.pixels, each, looks) for each in places]
+        score = max((score for score in scores if score is not None), default=None)
         if score is None:
             return row.abstention(1.0)
         names = f"{first.target.name} and {second.target.name}"
