@@ -96,9 +96,9 @@ def test_a_burned_in_caption_ends_where_the_next_shot_begins_to_show(tmp_path: P
             "make it 1 frame at least",
         ),
         (
-            "title: Bout 🥊",
+            "title: Bout 𓀀",
             "title",
-            "'Bout 🥊' has '🥊' (U+1F94A), which no font has",
+            "'Bout 𓀀' has '𓀀' (U+13000), which no font has",
             "put a font that has it beside the shot list and name it in `fonts`",
         ),
     ],
