@@ -42,10 +42,11 @@ def _cause(fighter: Fighter, least: float) -> str:
     name, seen = fighter.target.name, fighter.reading
     off = [joint for joint, trusted, held in zip(JOINTS, seen.trusted, seen.held, strict=True) if trusted and not held]
     if off and seen.exchanged.sum() >= SIDES * len(off):
-        return f"{name} stands the wrong way round: left and right are exchanged, {fighter.fit:.0%} of his joints fit"
-    named = ", ".join(off) if 0 < len(off) <= FEW else f"{len(off)} joints"
+        return f"{name} stands the wrong way round: left and right are exchanged, fit {fighter.fit:.0%}"
     many = int(seen.trusted.sum())
-    return f"{name} is in another pose: {named} out of place, {fighter.fit:.0%} of {many} joints fit, {least:.0%} must"
+    named = ", ".join(off) if 0 < len(off) <= FEW else f"{len(off)} of {many} joints"
+    # The fit is of all looks at him, the joints are of one.
+    return f"{name} is in another pose: {named} out of place, fit {fighter.fit:.0%}, {least:.0%} is needed"
 
 
 CHECK = WrongPose()
