@@ -28,8 +28,6 @@ WITHIN_LU = 0.3
 SILENCE_LUFS = -60.0
 """A mix below it is taken for silence, which no gain should lift: there is only noise in it."""
 ROUNDS = 5
-SHORTEST_SECONDS = 0.4
-"""R128 measures nothing shorter."""
 
 
 @dataclass(frozen=True, slots=True)

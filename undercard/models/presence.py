@@ -77,11 +77,6 @@ def comfyui_target(model: ModelSpec, chosen: Settings) -> Path:
     return chosen.comfyui_root / model.comfyui / model.file_name
 
 
-def is_verified(path: Path) -> bool:
-    """Say whether the SHA-256 of the file at *path* was compared with the hub's."""
-    return lock.read().verified(path) is not None
-
-
 def forget() -> None:
     """Look anew from now on."""
     _named.cache_clear()
