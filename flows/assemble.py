@@ -12,9 +12,10 @@ from prefect.logging import get_run_logger
 
 from flows import clips as clip_flow
 from flows import handles as handles_flow
+from flows.encoding import encoding
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import backends, cutting, delivering, kept_pieces, manifest, options, progress, report, scoring, store
+from undercard import cutting, delivering, kept_pieces, manifest, options, progress, report, scoring, store
 from undercard.clip_making import Clips
 from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
@@ -138,25 +139,11 @@ def _encoded(
 ) -> dict[str, cutting.CutPiece]:
     """Return the pieces of *missing*, by key."""
     meter = progress.current()
-    task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
     bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(missing))
-    # A model draws nothing between its keyframes, so it need not be opened.
-    drawing = plan.backend if plan.animates else "previz"
-    rung = backends.fastest(drawing, plan.work, plan.device)
-    with backends.backend(drawing).open(plan.device, rung) as renderer:
-        futures = {
-            key: task.submit(
-                piece=whole(piece),
-                plan=whole(plan),
-                takes=whole(takes),
-                renderer=whole(renderer),
-                meter=whole(meter),
-                clips=whole(clips),
-            )
-            for key, piece in missing.items()
-        }
+    with encoding(plan, takes, clips, list(missing.values())) as runs:
+        futures = dict(zip(missing, runs, strict=True))
         names = {future: missing[key] for key, future in futures.items()}
-        for future in as_completed(list(names)):
+        for future in as_completed(runs):
             future.wait()
             bar.step()
             if future.state.name == "Cached":

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks import film as film_tasks
-from tasks import whole
-from undercard import backends, cutting, options, progress, scoring, store
+from flows.encoding import encoding
+from undercard import cutting, scoring, store
 from undercard.clip_making import Clips
 from undercard.film import handles, interchange
 from undercard.planning import Plan
@@ -20,22 +19,8 @@ def write(plan: Plan, takes: cutting.Takes, clips: Clips, film: Path) -> tuple[P
         FilmError: a timeline cannot be written.
     """
     shots = handles.whole_shots(plan.timeline)
-    meter = progress.current()
-    task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
-    drawing = plan.backend if plan.animates else "previz"
-    with backends.backend(drawing).open(plan.device, backends.fastest(drawing, plan.work, plan.device)) as renderer:
-        futures = [
-            task.submit(
-                piece=whole(shot),
-                plan=whole(plan),
-                takes=whole(takes),
-                renderer=whole(renderer),
-                meter=whole(meter),
-                clips=whole(clips),
-            )
-            for shot in shots
-        ]
-        pieces = [future.result() for future in futures]
+    with encoding(plan, takes, clips, shots) as runs:
+        pieces = [run.result() for run in runs]
     folder = film.with_name(f"{film.stem}-shots")
     media: dict[str, str] = {}
     for number, (shot, piece) in enumerate(zip(shots, pieces, strict=True), start=1):

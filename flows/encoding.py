@@ -1,0 +1,38 @@
+"""Pieces of a film, encoded by tasks of their own while what draws them is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from prefect.futures import PrefectFuture
+
+from tasks import film as film_tasks
+from tasks import whole
+from undercard import backends, cutting, options, progress
+from undercard.clip_making import Clips
+from undercard.film.timeline import Piece
+from undercard.planning import Plan
+
+
+@contextmanager
+def encoding(
+    plan: Plan, takes: cutting.Takes, clips: Clips, pieces: Sequence[Piece]
+) -> Iterator[list[PrefectFuture[cutting.CutPiece]]]:
+    """Give the task runs that encode *pieces*, in their order, inside the context."""
+    task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
+    # A model draws nothing between its keyframes, so it need not be opened.
+    drawing = plan.backend if plan.animates else "previz"
+    rung = backends.fastest(drawing, plan.work, plan.device)
+    with backends.backend(drawing).open(plan.device, rung) as renderer:
+        yield [
+            task.submit(
+                piece=whole(piece),
+                plan=whole(plan),
+                takes=whole(takes),
+                renderer=whole(renderer),
+                meter=whole(progress.current()),
+                clips=whole(clips),
+            )
+            for piece in pieces
+        ]
