@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from undercard.engine.blocks import Layout, layout_of
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.codecs import codec_named
 from undercard.engine.kept import Making
-from undercard.engine.loading import BlockReader, closing, load, reader_of
+from undercard.engine.loading import BlockReader, closing, load, reader_of, reading
 from undercard.engine.pinned import HUGE_PAGE, PinnedBuffer
 from undercard.engine.sources import InMemory
 from undercard.errors import BadCheckpoint
@@ -144,3 +145,17 @@ class _Memory:
         if self.left < 0:
             raise OSError(12, "Cannot allocate memory")
         return self.take(descriptor, size_bytes, flags=flags)
+
+
+def test_threads_that_read_compute_alone_and_others_as_before() -> None:
+    together = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with reading(2) as pool:
+            alone = pool.submit(torch.get_num_threads).result()
+        with ThreadPoolExecutor(1) as later:
+            counts = alone, torch.get_num_threads(), later.submit(torch.get_num_threads).result()
+    finally:
+        torch.set_num_threads(together)
+
+    assert counts == (1, 3, 3)

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import linear
 
+from benchmarks.svdq_packing import awq_modulation
 from tests.engine.formats.weights import decoded, relative_error
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.formats import _nunchaku, format_named
@@ -137,6 +138,20 @@ def test_the_shift_before_smoothing_is_taken_out_of_the_bias() -> None:
     weight = dequantized(*_codes(kept)) * kept.parts["unsmooth"]
     shifted = linear(given + 0.171875, weight) + kept.bias.float()
     assert relative_error(linear(given, weight) + freed.bias.float(), shifted) < 0.003
+
+
+@pytest.mark.parametrize("channels", [128, 192, 448])
+def test_a_modulation_of_any_width_is_what_was_packed(channels: int) -> None:
+    # 448: its 2,688 rows are no whole number of the chunks that are decoded at once.
+    generator = torch.Generator().manual_seed(channels)
+    weight = (torch.randn(6 * channels, channels, generator=generator) / 50).bfloat16()
+    bias = torch.randn(6 * channels, generator=generator).bfloat16()
+
+    found, found_bias = _nunchaku.modulation(awq_modulation(weight, bias))
+
+    # Four bits in groups of 64 are 0.09 from Gaussian weights; rows astray are past 1.
+    assert relative_error(found, weight) < 0.1
+    assert relative_error(found_bias, bias) < 0.005
 
 
 def test_parameters_are_those_of_the_model(file: NunchakuFile, model: QwenImageTransformer2DModel) -> None:

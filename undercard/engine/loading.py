@@ -153,13 +153,19 @@ def load_as_it_lies(blocks: Blocks, device: torch.device) -> list[Kept]:
 
 
 @contextmanager
-def reading() -> Iterator[ThreadPoolExecutor]:
-    """Yield threads that read; what they have not begun when the context breaks off is left."""
-    pool = ThreadPoolExecutor(READERS, "read")
+def reading(threads: int = READERS) -> Iterator[ThreadPoolExecutor]:
+    """Yield *threads* that read; what they have not begun when the context breaks off is left.
+
+    Each computes alone: with torch's own threads beside every one of them, they would wait for each other.
+    """
+    together = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, "read", initializer=torch.set_num_threads, initargs=(1,))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+        # Of threads that begin later: torch holds it for each, and gives new ones what was set last.
+        torch.set_num_threads(together)
 
 
 def _encode_here(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +18,13 @@ from undercard.engine.blocks import Layout
 from undercard.engine.checkpoint import Entry, as_memory, submit_reads
 from undercard.engine.codecs import AsStored
 from undercard.engine.formats import format_named
+from undercard.engine.loading import reading
 from undercard.engine.stored import StoredModel
 from undercard.engine.transformer import PREFIX, block_layout
 from undercard.errors import BadCheckpoint
+
+AHEAD = 8
+"""Pairs of the modulation's weights that are read while one is computed with; nunchaku's, 0.1 GB each, take longest."""
 
 
 @dataclass(frozen=True)
@@ -127,25 +131,26 @@ def load_rest(model: QwenImageTransformer2DModel, stored: StoredModel, device: t
 
 @contextmanager
 def modulation_weights(stored: StoredModel, count: int, device: torch.device) -> Iterator[modulation.Weights]:
-    """Yield what gives the modulation's weights, decoded on *device*: pair by pair, read by a thread one ahead.
+    """Yield what gives the modulation's weights, decoded on *device*: pair by pair, read by threads a few ahead.
 
     Raises:
         BadCheckpoint: *stored* lacks one, or was cut short since it was opened.
     """
     names = [f"{PREFIX}{block}.{stream}_mod.1" for block in range(count) for stream in ("img", "txt")]
-    with ThreadPoolExecutor(1, "modulation") as pool:
+    with reading(AHEAD) as pool:
 
         def begin(number: int) -> Future[dict[str, dict[str, Tensor]]]:
             pair = [f"{names[number]}.{part}" for part in ("weight", "bias")]
             return pool.submit(lambda: dict(stored.read(pair)))
 
-        reads = {0: begin(0)}
+        reads: dict[int, Future[dict[str, dict[str, Tensor]]]] = {}
 
         def pair(block: int, stream: modulation.Stream) -> tuple[Tensor, Tensor]:
             number = 2 * block + (stream == "txt")
-            found = (reads.pop(number, None) or begin(number)).result()
-            if number + 1 < len(names) and number + 1 not in reads:
-                reads[number + 1] = begin(number + 1)
+            for near in range(number, min(number + 1 + AHEAD, len(names))):
+                if near not in reads:
+                    reads[near] = begin(near)
+            found = reads.pop(number).result()
             weight, bias = (
                 stored.parameters[name].decoded({part: each.to(device) for part, each in parts.items()})
                 for name, parts in (
