@@ -49,9 +49,9 @@ def cap_allocator(cap_gb: float | None) -> None:
     if not torch.cuda.is_available():
         return
     torch.cuda.synchronize()
-    if cap_gb is not None:
-        total = torch.cuda.get_device_properties(0).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, cap_gb * GB / total))
+    total = torch.cuda.get_device_properties(0).total_memory
+    # Without a cap too: one of before would stay.
+    torch.cuda.set_per_process_memory_fraction(1.0 if cap_gb is None else min(1.0, cap_gb * GB / total))
 
 
 def synchronize() -> None:
