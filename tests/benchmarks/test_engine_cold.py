@@ -12,7 +12,7 @@ import pytest
 from benchmarks import engine_cold
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux which pages are in memory")
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder made there is this test's own
+IN_MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture
