@@ -22,6 +22,7 @@ from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.film.timeline import Piece
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.options import RunOptions
+from undercard.piece_costs import piece_cost
 from undercard.planning import Plan, narrowed
 from undercard.store import StoredFile
 
@@ -124,7 +125,7 @@ def _cut(plan: Plan, takes: cutting.Takes, clips: Clips, folder: Path) -> list[c
     for key, piece in zip(keys, shown, strict=True):
         # Two shots may show the same for as long.
         if key in found or key in missing:
-            meter.skip(cutting.piece_cost(plan, piece), piece.name)
+            meter.skip(piece_cost(plan, piece), piece.name)
         else:
             missing[key] = piece
     get_run_logger().info("%d of %d segments are to be encoded", len(missing), len(shown))
@@ -147,7 +148,7 @@ def _encoded(
             future.wait()
             bar.step()
             if future.state.name == "Cached":
-                meter.skip(cutting.piece_cost(plan, names[future]), names[future].name)
+                meter.skip(piece_cost(plan, names[future]), names[future].name)
         return {key: future.result() for key, future in futures.items()}
 
 

@@ -18,7 +18,7 @@ from undercard.film import chapters, interchange, lossless, qc
 from undercard.film.captions import captions, srt, vtt
 from undercard.film.footage import Still
 from undercard.film.graphics import Overlays, shown_in
-from undercard.film.motion import CLIP, drawn_frames, frames
+from undercard.film.motion import CLIP, frames
 from undercard.film.pixels import Pixels
 from undercard.film.segments import REVISION, encode, join, piece_frames
 from undercard.film.timeline import Clip, Piece, Span, Timeline
@@ -26,6 +26,7 @@ from undercard.film.timing import Moment
 from undercard.film.watch import Watch, is_black
 from undercard.keyframes import accepted_take, usable_take
 from undercard.manifest import FilmRecord, KeyframeRecord
+from undercard.piece_costs import drawn_in, piece_cost
 from undercard.planned import PlannedKeyframe
 from undercard.planning import Plan
 from undercard.progress import Meter
@@ -53,15 +54,6 @@ def piece_key(plan: Plan, piece: Piece, takes: Takes, clips: Clips = NO_CLIPS) -
             "spans": [_span_content(plan, span, takes[span.clip.shot], clips) for span in piece.spans],
         }
     )
-
-
-def drawn_in(plan: Plan, span: Span) -> tuple[Moment, ...]:
-    """Return the moments that are drawn for *span*, rather than made from its shot's keyframes."""
-    shot = plan.shot(span.clip.shot)
-    if not plan.animates:
-        return ()
-    falls = [keyframe.at for keyframe in shot.keyframes]
-    return drawn_frames(span.clip.motion, falls, span.start, span.stop, span.clip.timing)
 
 
 class CutPiece(store.StoredFile):
@@ -156,18 +148,8 @@ def _span_content(plan: Plan, span: Span, takes: tuple[Take, ...], clips: Clips)
     }
 
 
-def piece_cost(plan: Plan, piece: Piece) -> float:
-    """Estimate the seconds that *piece* takes to draw and encode."""
-    return piece.frame_count * _frame_cost(plan, piece)
-
-
-def _frame_cost(plan: Plan, piece: Piece) -> float:
-    drawn = sum(len(drawn_in(plan, span)) for span in piece.spans)
-    return plan.encode_seconds + plan.draw_seconds * drawn / piece.frame_count
-
-
 def _counted(plan: Plan, piece: Piece, shown: Iterator[Pixels], meter: Meter) -> Iterator[Pixels]:
-    cost = _frame_cost(plan, piece)
+    cost = piece_cost(plan, piece) / piece.frame_count
     for pixels in shown:
         yield pixels
         meter.work(cost, f"shot {piece.name}")

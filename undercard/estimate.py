@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from undercard import cutting, manifest, options
+from undercard.piece_costs import drawn_in, piece_cost
 from undercard.planning import Plan
 
 
@@ -51,8 +52,8 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
                 motion=plan.motion(shot),
                 keyframes=len(keyframes),
                 done=done,
-                drawn=sum(len(cutting.drawn_in(plan, span)) for piece in pieces for span in piece.spans),
-                seconds=rendering + sum(cutting.piece_cost(plan, piece) for piece in pieces),
+                drawn=sum(len(drawn_in(plan, span)) for piece in pieces for span in piece.spans),
+                seconds=rendering + sum(piece_cost(plan, piece) for piece in pieces),
             )
         )
     return estimates

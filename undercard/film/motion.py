@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +25,8 @@ CLIP = "clip"
 """The motion that a video model makes."""
 Falls: TypeAlias = Sequence[int]
 """The frames of a shot's action on which its keyframes fall, rising."""
+Shown: TypeAlias = tuple[str, Moment]
+"""`still` and where it falls, or `moment` and which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Motion:
     shoot: Callable[[Footage], Iterator[Pixels]]
     draws: Callable[[Falls, int, int, Timing], tuple[Moment, ...]] | None = None
     """(where keyframes fall, start, stop, timing) → the moments it draws; None for a motion that draws none."""
+    shows: Callable[[Falls, Timing, int], Shown] | None = None
+    """(where keyframes fall, timing, frame) → what frames with one picture have alike; None where the camera moves."""
 
 
 def frames(
@@ -88,6 +94,22 @@ def drawn_frames(
     """
     draws = motion_kind(motion).draws
     return draws(keyframes, start, stop, timing) if draws else ()
+
+
+def repeated_frames(
+    motion: str, keyframes: Falls, start: int, stop: int, least: int, timing: Timing = REAL_TIME
+) -> int:
+    """Return how many frames of [*start*, *stop*) repeat the one before, where a picture stands for *least* frames.
+
+    Raises:
+        BadInput: no such motion.
+    """
+    shows = motion_kind(motion).shows
+    if shows is None:
+        return 0
+    pictures = groupby(shows(keyframes, timing, frame) for frame in range(start, stop))
+    stands = [sum(1 for _ in alike) for _, alike in pictures]
+    return sum(stand - 1 for stand in stands if stand >= least)
 
 
 def crossfade(footage: Footage) -> Iterator[Pixels]:
@@ -161,18 +183,37 @@ def _stills_of(keyframes: Falls, timing: Timing, even: int) -> tuple[int, int] |
     return None
 
 
+def _fallen(keyframes: Falls, timing: Timing, frame: int) -> Shown:
+    """Tell frames by the still that stands."""
+    return "still", keyframes[max(0, bisect_right(keyframes, timing.moment(frame)) - 1)]
+
+
+def _between(keyframes: Falls, timing: Timing, frame: int) -> Shown:
+    """Tell frames by their moment; before the first keyframe falls, and after the last, a still stands."""
+    return "moment", min(max(timing.moment(frame), keyframes[0]), keyframes[-1])
+
+
+def _on_twos(keyframes: Falls, timing: Timing, frame: int) -> Shown:
+    """Tell frames by the still that `pose` shows, or the moment that it draws."""
+    even = frame - frame % 2
+    kept = _stills_of(keyframes, timing, even)
+    return ("still", keyframes[kept[frame % 2]]) if kept else ("moment", timing.moment(even))
+
+
 MOTIONS: dict[str, Motion] = {
-    "hold": Motion("each still stands until the next one falls", hold),
+    "hold": Motion("each still stands until the next one falls", hold, shows=_fallen),
     "push_in": Motion("the camera closes in slowly (ken burns)", push_in),
     "pull_out": Motion("the camera starts close and widens slowly", pull_out),
     "pan_left": Motion("the camera turns slowly to the left of the picture", pan_left),
     "pan_right": Motion("the camera turns slowly to the right of the picture", pan_right),
     "pan_up": Motion("the camera rises slowly to the top of the picture", pan_up),
     "pan_down": Motion("the camera sinks slowly to the bottom of the picture", pan_down),
-    "crossfade": Motion("each still mixes into the next", crossfade),
-    "flow": Motion("what two stills share moves from the one to the other (optical flow)", flow),
-    CLIP: Motion("a video model makes what happens between keyframes; one has to be set up for it", clip),
-    "pose": Motion("the fighters move from keyframe to keyframe, drawn on twos", pose, pose_draws),
+    "crossfade": Motion("each still mixes into the next", crossfade, shows=_between),
+    "flow": Motion("what two stills share moves from the one to the other (optical flow)", flow, shows=_between),
+    CLIP: Motion(
+        "a video model makes what happens between keyframes; one has to be set up for it", clip, shows=_between
+    ),
+    "pose": Motion("the fighters move from keyframe to keyframe, drawn on twos", pose, pose_draws, shows=_on_twos),
 }
 
 

@@ -105,11 +105,16 @@ def encode(frames: Iterable[Pixels], path: Path, size: Size, fps: Fraction, fram
             raise EncodingFailed(f"{doing}: {exc.strerror}; free space or write elsewhere") from exc
 
 
+def standing_frames(fps: Fraction) -> int:
+    """Return for how many frames a picture must stand to be encoded once."""
+    return max(2, math.ceil(STANDS_SECONDS * fps))
+
+
 def _encoded(frames: Iterable[Pixels], folder: Path, size: Size, fps: Fraction, doing: str) -> list[Track]:
     """Encode *frames* into files in *folder*, a part for each picture that stands and each stretch between such."""
     parts: list[Path] = []
     stands: dict[Path, int] = {}
-    least = max(2, math.ceil(STANDS_SECONDS * fps))
+    least = standing_frames(fps)
     with ExitStack() as encoder:
         stdin: IO[bytes] | None = None
         for pixels, count in _runs(frames):
