@@ -11,7 +11,11 @@ import torch
 
 from tests.models import tiny_models
 from tests.models.hub_server import Published, Repository, serving
+from tests.models.tiny_models import GGUF_FILE
 from undercard import weights
+from undercard.models.fetching import Fetcher
+from undercard.models.hub import Hub, RemoteFile
+from undercard.progress import Meter
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +45,41 @@ def published(
     weights.forget()
     with serving(Published(repositories)) as hub:
         yield hub
+
+
+@pytest.fixture
+def hub(published: Published) -> Hub:
+    """Return the hub as it is asked, once and not again where it is busy."""
+    return Hub(published.url, patience=())
+
+
+@pytest.fixture
+def fetcher(hub: Hub) -> Fetcher:
+    return Fetcher(hub, Meter(), first_pause=0.0)
+
+
+@pytest.fixture
+def remote(hub: Hub) -> RemoteFile:
+    return hub.listing(tiny_models.GGUF, "main").files[GGUF_FILE]
+
+
+@pytest.fixture
+def content(published: Published) -> bytes:
+    return published.repositories[tiny_models.GGUF].files[GGUF_FILE]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Return where a file goes: into a folder with nothing else in it."""
+    (tmp_path / "new").mkdir()
+    return tmp_path / "new" / GGUF_FILE
+
+
+def ranges(published: Published) -> list[str]:
+    """Return the ranges that the storage was asked for."""
+    return [asked.headers.get("Range", "") for asked in published.asked if "signature" in asked.path]
+
+
+def beside(target: Path) -> list[str]:
+    """Return what lies in the folder of *target*."""
+    return sorted(path.name for path in target.parent.iterdir())
