@@ -11,8 +11,8 @@ import torch
 from tests.backends.keyframes import request_of, told_of_pictures
 from tests.backends.test_qwen import DEVICE, _render
 from tests.engine.wholes import Case, render_whole
+from tests.models.conftest import fetched
 from tests.models.hub_server import Published
-from tests.models.test_provisioning import fetched
 from undercard import backends, weights
 from undercard.models.hub import Hub
 
