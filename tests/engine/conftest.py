@@ -20,6 +20,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def no_grad() -> Iterator[None]:
+    """Compute without gradients."""
+    with torch.no_grad():
+        yield
+
+
 @pytest.fixture(scope="session")
 def checkpoint_2511(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Qwen-Image-Edit-2511, in shards."""

@@ -173,3 +173,8 @@ def picture(seed: int, size: tuple[int, int] = (64, 64)) -> Image.Image:
     """Return a picture of noise, RGB; *size* is (width, height) px."""
     width, height = size
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def latents(size: tuple[int, int], dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Return latents of noise, always the same, shape (1, 16, 1, *size); *size* is (height, width)."""
+    return torch.randn(1, 16, 1, *size, generator=torch.Generator().manual_seed(0)).to(dtype)

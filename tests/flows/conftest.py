@@ -1,14 +1,22 @@
-"""A small film and a backend that can go wrong."""
+"""A small film, backends that can go wrong, and what is told of a film."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from flows.keyframes import keyframes
+from tests.paper_card import FakeCard
 from undercard import backends
+from undercard.options import RunOptions
 
+HUNGRY_BACKENDS = Path(__file__).parent.parent / "hungry_backends"
+ALL, HALF, NOTHING = (f"hungry · {detail} resident" for detail in ("all", "half", "nothing"))
+COARSE = "coarse · all resident"
 FILM = """\
 title: Three small shots
 fps: 24
@@ -59,3 +67,50 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> str:
     folder = Path(__file__).parent / "faulty_backends"
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(folder)])
     return "faulty"
+
+
+@pytest.fixture
+def card(store: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCard:
+    """Give the machine a card of paper, and the hungry backends alone to render on it."""
+    monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(HUNGRY_BACKENDS)])
+    # A model that this machine has is none of these tests' business.
+    monkeypatch.setattr(backends, "names", lambda: ("coarse", "hungry", "previz"))
+    # Children find the tests' own modules.
+    monkeypatch.setenv("PYTHONPATH", str(HUNGRY_BACKENDS.parent.parent))
+    monkeypatch.setenv("UNDERCARD_BUSY_SECONDS", "0")
+    found = FakeCard(store)
+    for module in ("produce", "keyframes", "assemble"):
+        monkeypatch.setattr(f"flows.{module}.this_device", found.look)
+    return found
+
+
+def plant(film: Path, **faults: str) -> None:
+    """Let the prompts of shots say what goes wrong with them."""
+    text = film.read_text()
+    for shot, fault in faults.items():
+        text = text.replace(f"PROMPT-{shot.upper()}", f"{shot} fault: {fault}")
+    film.write_text(text)
+
+
+def render(film: Path, **options: bool) -> None:
+    keyframes(RunOptions(shot_list=film, **options))
+
+
+def manifest_of(store: Path) -> dict[str, Any]:
+    """Return the manifest of the only film in *store*."""
+    found: dict[str, Any] = json.loads(next((store / "films").rglob("manifest.json")).read_bytes())
+    return found
+
+
+def takes(store: Path) -> dict[str, dict[str, Any]]:
+    """Return the last take of each keyframe by its label."""
+    return {record["label"]: record["takes"][-1]["take"] for record in manifest_of(store)["keyframes"]}
+
+
+def rungs(store: Path) -> dict[str, str]:
+    return {label: take["rung"] for label, take in takes(store).items()}
+
+
+def road(take: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return every rung that *take* was tried on, what came of it, and in which stage it ended."""
+    return [(attempt["rung"], attempt["outcome"], attempt["stage"]) for attempt in take["attempts"]]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flows.produce import produce
 from tests.comfyui.fake_server import FakeComfy
+from tests.flows.conftest import plant, road, takes
 from undercard import backends
 from undercard.errors import MixedFilm
 
@@ -21,22 +20,6 @@ USUAL, SPARING = "comfyui · 2511 Q4_K_M", "comfyui · 2511 Q4_K_M, sparing"
 @pytest.fixture(autouse=True)
 def _no_other_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "names", lambda: ("comfyui", "previz"))
-
-
-def plant(film: Path, **faults: str) -> None:
-    text = film.read_text()
-    for shot, fault in faults.items():
-        text = text.replace(f"PROMPT-{shot.upper()}", f"{shot} fault: {fault}")
-    film.write_text(text)
-
-
-def takes(store: Path) -> dict[str, dict[str, Any]]:
-    manifest = json.loads(next((store / "films").rglob("manifest.json")).read_bytes())
-    return {record["label"]: record["takes"][-1]["take"] for record in manifest["keyframes"]}
-
-
-def road(take: dict[str, Any]) -> list[tuple[str, str, str]]:
-    return [(attempt["rung"], attempt["outcome"], attempt["stage"]) for attempt in take["attempts"]]
 
 
 def test_a_keyframe_that_runs_out_of_memory_steps_down_and_says_so(film: Path, store: Path, comfyui: FakeComfy) -> None:

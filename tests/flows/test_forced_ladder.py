@@ -11,15 +11,13 @@ from PIL import Image
 
 from flows.assemble import assemble
 from flows.keyframes import keyframes
+from tests.flows.conftest import ALL, HALF, NOTHING
 from tests.paper_card import FakeCard
-from undercard import backends
 from undercard.errors import MixedFilm
 from undercard.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-FOLDER = Path(__file__).parent.parent / "hungry_backends"
-ALL, HALF, NOTHING = (f"hungry · {detail} resident" for detail in ("all", "half", "nothing"))
 COARSE_ALL, COARSE_NOTHING = (f"coarse · {detail} resident" for detail in ("all", "nothing"))
 SHOTS = ("one", "two", "three", "four", "five", "six")
 HEAD = """\
@@ -52,18 +50,10 @@ def film(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def card(store: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCard:
-    monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(FOLDER)])
-    monkeypatch.setattr(backends, "names", lambda: ("coarse", "hungry", "previz"))
-    # Children find the tests' own modules.
-    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent.parent))
-    monkeypatch.setenv("UNDERCARD_BUSY_SECONDS", "0")
+def card(card: FakeCard, monkeypatch: pytest.MonkeyPatch) -> FakeCard:
     # One keyframe that ran out says enough of a card that only ever holds less.
     monkeypatch.setenv("UNDERCARD_RUNG_LIMIT", "1")
-    found = FakeCard(store)
-    for module in ("keyframes", "assemble"):
-        monkeypatch.setattr(f"flows.{module}.this_device", found.look)
-    return found
+    return card
 
 
 def records(film: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A hub with tiny models in the true formats, a catalogue of them, and nothing else on the machine."""
+"""A hub with tiny models in the true formats, a catalogue of them, what fetches them, and nothing else here."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.cards import machine
 from tests.models import tiny_models
 from tests.models.hub_server import Published, Repository, serving
-from undercard import weights
+from tests.models.tiny_models import GGUF_FILE
+from undercard import catalogue_file, provision_choice, provisioning, weights
+from undercard.models import presence
+from undercard.models.fetching import Fetcher
+from undercard.models.hub import Hub, RemoteFile
+from undercard.progress import Meter
+from undercard.provisioning import Plan
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +48,57 @@ def published(
     weights.forget()
     with serving(Published(repositories)) as hub:
         yield hub
+
+
+@pytest.fixture
+def hub(published: Published) -> Hub:
+    """Return the hub as it is asked, once and not again where it is busy."""
+    return Hub(published.url, patience=())
+
+
+@pytest.fixture
+def fetcher(hub: Hub) -> Fetcher:
+    return Fetcher(hub, Meter(), first_pause=0.0)
+
+
+@pytest.fixture
+def remote(hub: Hub) -> RemoteFile:
+    return hub.listing(tiny_models.GGUF, "main").files[GGUF_FILE]
+
+
+@pytest.fixture
+def content(published: Published) -> bytes:
+    return published.repositories[tiny_models.GGUF].files[GGUF_FILE]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Return where a file goes: into a folder with nothing else in it."""
+    (tmp_path / "new").mkdir()
+    return tmp_path / "new" / GGUF_FILE
+
+
+def ranges(published: Published) -> list[str]:
+    """Return the ranges that the storage was asked for."""
+    return [asked.headers.get("Range", "") for asked in published.asked if "signature" in asked.path]
+
+
+def beside(target: Path) -> list[str]:
+    """Return what lies in the folder of *target*."""
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def planned(hub: Hub, backend: str | None = "gguf", model: str | None = None, *, verify: bool = False) -> Plan:
+    return provisioning.plan("a plan", provision_choice.picks_for(backend, model, machine()), hub, verify=verify)
+
+
+def fetched(hub: Hub, backend: str = "gguf", model: str | None = None) -> Fetcher:
+    """Fetch what *backend* needs and return what did."""
+    fetcher = Fetcher(hub, Meter(), first_pause=0.0)
+    provisioning.fetch(planned(hub, backend, model), fetcher)
+    return fetcher
+
+
+def place_of(model: str) -> Path:
+    """Return where *model* of the catalogue goes."""
+    return presence.target_of(catalogue_file.load().named(model))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.backends.keyframes import request_of, told_of_pictures
-from tests.backends.test_qwen import DEVICE, _render
+from tests.backends.keyframes import render, request_of, told_of_pictures
+from tests.backends.requests import DEVICE
 from tests.engine.wholes import Case, render_whole
+from tests.models.conftest import fetched
 from tests.models.hub_server import Published
-from tests.models.test_provisioning import fetched
 from undercard import backends, weights
 from undercard.models.hub import Hub
 
@@ -40,7 +40,7 @@ def test_after_fetching_a_backend_gives_the_pixels_of_diffusers_with_the_catalog
     assert found is not None
     case = Case()
 
-    rendered = np.asarray(_render("bf16", request_of(case, case.pictures)).image)
+    rendered = np.asarray(render("bf16", request_of(case, case.pictures)).image)
 
     whole = told_of_pictures(found.folder)
     plain = np.asarray(render_whole(whole, case))
@@ -60,7 +60,7 @@ def test_after_fetching_a_quantised_backend_renders_with_its_file_and_the_catalo
     assert not list((found.folder / "transformer").glob("*.safetensors"))
     case = Case()
 
-    rendered = _render("gguf", request_of(case, case.pictures))
+    rendered = render("gguf", request_of(case, case.pictures))
 
     assert rendered.image.size == case.size
     assert backends.renderer_name("gguf", exact=False).endswith(" at 0.5 · gguf 1")

@@ -9,6 +9,7 @@ from tests.models.hub_server import Repository, sha256
 
 BASE, BASE_2509 = "tiny/Edit-2511", "tiny/Edit-2509"
 GGUF, LORA, FP8, SVDQ = "tiny/Edit-2511-GGUF", "tiny/Edit-Lightning", "tiny/Edit-fp8", "tiny/nunchaku-edit-2509"
+GGUF_FILE = "edit-Q4_K_M.gguf"
 SVDQ_FILE = "lightning/svdq-int4_r16-edit.safetensors"
 COMMIT = "c0ffee0000000000000000000000000000000001"
 
@@ -27,7 +28,7 @@ def publish(folder: Path) -> dict[str, Repository]:
     return {
         BASE: _folder(folder / BASE),
         BASE_2509: _folder(folder / BASE_2509),
-        GGUF: Repository({"edit-Q4_K_M.gguf": gguf.read_bytes(), "README.md": b"# GGUF"}),
+        GGUF: Repository({GGUF_FILE: gguf.read_bytes(), "README.md": b"# GGUF"}),
         LORA: Repository({"edit-4steps.safetensors": lora.read_bytes(), "edit-4steps.ckpt": b"\x80\x04pickle"}),
         FP8: Repository({"edit_fp8_lightning.safetensors": fp8.read_bytes()}),
         SVDQ: Repository({SVDQ_FILE: stored_files.NUNCHAKU.read_bytes()}),
@@ -42,7 +43,7 @@ def _folder(path: Path) -> Repository:
 
 def catalogue(repositories: dict[str, Repository]) -> str:
     """Return the catalogue of *repositories*, in TOML."""
-    gguf = repositories[GGUF].files["edit-Q4_K_M.gguf"]
+    gguf = repositories[GGUF].files[GGUF_FILE]
     return f'''\
 [[model]]
 name = "base-2511"
@@ -105,7 +106,7 @@ edition = "2511"
 blocks = 2
 quantisation = "Q4_K_M"
 comfyui = "unet"
-files = [{{ path = "edit-Q4_K_M.gguf", bytes = {len(gguf)}, sha256 = "{sha256(gguf)}" }}]
+files = [{{ path = "{GGUF_FILE}", bytes = {len(gguf)}, sha256 = "{sha256(gguf)}" }}]
 
 [[model]]
 name = "fp8-8steps"

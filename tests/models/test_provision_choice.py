@@ -1,0 +1,57 @@
+"""Which models a backend needs on a machine, and which backend it is where none is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.cards import H100, RTX_3060, machine
+from tests.models.conftest import planned
+from tests.models.hub_server import Published
+from undercard import provision_choice
+from undercard.errors import UnknownModel
+from undercard.models.hub import Hub
+
+
+@pytest.mark.parametrize(("model", "names"), [
+    ("gguf-q4-k-m", ["lightning-4steps", "base-2511", "gguf-q4-k-m"]),
+    ("base-2511", ["lightning-4steps", "base-2511"]),
+    ("svdq-r16", ["base-2509", "svdq-r16"]),
+    ("lightning-4steps", ["lightning-4steps"]),
+])  # fmt: skip
+def test_a_model_brings_what_belongs_to_it(model: str, names: list[str], hub: Hub) -> None:
+    assert [item.model.name for item in planned(hub, None, model).items] == names
+
+
+@pytest.mark.parametrize(
+    ("backend", "model", "words"),
+    [
+        (None, "nothing", "model 'nothing' does not exist; use one of base-2511, base-2509"),
+        ("previz", None, "backend 'previz' needs no models of the catalogue; those that do are bf16, fp8, gguf"),
+        ("gguf", "fp8-8steps", "backend 'gguf' does not render with 'fp8-8steps'"),
+        ("gguf", "nothing", "model 'nothing' does not exist"),
+    ],
+)
+def test_what_the_catalogue_does_not_have_is_named(
+    backend: str | None, model: str | None, words: str, published: Published
+) -> None:
+    with pytest.raises(UnknownModel, match=words):
+        provision_choice.picks_for(backend, model, machine())
+
+
+def test_a_card_that_cannot_compute_with_a_file_is_told(published: Published) -> None:
+    old = machine(replace(RTX_3060, capability=(7, 0)))
+
+    with pytest.raises(UnknownModel, match=r"suits a card of compute capability 7\.0"):
+        provision_choice.picks_for("nunchaku", None, old)
+    assert provision_choice.picks_for("nunchaku", None, machine(RTX_3060))
+
+
+def test_the_machine_decides_where_no_backend_is_named(published: Published) -> None:
+    small = replace(machine(RTX_3060), host_free_bytes=9 * 10**9)
+
+    assert provision_choice.backend_for(machine()) is None
+    assert provision_choice.backend_for(machine(H100)) == "bf16"
+    # Nothing that this catalogue has fits that memory.
+    assert provision_choice.backend_for(small) is None
