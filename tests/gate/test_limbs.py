@@ -51,7 +51,7 @@ def moved(pixels: Pixels, most: float) -> Pixels:
     y, x = np.mgrid[0:height, 0:width]
     across = np.rint(x + most * np.sin(y / 40.0)).astype(int) % width
     down = np.rint(y + most * np.sin(x / 55.0)).astype(int) % height
-    return pixels[down, across]
+    return np.asarray(pixels[down, across])
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,12 @@ from itertools import islice
 import numpy as np
 
 from tests.previz.stagings import blue, red, staged
+from undercard.gate import Fault, judge
 from undercard.labelled.limbs import Extra, extras, planted, strength
+from undercard.labelled.shoot import shoot
 from undercard.previz.limbs import Kind, Limb
 from undercard.previz.render import DRAFT, draw
+from undercard.requests import SEED_LIMIT
 from undercard.staging import Camera, Vec3
 
 SIZE = (256, 144)
@@ -76,3 +79,12 @@ def test_each_strength_is_planted_once_and_nobody_else_moves() -> None:
     for _, frame in found:
         assert all((a.xy == b.xy).all() for a, b in zip(frame.keypoints, good.keypoints, strict=True))
         assert (frame.image != good.image).any()
+
+
+def test_a_severe_one_is_called_what_it_is() -> None:
+    scene = shoot(16, (512, 288))
+    found = dict(planted(scene.scene.now, scene.size, SEED_LIMIT + scene.seed))
+
+    verdict = judge(scene.evidence(scene.edit(found[2].image, 1)))
+
+    assert verdict.faults == (Fault.EXTRA_LIMB,)

@@ -20,7 +20,7 @@ def graded(pixels: Pixels) -> Pixels:
     """Return *pixels* with deeper shades and stronger colours, as a model may draw them."""
     light = (pixels / 255.0) ** 1.15
     grey = light.mean(axis=2, keepdims=True)
-    return np.clip((grey + 1.25 * (light - grey)) * 255.0, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((grey + 1.25 * (light - grey)) * 255.0, 0, 255), np.uint8)
 
 
 def with_patch(pixels: Pixels, colour: tuple[int, int, int] = (0, 200, 0)) -> Pixels:
