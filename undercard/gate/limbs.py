@@ -31,10 +31,8 @@ LEAST_FIT = 0.7
 """Share of the joints in place of one whose limbs are all accounted for: who is in another pose has them elsewhere."""
 LEAST_SEEN = 3
 """Joints of one who has a say."""
-BODY = (0, 1, 4)
-"""Kinds of joints that no limb has: head, shoulder, hip."""
 MOST_BODY = 0.8
-"""Heat of those that are nobody's, over the kinds: beyond it they are a stranger's, and so are the limbs."""
+"""Heat of head, shoulder and hip that are nobody's: beyond it they are a stranger's, and so are the limbs."""
 MOVED, EVEN = 0.08, 0.4
 """Heights by which he may stand elsewhere, and over which that changes little."""
 REACH, AROUND = 0.03, 0.8
@@ -96,9 +94,8 @@ class _Spot:
 
 def _accounted_for(people: Cast) -> bool:
     """Say whether everybody who can be read is there and as he should be, and nobody else's body is."""
-    body = [max((peak.heat for peak in people.surplus.peaks if peak.kind == kind), default=0.0) for kind in BODY]
     as_asked = all(one.fit >= LEAST_FIT and not one.missing for one in people.fighters if one.readable)
-    return as_asked and sum(body) <= MOST_BODY
+    return as_asked and people.surplus.body <= MOST_BODY
 
 
 def _spot(evidence: Evidence, control: Pixels, people: Cast, one: Fighter) -> _Spot | None:
