@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.vision.photographs import photograph
-from undercard.vision.novelty import aligned, new_colours, opened, toned, tones
+from undercard.vision.novelty import aligned, new_colours, opened, toned, tones, unexplained
 from undercard.vision.pose import Pixels
 
 NEW = 8.0
@@ -112,3 +112,17 @@ def test_what_is_thin_is_dropped_and_what_is_thick_stays() -> None:
 
     assert not kept[:, :8].any()
     assert kept[8:14, 10:16].all()
+
+
+def test_what_other_tones_just_there_explain_is_dropped_and_a_new_thing_is_not() -> None:
+    known = np.zeros((40, 60, 3), np.float32)
+    known[10:20, 10:20] = (20.0, 5.0, 30.0)
+    found = known.copy()
+    found[10:20, 10:20] = (35.0, 0.0, 12.0)
+    found[10:20, 40:50] = (35.0, 0.0, 12.0)
+    marked = found[..., 0] > 30.0
+
+    kept = unexplained(marked, found, known, margin=6, least=6.0)
+
+    assert not kept[:, :30].any()
+    assert (kept[:, 30:] == marked[:, 30:]).all()

@@ -24,7 +24,7 @@ from undercard.staging import Look
 from undercard.vision.adherence import Flags, Target
 from undercard.vision.heat import KINDS, Heat
 from undercard.vision.networks import Floats
-from undercard.vision.novelty import Tones, aligned, new_colours, opened, toned, tones
+from undercard.vision.novelty import Tones, aligned, new_colours, opened, toned, tones, unexplained, weighed
 from undercard.vision.pose import Box
 
 LEAST_FIT = 0.7
@@ -44,6 +44,8 @@ MOST_NEW = 0.15
 ALIKE, NEARER = 12.0, 0.8
 """Distance from a colour of his of what may be his, and that over the distance from the colours round about."""
 LEAST_COLOURS = 3
+MARGIN, EXPLAINED = 0.06, 6.0
+"""Heights round about what may be his, and how far off it has to be from what other tones just there would make it."""
 SMALLER = 3
 """How many times smaller than a thumbnail the pictures are whose tones are compared."""
 GLOVE = 0.08
@@ -137,7 +139,7 @@ def _limbs(evidence: Evidence, view: View, drawn: Pixels, target: Target, everyb
         return None
     apart = np.linalg.norm(colours[marked][:, None] - own, axis=2).min(axis=1)
     marked[marked] = (apart < ALIKE) & (apart < NEARER * new[marked])
-    return opened(marked)
+    return unexplained(opened(marked), colours, weighed(drawn), round(MARGIN * view.tall), EXPLAINED)
 
 
 def _tones(evidence: Evidence) -> Tones:

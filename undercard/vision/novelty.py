@@ -109,6 +109,39 @@ def new_colours(pixels: Pixels, control: Pixels, reach: int, around: int) -> tup
     return np.linalg.norm(beyond, axis=2), found
 
 
+def unexplained(
+    marked: NDArray[np.bool_], found: Floats, known: Floats, margin: int, least: float
+) -> NDArray[np.bool_]:
+    """Return *marked* without the pieces that other tones just there explain: hair that burns in the light is not new.
+
+    Of each piece and *margin* px round about, the best change of all three coordinates that is linear in them is fitted
+    to the pictures; what is new remains *least* off by half of its pixels, since what is round about it has changed
+    otherwise.
+
+    Args:
+        marked: shape (height, width).
+        found: colours of the picture, as `weighed` has them, shape (height, width, 3).
+        known: those of its control image.
+        margin: px.
+        least: distance.
+    """
+    import cv2
+
+    many, labels, boxes, _ = cv2.connectedComponentsWithStats(marked.astype(np.uint8))
+    kept = marked.copy()
+    for piece in range(1, many):
+        left, top, width, height = (int(value) for value in boxes[piece][:4])
+        part = np.s_[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
+        mine = labels[part] == piece
+        before = known[part].reshape(-1, 3)
+        terms = np.concatenate([before, np.ones((len(before), 1), np.float32)], axis=1)
+        change = np.linalg.lstsq(terms, found[part].reshape(-1, 3), rcond=None)[0]
+        off = np.linalg.norm(found[part].reshape(-1, 3) - terms @ change, axis=1)[mine.ravel()]
+        if np.median(off) < least:
+            kept[part][mine] = False
+    return kept
+
+
 def opened(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return *marked*, shape (height, width), without what is thinner than 3 px, as edges are that have moved."""
     import cv2
