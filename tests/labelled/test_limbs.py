@@ -9,11 +9,11 @@ import numpy as np
 
 from tests.previz.stagings import blue, red, staged
 from undercard.gate import Fault, judge
+from undercard.labelled import structure
 from undercard.labelled.limbs import Extra, extras, planted, strength
 from undercard.labelled.shoot import shoot
 from undercard.previz.limbs import Kind, Limb
 from undercard.previz.render import DRAFT, draw
-from undercard.requests import SEED_LIMIT
 from undercard.staging import Camera, Vec3
 
 SIZE = (256, 144)
@@ -72,7 +72,7 @@ def test_arms_and_legs_of_both_are_planted() -> None:
 def test_each_strength_is_planted_once_and_nobody_else_moves() -> None:
     good = draw(STAGING, SIZE, 2)
 
-    found = list(planted(STAGING, SIZE, 2))
+    found = list(planted(STAGING, SIZE, 2, np.random.default_rng(2)))
 
     assert len(found) >= 2
     assert len({each for each, _ in found}) == len(found)
@@ -83,8 +83,8 @@ def test_each_strength_is_planted_once_and_nobody_else_moves() -> None:
 
 def test_a_severe_one_is_called_what_it_is() -> None:
     scene = shoot(16, (512, 288))
-    found = dict(planted(scene.scene.now, scene.size, SEED_LIMIT + scene.seed))
+    drawn = {strength: pixels for name, strength, pixels in structure.drawn(scene) if name == "extra limb"}
 
-    verdict = judge(scene.evidence(scene.edit(found[2].image, 1)))
+    verdict = judge(scene.evidence(drawn[2]))
 
     assert verdict.faults == (Fault.EXTRA_LIMB,)

@@ -56,14 +56,18 @@ def extras(staging: Staging, rng: np.random.Generator) -> Iterator[Extra]:
         yield Extra(Limb(replace(fighter, pose=_elsewhere(fighter.pose, other, kind, end, rng)), kind, end), about)
 
 
-def planted(staging: Staging, size: Size, seed: int) -> Iterator[tuple[int, Frame]]:
+def planted(staging: Staging, size: Size, seed: int, rng: np.random.Generator) -> Iterator[tuple[int, Frame]]:
     """Yield a picture of *staging* with one limb too many at each strength that some of them has, and its strength.
 
-    The seed is that of the pictures; the limbs are drawn from it as well.
+    Args:
+        staging: who stands where.
+        size: of the pictures.
+        seed: of the pictures; it decides their grain.
+        rng: decides the limbs.
     """
     small = (SMALL_WIDTH, round(SMALL_WIDTH * size[1] / size[0]))
     found: set[int] = set()
-    for extra in islice(extras(staging, np.random.default_rng([10, seed])), MOST_TRIED):
+    for extra in islice(extras(staging, rng), MOST_TRIED):
         # A glance tells whether it is worth drawing; at the picture's own size it may be a little plainer or less so.
         glance = strength(draw(staging, small, seed, DRAFT, (extra.limb,)), staging, extra)
         if glance is None or glance in found:
