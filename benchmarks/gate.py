@@ -1,6 +1,6 @@
 """Measures the gate on the labelled set's held-out half: precision and recall by cause, false rejections, seconds.
 
-    python -m benchmarks.gate                  # 60 scenes, 770 core seconds: about 8 minutes on two quiet cores
+    python -m benchmarks.gate                  # 60 scenes, about 1,000 core seconds: 10 minutes on two quiet cores
     python -m benchmarks.gate --first-seed 0   # the half that thresholds were tuned on
     python -m benchmarks.gate --first-seed 0 --scenes 6 --size 512x288   # a look in a minute
 

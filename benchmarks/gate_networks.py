@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.gate_networks_set import Case, cases
 from undercard import direction, shotlist
-from undercard.gate import Check, Evidence, Finding, Pixels, corner, count, identity, pose, stranger
+from undercard.gate import Check, Evidence, Finding, Pixels, corner, count, identity, limbs, pose, stranger
 from undercard.gate._people import targets_of
 from undercard.labelled.edits import grade, redrawn
 from undercard.labelled.structure import HALF, shown
@@ -35,7 +35,7 @@ from undercard.requests import Size
 from undercard.vision.adherence import Target, adherence
 from undercard.vision.pose import Person
 
-CHECKS: tuple[Check, ...] = (count.CHECK, stranger.CHECK, pose.CHECK, corner.CHECK, identity.CHECK)
+CHECKS: tuple[Check, ...] = (count.CHECK, stranger.CHECK, pose.CHECK, corner.CHECK, identity.CHECK, limbs.CHECK)
 STRONG, MODERATE = 0.4, 0.65
 
 

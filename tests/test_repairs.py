@@ -76,6 +76,10 @@ SEEDS = ["new seed: seed 2", "new seed: seed 3", "new seed: seed 4"]
             Fault.WRONG_POSE,
             ["stronger control image: depth", "stronger control image: frame", "reworded: about wrong pose"],
         ),
+        (
+            Fault.EXTRA_LIMB,
+            ["stronger control image: depth", "stronger control image: frame", "reworded: about extra limb"],
+        ),
         (Fault.SWAPPED, ["re-anchored", "reworded: about swapped fighters", "new seed: seed 4"]),
         (Fault.JUMP, ["neighbour's seed: seed 3", "neighbour shown", "new seed: seed 4"]),
         (None, SEEDS),
@@ -278,6 +282,7 @@ def test_what_is_insisted_on_is_about_the_fault(keyframe: PlannedKeyframe) -> No
     assert all(prompt.startswith(keyframe.prompt) and prompt != keyframe.prompt for prompt in told.values())
     assert len(set(told.values())) == len(told)
     assert "exactly Ray and Sol and nobody else" in told[Fault.WRONG_COUNT]
+    assert "two arms with one glove each" in told[Fault.EXTRA_LIMB]
     assert not any("{" in prompt for prompt in told.values())
 
 

@@ -14,10 +14,13 @@ from tests.previz.stagings import blue, red, staged
 from undercard.errors import BadInput
 from undercard.gate import Check, Evidence, Fault, Finding, Pixels, count, pose, stranger
 from undercard.gate._evidence import PREVIZ
+from undercard.gate._people import cast_of
 from undercard.previz.frame import Frame
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
 from undercard.staging import Camera, PlacedFighter
+from undercard.vision.comparison import Surplus
+from undercard.vision.heat import Peak
 
 SIZE = (512, 288)
 WIDE = Camera((0.0, 1.5, 5.0), (0.0, 1.0, 0.0), 35.0)
@@ -100,6 +103,17 @@ def test_a_third_fighter_seen_from_a_high_camera_is_found() -> None:
     asked = frame(RED, BLUE, camera=HIGH)
 
     assert strangers(frame(RED, BLUE, GUEST, camera=HIGH).image, asked).fault is Fault.WRONG_COUNT
+
+
+@pytest.mark.parametrize(("kind", "fault"), [(0, Fault.WRONG_COUNT), (2, None)], ids=["head", "elbow"])
+def test_who_has_neither_head_nor_shoulder_nor_hip_is_nobody(kind: int, fault: Fault | None) -> None:
+    looked = evidence(frame(RED, BLUE).image)
+    cast = cast_of(looked)
+    assert cast is not None
+    peaks = (Peak(kind, 256.0, 100.0, 0.7), Peak(3, 256.0, 120.0, 0.8))
+    looked.shared["cast"] = replace(cast, surplus=Surplus(1.5, peaks))
+
+    assert stranger.CHECK.examine(looked).fault is fault
 
 
 def test_the_crowd_does_not_count() -> None:

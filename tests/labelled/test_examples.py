@@ -12,7 +12,7 @@ from undercard.labelled.labels import FAULTS, STRENGTHS
 
 SIZE = (512, 288)
 SEED = 0
-ITS_OWN = frozenset({Fault.WRONG_COUNT, Fault.WRONG_POSE, Fault.SWAPPED, Fault.DRIFTED})
+ITS_OWN = frozenset({Fault.WRONG_COUNT, Fault.WRONG_POSE, Fault.SWAPPED, Fault.DRIFTED, Fault.EXTRA_LIMB})
 """Faults that need networks, which have tests of their own."""
 
 

@@ -85,6 +85,10 @@ class Cast:
     """In the order of the keypoints."""
     surplus: Surplus
     """What is there of bodies that are none of theirs."""
+    seen: Heat
+    """Joints in the picture."""
+    drawn: Heat
+    """Joints in its control image."""
 
     @property
     def readable(self) -> bool:
@@ -204,7 +208,7 @@ def _cast(evidence: Evidence) -> Cast | None:
         others = [other for other in targets if other is not target]
         there = fits[k] > PRESENT or presence(seen, drawn, target, others) > PRESENT
         fighters.append(Fighter(target, clear[k], _readable(readings[k]), readings[k], fits[k], not there))
-    return Cast(tuple(fighters), extra)
+    return Cast(tuple(fighters), extra, seen, drawn)
 
 
 # A control image is looked at for every take.

@@ -14,6 +14,9 @@ from undercard.gate._thresholds import threshold
 from undercard.vision.heat import KINDS, Peak
 from undercard.vision.pose import Box
 
+LEAST_BODY = 0.25
+"""Heat of head, shoulder and hip of somebody: strangers of even seeds have from 0.33, limbs too many up to 0.18, which
+are for `limbs` to find."""
 ROOM = 0.12
 """Of the longer side of the box around the joints."""
 
@@ -32,7 +35,8 @@ class Stranger:
             return row.abstention(0.0)
         extra = cast.surplus
         where = region(_body(extra.box), evidence.pixels) if extra.box else None
-        return row.finding(max(extra.score, 0.0), _cause(extra.peaks), where)
+        score = max(extra.score, 0.0) if extra.body >= LEAST_BODY else 0.0
+        return row.finding(score, _cause(extra.peaks), where)
 
 
 def _body(joints: Box) -> Box:

@@ -12,12 +12,12 @@ FAULTS = {
     "repeated take": Fault.REPEATED, "repeated neighbour": Fault.REPEATED, "exposure jump": Fault.JUMP,
     "zoom jump": Fault.JUMP, "wrong size": Fault.WRONG_FRAME, "wrong pose": Fault.WRONG_POSE,
     "mirrored": Fault.WRONG_POSE, "missing fighter": Fault.WRONG_COUNT, "third fighter": Fault.WRONG_COUNT,
-    "swapped corners": Fault.SWAPPED, "drifted fighter": Fault.DRIFTED,
+    "swapped corners": Fault.SWAPPED, "drifted fighter": Fault.DRIFTED, "extra limb": Fault.EXTRA_LIMB,
 }  # fmt: skip
 """What the gate should call each defect."""
 JUDGED_BY = {
     "missing fighter": "count", "third fighter": "stranger", "wrong pose": "pose", "mirrored": "pose",
-    "swapped corners": "corner", "drifted fighter": "identity",
+    "swapped corners": "corner", "drifted fighter": "identity", "extra limb": "limbs",
 }  # fmt: skip
 """The check that finds a defect, of defects whose checks cannot read every picture."""
 _PEOPLE = frozenset(
@@ -49,5 +49,6 @@ ALSO = {
     "third fighter": _PEOPLE,
     "swapped corners": _PEOPLE,
     "drifted fighter": _PEOPLE,
+    "extra limb": _PEOPLE,
 }
 """What comes of a defect by itself, so that the gate is not wrong to say it as well: a black tile hides people."""

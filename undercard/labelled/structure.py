@@ -1,4 +1,4 @@
-"""Defects that have to be drawn: a fighter in another pose, one too few or too many, each in the other's colours."""
+"""Defects that have to be drawn: other poses and colours, a fighter too few or too many, an arm or a leg too many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from undercard.gate import Pixels
-from undercard.labelled import scenes
+from undercard.labelled import limbs, scenes
 from undercard.labelled.shoot import Shoot
 from undercard.previz.frame import Frame, Keypoints
 from undercard.previz.render import DRAFT, draw
@@ -51,6 +51,9 @@ def drawn(shoot: Shoot) -> Iterator[tuple[str, int, Pixels]]:
     share = shown(third, crowded)
     if share >= TRACE:
         yield "third fighter", _strength(share, HALF, NEARLY_WHOLE), shoot.edit(third.image, 4)
+    limbs_rng = np.random.default_rng([10, shoot.seed])
+    for plain, frame in limbs.planted(now, shoot.size, SEED_LIMIT + shoot.seed, limbs_rng):
+        yield "extra limb", plain, shoot.edit(frame.image, 6 + plain)
 
 
 def _frame(shoot: Shoot, staging: Staging) -> Frame:

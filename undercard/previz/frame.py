@@ -47,6 +47,6 @@ class Frame:
     normals: Floats
     """Shape (height, width, 3), camera space: x right, y up, z toward the camera; 0 where there is nothing."""
     fighters: NDArray[np.uint8]
-    """Shape (height, width): 0 none, else 1 + the index in the staging's fighters."""
+    """Shape (height, width): 0 none, else 1 + the index in the staging's fighters, then in the limbs drawn beside."""
     keypoints: tuple[Keypoints, ...]
     """One a fighter, in the staging's order."""

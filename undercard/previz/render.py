@@ -10,6 +10,7 @@ from undercard.previz.bands import bands
 from undercard.previz.figure import Figure, figure
 from undercard.previz.frame import Frame, Keypoints
 from undercard.previz.lights import Light
+from undercard.previz.limbs import Limb, limb_mesh
 from undercard.previz.mesh import Floats, Mesh
 from undercard.previz.picture import Sampling, Shot
 from undercard.previz.ring import ring
@@ -30,8 +31,10 @@ _JOINT_DEPTH = np.array(
 """How deep each of COCO's joints lies under the surface that shows it, metres, with some room."""
 
 
-def draw(staging: Staging, size: tuple[int, int], seed: int, quality: Quality = FINAL) -> Frame:
-    """Draw *staging* at *size* (width, height) px, in the ring.
+def draw(
+    staging: Staging, size: tuple[int, int], seed: int, quality: Quality = FINAL, limbs: tuple[Limb, ...] = ()
+) -> Frame:
+    """Draw *staging* at *size* (width, height) px, in the ring; *limbs* are drawn beside it, one too many each.
 
     The same arguments give the same bytes on the same machine, however many threads it has; *seed* decides the grain
     and which cameras flash in the crowd, never the action. Several threads may draw at once.
@@ -39,11 +42,17 @@ def draw(staging: Staging, size: tuple[int, int], seed: int, quality: Quality = 
     Raises:
         BadInput: the light is unknown or the size has no pixels.
     """
-    return draw_within(ring(), lights.light(staging.light), staging, size, seed, quality)
+    return draw_within(ring(), lights.light(staging.light), staging, size, seed, quality, limbs)
 
 
 def draw_within(
-    surroundings: Mesh, light: Light, staging: Staging, size: tuple[int, int], seed: int, quality: Quality = FINAL
+    surroundings: Mesh,
+    light: Light,
+    staging: Staging,
+    size: tuple[int, int],
+    seed: int,
+    quality: Quality = FINAL,
+    limbs: tuple[Limb, ...] = (),
 ) -> Frame:
     """Draw the fighters of *staging* within *surroundings* and under *light*, in place of the ring and its own light.
 
@@ -55,7 +64,8 @@ def draw_within(
         raise BadInput(f"cannot draw {width}×{height} px; the smallest picture is 8×8")
     illumination.build_surroundings()
     figures = _figures(staging.fighters)
-    scene = Scene([(surroundings, 0), *((mesh, 1 + index) for index, one in enumerate(figures) for mesh in one.meshes)])
+    bodies = [*(one.meshes for one in figures), *((limb_mesh(limb),) for limb in limbs)]
+    scene = Scene([(surroundings, 0), *((mesh, owner) for owner, body in enumerate(bodies, 1) for mesh in body)])
     view = look_through(staging.camera, size)
     with bands() as pool:
         shot = Shot(view, scene, light, _middle(staging.fighters), quality, seed, pool)
@@ -71,20 +81,25 @@ def draw_within(
         depth=depth,
         normals=np.ascontiguousarray(surface[:, :, 1:4]),
         fighters=np.maximum(surface[:, :, 4], 0.0).astype(np.uint8),
-        keypoints=find_keypoints(scene, view, staging.fighters, figures),
+        keypoints=find_keypoints(scene, view, staging.fighters, figures, tuple(limb.fighter.name for limb in limbs)),
     )
 
 
 def find_keypoints(
-    scene: Scene, view: View, fighters: tuple[PlacedFighter, ...], figures: list[Figure]
+    scene: Scene,
+    view: View,
+    fighters: tuple[PlacedFighter, ...],
+    figures: list[Figure],
+    besides: tuple[str, ...] = (),
 ) -> tuple[Keypoints, ...]:
     """Project every joint and say what hides it.
 
     A ray goes from the eye to each joint. A joint lies inside its limb, so that the ray always meets something first:
     when that is the joint's own fighter, no farther before it than the limb is thick there, the joint is visible. Any
-    other thing hides it, the fighter's own arm or back of the head included.
+    other thing hides it, the fighter's own arm or back of the head included. *besides* tells whose limbs come after
+    the fighters among the owners.
     """
-    names = ("ring", *(fighter.name for fighter in fighters))
+    names = ("ring", *(fighter.name for fighter in fighters), *besides)
     found = []
     for index, (fighter, one) in enumerate(zip(fighters, figures, strict=True)):
         pixels = view.project(one.joints)

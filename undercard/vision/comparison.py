@@ -30,6 +30,8 @@ NEAR = 0.12
 """Heights of a fighter: so near to a joint of his, another of its kind is taken for his."""
 MISSED = 0.5
 """Weight of a joint that is missed against one too many: a stranger hides joints of those whom he stands before."""
+BODY = (0, 1, 4)
+"""Kinds of joints that a limb has none of: head, shoulder, hip."""
 LARGEST = 1.3
 """Of a close-up's fighter, who is taller than the picture: heights of what is seen of him that NEAR goes by."""
 
@@ -64,6 +66,11 @@ class Surplus:
     """How many kinds of joints are nobody's, by their heat, less those that are missed: about 0 to 7."""
     peaks: tuple[Peak, ...]
     """Where they are."""
+
+    @property
+    def body(self) -> float:
+        """How sure it is that these are a body's and no mere limbs': the heat of head, shoulder and hip, 0 to 3."""
+        return _kinds([peak for peak in self.peaks if peak.kind in BODY])
 
     @property
     def box(self) -> Box | None:

@@ -1,0 +1,178 @@
+"""Rejects a picture in which somebody has an arm or a leg too many; score: how surely a place has one of them.
+
+Everybody is where he should be, joint by joint, and beside that there is something in the colours of somebody's skin,
+gloves or boots where the control image has nothing of the kind: how much of a glove's size it fills, 0 to 1, and by how
+much more sure than in the control image the network is of an elbow, a wrist, a knee or an ankle there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from PIL import Image
+
+from undercard.gate import Check, Evidence, Finding, Pixels, burnt, corner, crushed, identity, jump
+from undercard.gate import cast as colour_cast
+from undercard.gate._belongings import beside_all, own_colours
+from undercard.gate._people import BURNT_OUT, CRUSHED, Cast, Fighter, cast_of, region, same_size, spoilt
+from undercard.gate._thresholds import threshold
+from undercard.gate._view import View, view_of
+from undercard.staging import Look
+from undercard.vision.adherence import Flags, Target
+from undercard.vision.heat import KINDS, Heat
+from undercard.vision.networks import Floats
+from undercard.vision.novelty import Tones, aligned, new_colours, opened, toned, tones, unexplained, weighed
+from undercard.vision.pose import Box
+
+LEAST_FIT = 0.7
+"""Share of the joints in place of one whose limbs are all accounted for: who is in another pose has them elsewhere."""
+LEAST_SEEN = 3
+"""Joints of one who has a say."""
+MOST_BODY = 0.8
+"""Heat of head, shoulder and hip that are nobody's: beyond it they are a stranger's, and so are the limbs."""
+MOVED, EVEN = 0.08, 0.4
+"""Heights by which he may stand elsewhere, and over which that changes little."""
+REACH, AROUND = 0.03, 0.8
+"""Heights by which an edge may lie elsewhere, and over which light is evened out."""
+NEW = 8.0
+"""Distance from the colours of the control image round about, CIE L*a*b* as `novelty` weighs them."""
+MOST_NEW = 0.15
+"""Share of the picture about him that is new where it is no longer the same picture, and nothing can be said."""
+ALIKE, NEARER = 12.0, 0.8
+"""Distance from a colour of his of what may be his, and that over the distance from the colours round about."""
+LEAST_COLOURS = 3
+MARGIN, EXPLAINED = 0.06, 6.0
+"""Heights round about what may be his, and how far off it has to be from what other tones just there would make it."""
+SMALLER = 3
+"""How many times smaller than a thumbnail the pictures are whose tones are compared."""
+GLOVE = 0.08
+"""Heights: side of the square that is to be full of them."""
+NEAR = 0.1
+"""Heights round about it in which a joint is its own."""
+JOINTS = (2, 3, 5, 6)
+"""Kinds: elbow, wrist, knee, ankle."""
+INSTEAD: tuple[Check, ...] = (
+    burnt.CHECK, crushed.CHECK, colour_cast.CHECK, jump.CHECK, corner.CHECK, identity.CHECK,
+)  # fmt: skip
+"""Where one of them rejects the picture, what is new is what it says: colours lost, exchanged, or taken by light."""
+
+
+class Limbs:
+    """Looks for limbs beside those that the control image has."""
+
+    name = "limbs"
+    cost = 0.28
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Pass when nobody has more limbs than he should; abstain where that cannot be told."""
+        row = threshold(self.name, evidence.backend)
+        people = cast_of(evidence)
+        if people is None or evidence.control is None or not people.readable or not _accounted_for(people):
+            return row.abstention(0.0)
+        control = same_size(evidence.control, evidence.pixels)
+        found = [_spot(evidence, control, people, one) for one in people.fighters]
+        worst = max((each for each in found if each is not None), key=lambda each: each.score, default=None)
+        if worst is None:
+            return row.abstention(0.0)
+        cause = f"{worst.name} has a limb too many: {worst.score:.2f} sure, at most {row.limit:g} may be"
+        finding = row.finding(worst.score, cause, region(worst.box, evidence.pixels))
+        if finding.passed or not (spoilt(evidence) or any(not each.examine(evidence).passed for each in INSTEAD)):
+            return finding
+        return row.abstention(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """The place that has most of what may be a limb too many."""
+
+    name: str
+    """Whose."""
+    score: float
+    box: Box
+
+
+def _accounted_for(people: Cast) -> bool:
+    """Say whether everybody who can be read is there and as he should be, and nobody else's body is."""
+    as_asked = all(one.fit >= LEAST_FIT and not one.missing for one in people.fighters if one.readable)
+    return as_asked and people.surplus.body <= MOST_BODY
+
+
+def _spot(evidence: Evidence, control: Pixels, people: Cast, one: Fighter) -> _Spot | None:
+    """Return where a limb of *one* is too many, if any; None where nothing can be said of him."""
+    if one.target.seen.sum() < LEAST_SEEN:
+        return None
+    view = view_of(one.target, evidence.pixels)
+    marked = _limbs(evidence, view, view.shown(control), one.target, [each.target for each in people.fighters])
+    if marked is None:
+        return None
+    side = max(2, round(GLOVE * view.tall))
+    full = _filled(marked, side)
+    row, column = np.unravel_index(int(full.argmax()), full.shape)
+    share = float(full[row, column])
+    length = side * view.scale
+    x, y = view.left + (int(column) + side / 2) * view.scale, view.top + (int(row) + side / 2) * view.scale
+    sure = _surer(people, x, y, NEAR * view.tall * view.scale) if share > 0.0 else 0.0
+    return _Spot(one.target.name, share + sure, (x - length, y - length, x + length, y + length))
+
+
+def _limbs(evidence: Evidence, view: View, drawn: Pixels, target: Target, everybody: Sequence[Target]) -> Flags | None:
+    """Return where the picture has his colours and its control image has not, shape (height, width) of the view.
+
+    None where too little is known of his colours, or the picture is another one.
+    """
+    moved = aligned(toned(view.shown(evidence.pixels), _tones(evidence)), drawn, MOVED * view.tall, view.odd(EVEN))
+    new, colours = new_colours(moved, drawn, max(1, round(REACH * view.tall)), view.odd(AROUND))
+    marked = new > NEW
+    if marked.mean() > MOST_NEW:
+        return None
+    grey = moved.mean(axis=2)
+    marked = opened(marked & (grey >= CRUSHED) & (grey <= BURNT_OUT))
+    if not marked.any():
+        return marked
+    bodies = [(view.at(one.xy), one.height / view.scale) for one in everybody]
+    beside = beside_all((drawn.shape[1], drawn.shape[0]), bodies)
+    own = own_colours(drawn, view.at(target.xy), target.seen, _look(evidence, target.name), beside)
+    if len(own) < LEAST_COLOURS:
+        return None
+    apart = np.linalg.norm(colours[marked][:, None] - own, axis=2).min(axis=1)
+    marked[marked] = (apart < ALIKE) & (apart < NEARER * new[marked])
+    return unexplained(opened(marked), colours, weighed(drawn), round(MARGIN * view.tall), EXPLAINED)
+
+
+def _tones(evidence: Evidence) -> Tones:
+    """Return how the picture's tones become its control image's, worked out once a picture."""
+    if "tones" not in evidence.shared:
+        assert evidence.control is not None
+        small = [evidence.thumbnail(each) for each in (evidence.pixels, evidence.control)]
+        size = (small[1].width // SMALLER, small[1].height // SMALLER)
+        pair = [np.asarray(each.resize(size, Image.Resampling.BOX)) for each in small]
+        evidence.shared["tones"] = tones(pair[0], pair[1])
+    return cast("Tones", evidence.shared["tones"])
+
+
+def _look(evidence: Evidence, name: str) -> Look | None:
+    fighters = evidence.staging.fighters if evidence.staging is not None else ()
+    return next((one.look for one in fighters if one.name == name), None)
+
+
+def _filled(marked: Flags, side: int) -> Floats:
+    """Return how much of the square of *side* px that begins at each pixel is *marked*, 0 to 1."""
+    side = min(side, *marked.shape)
+    sums = np.pad(marked, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.int32).cumsum(axis=1)
+    inside = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    return np.asarray(inside / side**2, np.float32)
+
+
+def _surer(people: Cast, x: float, y: float, radius: float) -> float:
+    """Return by how much hotter a joint of a limb is there than in the control image, at most, from 0."""
+
+    def hottest(heat: Heat, kind: int) -> float:
+        return max(heat.near(joint, x, y, radius).heat for joint in KINDS[kind][1])
+
+    return max(0.0, *(hottest(people.seen, kind) - hottest(people.drawn, kind) for kind in JOINTS))
+
+
+CHECK = Limbs()
