@@ -1,8 +1,9 @@
 """Rejects a picture in which somebody has an arm or a leg too many; score: how surely a place has one of them.
 
 Everybody is where he should be, joint by joint, and beside that there is something in the colours of somebody's skin,
-gloves or boots where the control image has nothing of the kind: how much of a glove's size it fills, 0 to 1, and by how
-much more sure than in the control image the network is of an elbow, a wrist, a knee or an ankle there.
+gloves or boots where the control image has nothing of the kind, and nothing of that hue is gone round about, as it is
+where a model moved an arm: how much of a glove's size it fills, 0 to 1, and by how much more sure than in the control
+image the network is of an elbow, a wrist, a knee or an ankle there.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ MARGIN, EXPLAINED = 0.06, 6.0
 """Heights round about what may be his, and how far off it has to be from what other tones just there would make it."""
 SMALLER = 3
 """How many times smaller than a thumbnail the pictures are whose tones are compared."""
+ELSEWHERE, MOVED_SHARE = 0.5, 0.15
+"""Heights within which a limb may have been before, and how much of it has to be gone there, over how much is new."""
 GLOVE = 0.08
 """Heights: side of the square that is to be full of them."""
 NEAR = 0.1
@@ -105,24 +108,51 @@ def _spot(evidence: Evidence, control: Pixels, people: Cast, one: Fighter) -> _S
     if one.target.seen.sum() < LEAST_SEEN:
         return None
     view = view_of(one.target, evidence.pixels)
-    marked = _limbs(evidence, view, view.shown(control), one.target, [each.target for each in people.fighters])
-    if marked is None:
+    changes = _changes(evidence, view, view.shown(control), one.target, [each.target for each in people.fighters])
+    if changes is None:
         return None
     side = max(2, round(GLOVE * view.tall))
-    full = _filled(marked, side)
+    full = _filled(changes.new, side)
     row, column = np.unravel_index(int(full.argmax()), full.shape)
     share = float(full[row, column])
     length = side * view.scale
     x, y = view.left + (int(column) + side / 2) * view.scale, view.top + (int(row) + side / 2) * view.scale
-    sure = _surer(people, x, y, NEAR * view.tall * view.scale) if share > 0.0 else 0.0
-    return _Spot(one.target.name, share + sure, (x - length, y - length, x + length, y + length))
+    name, box = one.target.name, (x - length, y - length, x + length, y + length)
+    if share == 0.0 or changes.gone_near(int(row), int(column), side, ELSEWHERE * view.tall) > MOVED_SHARE * share:
+        return _Spot(name, 0.0, box)
+    return _Spot(name, share + _surer(people, x, y, NEAR * view.tall * view.scale), box)
 
 
-def _limbs(evidence: Evidence, view: View, drawn: Pixels, target: Target, everybody: Sequence[Target]) -> Flags | None:
-    """Return where the picture has his colours and its control image has not, shape (height, width) of the view.
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What became of a fighter's colours, in the pixels of his view."""
 
-    None where too little is known of his colours, or the picture is another one.
-    """
+    new: Flags
+    """Where the picture has one of them and its control image has not, shape (height, width)."""
+    colours: Floats
+    """Of the picture, as `novelty.weighed` has them, shape (height, width, 3)."""
+    gone: Flags
+    """Where the control image has one of them and the picture has not, shape (height, width)."""
+    known: Floats
+    """Of the control image."""
+
+    def gone_near(self, row: int, column: int, side: int, reach: float) -> float:
+        """Return how much of a square within *reach* px of that at *row* and *column* lost the hue that is new there.
+
+        A limb that moved was somewhere before, in whatever light, and one too many was nowhere.
+        """
+        here = np.s_[row : row + side, column : column + side]
+        colour = np.median(self.colours[here][self.new[here]], axis=0)
+        away = int(reach)
+        about = np.s_[max(0, row - away) : row + side + away, max(0, column - away) : column + side + away]
+        same = self.gone[about] & (np.linalg.norm((self.known[about] - colour)[..., 1:], axis=2) < ALIKE)
+        return float(_filled(same, side).max())
+
+
+def _changes(
+    evidence: Evidence, view: View, drawn: Pixels, target: Target, everybody: Sequence[Target]
+) -> _Changes | None:
+    """Return what became of his colours; None where too little is known of them, or the picture is another one."""
     moved = aligned(toned(view.shown(evidence.pixels), _tones(evidence)), drawn, MOVED * view.tall, view.odd(EVEN))
     new, colours = new_colours(moved, drawn, max(1, round(REACH * view.tall)), view.odd(AROUND))
     marked = new > NEW
@@ -131,7 +161,7 @@ def _limbs(evidence: Evidence, view: View, drawn: Pixels, target: Target, everyb
     grey = moved.mean(axis=2)
     marked = opened(marked & (grey >= CRUSHED) & (grey <= BURNT_OUT))
     if not marked.any():
-        return marked
+        return _Changes(marked, colours, marked, colours)
     bodies = [(view.at(one.xy), one.height / view.scale) for one in everybody]
     beside = beside_all((drawn.shape[1], drawn.shape[0]), bodies)
     own = own_colours(drawn, view.at(target.xy), target.seen, _look(evidence, target.name), beside)
@@ -139,7 +169,9 @@ def _limbs(evidence: Evidence, view: View, drawn: Pixels, target: Target, everyb
         return None
     apart = np.linalg.norm(colours[marked][:, None] - own, axis=2).min(axis=1)
     marked[marked] = (apart < ALIKE) & (apart < NEARER * new[marked])
-    return unexplained(opened(marked), colours, weighed(drawn), round(MARGIN * view.tall), EXPLAINED)
+    marked = unexplained(opened(marked), colours, weighed(drawn), round(MARGIN * view.tall), EXPLAINED)
+    lost, known = new_colours(drawn, moved, max(1, round(REACH * view.tall)), view.odd(AROUND))
+    return _Changes(marked, colours, opened(lost > NEW), known)
 
 
 def _tones(evidence: Evidence) -> Tones:
