@@ -28,6 +28,16 @@ def test_another_exposure_takes_nobodys_colours() -> None:
     assert examined(brighter).passed
 
 
+def test_a_deeper_and_warmer_grade_takes_nobodys_colours() -> None:
+    curve = (frame(*ASKED_BY).image / 255.0) ** 1.15 * (1.1, 1.0, 0.85)
+    deeper = 1.3 * curve - 0.3 * curve.mean(axis=2, keepdims=True)
+
+    finding = examined(np.clip(deeper * 255.0, 0, 255).astype(np.uint8))
+
+    assert finding.judged
+    assert finding.score < 0.2
+
+
 def test_green_trunks_and_gloves_on_the_red_fighter_have_drifted() -> None:
     green = replace(RED, look=replace(RED.look, trunks="#1f8a3b", gloves="#1f8a3b"))
 

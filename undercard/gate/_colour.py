@@ -31,7 +31,7 @@ def part_levels(image: Image.Image) -> Levels:
 
 def colours(levels: Levels) -> Lab:
     """Return L*, a* and b* of *levels*; shape (parts, 3)."""
-    return lab((levels * 255.0).astype(np.float32))
+    return lab(levels * 255.0)
 
 
 def weight(lightness: NDArray[np.float64]) -> NDArray[np.float64]:

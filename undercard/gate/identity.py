@@ -8,10 +8,10 @@ asked.
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from undercard.gate import Evidence, Finding, Pixels
-from undercard.gate._colour import MIDDLE, PARTS, weight
+from undercard.gate._colour import MIDDLE, part_levels, weight
+from undercard.gate._grade import Grade, learnt
 from undercard.gate._people import Fighter, cast_of, region, same_size, spoilt
 from undercard.gate._thresholds import threshold
 from undercard.vision.colour import Lab, worn
@@ -40,12 +40,14 @@ class Identity:
         cast = cast_of(evidence)
         if cast is None or evidence.control is None:
             return row.abstention(0.0)
-        control = _under_the_same_light(same_size(evidence.control, evidence.pixels), evidence.pixels)
+        control = same_size(evidence.control, evidence.pixels)
+        # His light and the picture's grade change what his colours look like, and are for others to judge.
+        grade = learnt(*(part_levels(evidence.thumbnail(each)) for each in (evidence.pixels, evidence.control)))
         changes = [
             (change, one, part)
             for one in cast.fighters
             if one.readable and one.fit >= LEAST_FIT
-            for part, change in _changes(evidence.pixels, control, one).items()
+            for part, change in _changes(evidence.pixels, control, grade, one).items()
         ]
         if not changes:
             return row.abstention(0.0)
@@ -56,23 +58,13 @@ class Identity:
         return finding if finding.passed or not spoilt(evidence) else row.abstention(0.0)
 
 
-def _under_the_same_light(control: Pixels, pixels: Pixels) -> Pixels:
-    """Return *control* with each channel as strong as it is in *pixels* as a whole, which `cast` is to judge."""
-    parts = [
-        np.asarray(Image.fromarray(each).resize(PARTS, Image.Resampling.BOX), np.float32) for each in (control, pixels)
-    ]
-    gains = np.median((parts[1] + 1.0) / (parts[0] + 1.0), axis=(0, 1))
-    levels = np.clip(np.arange(256)[None, :] * gains[:, None], 0, 255)
-    return np.asarray(Image.fromarray(control).point([round(float(level)) for level in levels.ravel()]))
-
-
-def _changes(pixels: Pixels, control: Pixels, fighter: Fighter) -> dict[str, float]:
+def _changes(pixels: Pixels, control: Pixels, grade: Grade, fighter: Fighter) -> dict[str, float]:
     """Return the change of each part that can be seen: the least of where he is, where he should be, and round about.
 
     A wrist that is found a hand's breadth off puts the glove beside the glove, and a model moves a hip by as much.
     """
     target, clear = fighter.target, fighter.target.seen & fighter.clear
-    asked = worn(control, target.xy, clear, target.height)
+    asked = worn(control, target.xy, clear, target.height, grade)
     changes: dict[str, float] = {}
     steps = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float32) * (STEP * target.height)
     for xy in (fighter.reading.xy, *(target.xy + step for step in steps)):

@@ -5,7 +5,7 @@ A boxer is told from the other one by his trunks and gloves; where the joints ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,6 +18,8 @@ from undercard.vision.pose import Pixels
 
 Lab: TypeAlias = NDArray[np.float64]
 """CIE L*a*b* under D65, shape (…, 3)."""
+Graded: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""What becomes of sRGB levels, 0 to 1, shape (pixels, 3), in another picture."""
 
 # (elbow, wrist) and (hip, knee), left and right.
 FOREARMS = ((7, 9), (8, 10))
@@ -43,17 +45,20 @@ class Worn:
     gloves: Lab | None
 
 
-def worn(pixels: Pixels, xy: Floats, seen: Flags, height: float) -> Worn:
-    """Return the colours at the joints *xy*, shape (17, 2) px, of one who is *height* px tall and *seen* so far."""
+def worn(pixels: Pixels, xy: Floats, seen: Flags, height: float, graded: Graded | None = None) -> Worn:
+    """Return the colours at the joints *xy*, shape (17, 2) px, of one who is *height* px tall and *seen* so far.
+
+    They are what *graded* makes of those of *pixels*, where it is given.
+    """
     half = max(1.0, PATCH * height)
-    return Worn(
-        # Of a thigh one end is often hidden, by the other glove or the other fighter; a glove is beyond its wrist.
-        trunks=_median(pixels, _along(xy, seen, THIGHS, ON_THIGH, ends=(0, 1)), half),
-        gloves=_median(pixels, _along(xy, seen, FOREARMS, ON_GLOVE, ends=(1,)), half),
-    )
+    # Of a thigh one end is often hidden, by the other glove or the other fighter; a glove is beyond its wrist.
+    thighs = _patches(pixels, _along(xy, seen, THIGHS, ON_THIGH, ends=(0, 1)), half)
+    gloves = _patches(pixels, _along(xy, seen, FOREARMS, ON_GLOVE, ends=(1,)), half)
+    trunks, hands = (_median(each if graded is None else graded(each / 255.0) * 255.0) for each in (thighs, gloves))
+    return Worn(trunks, hands)
 
 
-def lab(colour: str | Floats | NDArray[np.uint8]) -> Lab:
+def lab(colour: str | NDArray[np.floating] | NDArray[np.uint8]) -> Lab:
     """Return sRGB, `#rrggbb` or levels of shape (…, 3), as CIE L*a*b*."""
     if isinstance(colour, str):
         colour = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], np.float32)
@@ -78,16 +83,19 @@ def _along(
                 yield float(x), float(y)
 
 
-def _median(pixels: Pixels, places: Iterator[tuple[float, float]], half: float) -> Lab | None:
-    """Return the median colour of the patches about *places*; a stripe or a highlight has no say."""
+def _patches(pixels: Pixels, places: Iterator[tuple[float, float]], half: float) -> Pixels:
+    """Return the pixels of the patches about *places*, shape (pixels, 3)."""
     height, width = pixels.shape[:2]
-    patches = []
+    patches = [np.empty((0, 3), np.uint8)]
     for x, y in places:
         left, right = max(0, round(x - half)), min(width, round(x + half) + 1)
         top, bottom = max(0, round(y - half)), min(height, round(y + half) + 1)
         if left < right and top < bottom:
             patches.append(pixels[top:bottom, left:right].reshape(-1, 3))
-    if not patches:
-        return None
-    found: Lab = np.median(lab(np.concatenate(patches)), axis=0)
+    return np.concatenate(patches)
+
+
+def _median(levels: NDArray[np.floating] | Pixels) -> Lab | None:
+    """Return the median colour of *levels*, shape (pixels, 3); a stripe or a highlight has no say."""
+    found: Lab | None = np.median(lab(levels), axis=0) if len(levels) else None
     return found
