@@ -22,12 +22,12 @@ class Banding:
     """Looks for gaps in the histogram."""
 
     name = "banding"
-    cost = 0.003
+    cost = 0.001
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when levels follow each other closely."""
         row = threshold(self.name, evidence.backend)
-        counts = np.array(evidence.image.histogram(), np.float64).reshape(3, 256)
+        counts = np.array(evidence.histogram, np.float64).reshape(3, 256)
         score = float(np.median([spacing(channel) for channel in counts]))
         cause = f"banded: it uses every {score:.1f}th level only, {row.limit} may lie between"
         return row.finding(score, cause)

@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from undercard.gate import Evidence, Finding, Grey, Pixels, Region, noise
+from undercard.gate._middle import middle
+from undercard.gate._pictures import luma
 from undercard.gate._thresholds import threshold
 
 Steps: TypeAlias = NDArray[np.float32]
@@ -43,7 +44,7 @@ class Seam:
     """Measures steps along the lines of the grid."""
 
     name = "seam"
-    cost = 0.008
+    cost = 0.003
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when no line of the grid steps along its whole length."""
@@ -69,7 +70,7 @@ def worst_seam(grey: Grey, control: Pixels | None) -> tuple[float, Region | None
         steps = line_steps(grey.T if upright else grey, lines)
         noted = np.nonzero(steps > WORTH_A_LOOK)[0]
         if len(noted) and control is not None and control.shape[:2] == grey.shape:
-            drawn = np.asarray(Image.fromarray(control).convert("L"))
+            drawn = luma(control)
             # Whatever it is there: what is too faint, steep or thin to be a seam in the one may not be in the other.
             there = np.abs(_agreed(_parts(drawn.T if upright else drawn, lines[noted])))
             steps[noted] = np.maximum(steps[noted] - there, 0.0)
@@ -105,8 +106,7 @@ def _parts(plane: Grey, lines: NDArray[np.int_]) -> NDArray[np.float64]:
     wide = plane.shape[1] // PARTS
     # Every other pixel: the median takes most of the time.
     excess = (2 * step - slope)[:, : PARTS * wide].reshape(len(lines), PARTS, wide)[:, :, ::2]
-    halved: NDArray[np.float64] = np.median(excess, axis=2) / 2.0
-    return halved
+    return middle(excess) / 2.0
 
 
 def _agreed(parts: NDArray[np.float64]) -> NDArray[np.float64]:
