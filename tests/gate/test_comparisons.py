@@ -150,6 +150,7 @@ def test_a_night_of_which_too_little_shows_does_not_jump() -> None:
     finding = jump.CHECK.examine(Evidence(exposed(now, 1.6), SIZE, before=before, control=now, before_control=before))
 
     assert finding.passed
+    assert not finding.judged
 
 
 def test_a_cut_to_a_brighter_place_is_no_jump() -> None:

@@ -50,9 +50,12 @@ class Jump:
         before, control, before_control = evidence.before, evidence.control, evidence.before_control
         if before is None or control is None or before_control is None:
             return row.finding(0.0, "")
-        difference, error = jump(
+        told = jump(
             *(part_levels(evidence.thumbnail(each)) for each in (evidence.pixels, control, before, before_control))
         )
+        if told is None:
+            return row.abstention(0.0)
+        difference, error = told
         score = max(float(np.linalg.norm(difference)) - ERRORS * error, 0.0)
         cause = (
             f"{_word(difference)} than the keyframe before: at least {score:.1f} in CIE L*a*b* beyond what the camera"
@@ -64,19 +67,17 @@ class Jump:
         return row.abstention(0.0) if spoilt else finding
 
 
-def jump(found: Levels, control: Levels, before: Levels, before_control: Levels) -> tuple[Lab, float]:
+def jump(found: Levels, control: Levels, before: Levels, before_control: Levels) -> tuple[Lab, float] | None:
     """Return by how much *found* is off from the grade of *before*, shape (3,), and the standard error of that.
 
-    Both are CIE L*a*b* at L* 50; 0 where too little can be told.
+    Both are CIE L*a*b* at L* 50; None where no region can be told.
     """
     grade = learnt(before, before_control)
     expected = colours(grade(control))
     speaks = grade.knows(control) & (expected[:, 0] >= DARKEST) & (expected[:, 0] <= LIGHTEST)
     beyond = (colours(found) - expected) * weight(expected[:, 0])[:, None]
     regions, parts = _regions(beyond, speaks)
-    if not len(regions):
-        return np.zeros(3), 0.0
-    return _mean(regions, np.minimum(parts / ENOUGH_PARTS, 1.0))
+    return _mean(regions, np.minimum(parts / ENOUGH_PARTS, 1.0)) if len(regions) else None
 
 
 def _regions(beyond: Lab, speaks: NDArray[np.bool_]) -> tuple[Lab, NDArray[np.int_]]:
