@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate import Evidence, Finding, Grey, Pixels, Region, noise
+from undercard.gate import Evidence, Finding, Grey, Pixels, Region, blocks, noise
 from undercard.gate._middle import middle
 from undercard.gate._pictures import luma
 from undercard.gate._thresholds import threshold
@@ -52,8 +52,9 @@ class Seam:
         score, region = worst_seam(evidence.grey, evidence.control)
         cause = f"tiled: a step of {score:.1f} of 255 levels along a straight line across the picture"
         finding = row.finding(score, cause, region)
-        # Among thousands of noisy lines some step by chance, and noise is rejected as what it is.
-        return finding if finding.passed or noise.CHECK.examine(evidence).passed else row.abstention(0.0)
+        # Among thousands of noisy or blocky lines some step by chance; both are rejected as what they are.
+        spoilt = not finding.passed and not all(each.examine(evidence).passed for each in (noise.CHECK, blocks.CHECK))
+        return row.abstention(0.0) if spoilt else finding
 
 
 def worst_seam(grey: Grey, control: Pixels | None) -> tuple[float, Region | None]:
