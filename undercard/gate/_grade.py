@@ -1,9 +1,9 @@
 """How a shot is graded: what a model makes of the colours of a control image, learnt from one keyframe.
 
-A grade tints, bends each channel by the same curve, and makes colours deeper or paler. The curve is a power, an
-exposure and a contrast, and so is what it adds of depth; near no change each is one term, so that a grade is nine
-numbers. Nine can be learnt from a night in which little is lit, where a table of what becomes of each lightness takes
-the colours of the few things that have it for the grade's.
+A grade lifts black, tints, bends all channels by one curve, a power and a contrast, and makes what was so bent deeper
+or paler. Near no change each is a term by itself, so that a grade is nine numbers. Nine can be learnt from a night in
+which little is lit, where a table of what becomes of each lightness takes the colours of the few things that have it
+for the grade's.
 """
 
 from __future__ import annotations

@@ -60,8 +60,9 @@ def _variances(plane: NDArray[np.int16]) -> Variances:
     rows, columns = max(1, round(height / TILE)), max(1, round(width / TILE))
     tall, wide = height // rows, width // columns
     strips = plane[: rows * tall, : columns * wide].astype(np.float32).reshape(-1, wide)
-    # Of a row of a tile both sums are exact or nearly so in float32; of a tile they are summed in float64.
-    sums = strips @ np.ones(wide, np.float32), np.einsum("ij,ij->i", strips, strips)
+    # Of a row of a tile both sums are exact or nearly so in float32; of a tile they are summed in float64. They are no
+    # product of matrices, since BLAS would take another core to that for longer than it lasts.
+    sums = np.einsum("ij->i", strips), np.einsum("ij,ij->i", strips, strips)
     mean, square = (each.reshape(rows, tall, columns).sum(axis=1, dtype=np.float64) / (tall * wide) for each in sums)
     variances: Variances = square - mean * mean
     return variances
