@@ -49,6 +49,23 @@ def test_green_trunks_and_gloves_on_the_red_fighter_have_drifted() -> None:
     assert finding.region[0] < SIZE[0] / 2
 
 
+def test_green_trunks_of_which_most_is_a_white_stripe_have_drifted_as_far() -> None:
+    asked = frame(*ASKED_BY)
+    # Six columns of ten of the red fighter are white in both pictures, from his hips to his knees.
+    joints = {name: joint["y"] for name, joint in keypoints(asked)["fighters"][0]["joints"].items()}  # type: ignore[index]
+    striped = asked.fighters == 1
+    striped[: int(joints["left_hip"])] = striped[int(joints["left_knee"]) :] = False
+    striped[:, np.arange(SIZE[0]) % 10 < 4] = False
+    green = replace(RED, look=replace(RED.look, trunks="#1f8a3b"))
+    control, picture = (np.where(striped[:, :, None], 200, each.image) for each in (asked, frame(green, BLUE)))
+
+    finding = examined(picture.astype(np.uint8), control.astype(np.uint8))
+
+    assert finding.fault is Fault.DRIFTED
+    assert "trunks" in finding.cause
+    assert examined(control.astype(np.uint8), control.astype(np.uint8)).passed
+
+
 def test_colours_that_were_lost_to_bands_are_the_bands_business() -> None:
     green = replace(RED, look=replace(RED.look, trunks="#1f8a3b", gloves="#1f8a3b"))
     banded = (frame(green, BLUE).image // 24) * 24

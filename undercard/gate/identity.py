@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from undercard.gate import Evidence, Finding, Pixels
-from undercard.gate._colour import MIDDLE, part_levels, weight
+from undercard.gate._colour import MIDDLE, colours, part_levels, weight
 from undercard.gate._grade import Grade, learnt
 from undercard.gate._people import Fighter, cast_of, region, same_size, spoilt
 from undercard.gate._thresholds import threshold
-from undercard.vision.colour import Lab, worn
+from undercard.vision.colour import Lab, cloth
 
 LEAST_CHROMA = 25.0
 """CIE a*b* at L* 50. What has less of it, in the picture and in the control image, is grey in both."""
@@ -24,6 +24,9 @@ LEAST_FIT = 0.7
 """Share of the joints in place of one who is where they are looked for."""
 STEP = 0.025
 """Heights: how far round about his place the colours are looked for."""
+
+CHANGED = 0.35
+"""Share of trunks or gloves that has to be of another colour."""
 
 _MOST = 2.0
 
@@ -64,27 +67,31 @@ def _changes(pixels: Pixels, control: Pixels, grade: Grade, fighter: Fighter) ->
     A wrist that is found a hand's breadth off puts the glove beside the glove, and a model moves a hip by as much.
     """
     target, clear = fighter.target, fighter.target.seen & fighter.clear
-    asked = worn(control, target.xy, clear, target.height, grade)
+    asked = cloth(control, target.xy, clear, target.height)
+    wanted = {"trunks": colours(grade(asked.trunks)), "gloves": colours(grade(asked.gloves))}
     changes: dict[str, float] = {}
     steps = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float32) * (STEP * target.height)
     for xy in (fighter.reading.xy, *(target.xy + step for step in steps)):
-        found = worn(pixels, xy, clear, target.height)
-        for part, a, b in (("trunks", found.trunks, asked.trunks), ("gloves", found.gloves, asked.gloves)):
-            if a is not None and b is not None:
-                changes[part] = min(_change(a, b), changes.get(part, _MOST))
+        found = cloth(pixels, xy, clear, target.height)
+        for part, levels in (("trunks", found.trunks), ("gloves", found.gloves)):
+            shown = np.isfinite(levels[:, 0]) & np.isfinite(wanted[part][:, 0])
+            if shown.any():
+                change = _change(colours(levels[shown]), wanted[part][shown])
+                changes[part] = min(change, changes.get(part, _MOST))
     return changes
 
 
 def _change(found: Lab, asked: Lab) -> float:
-    """Return how far the colour has moved, over the stronger chroma of the two.
+    """Return how far colours have moved, over the stronger chroma of the two, where they have moved most.
 
-    What is dark moves less: its chroma counts for as much more as a difference does there.
+    What is dark moves less: its chroma counts for as much more as a difference does there. A stripe is as white as it
+    was when the cloth beside it is another: what all but CHANGED of the cells stay below is the change.
     """
-    darker = np.array([min(found[0], asked[0], MIDDLE)])
-    strongest = max(
-        *(float(np.linalg.norm(each[1:])) for each in (found, asked)), LEAST_CHROMA / float(weight(darker)[0])
-    )
-    return float(np.linalg.norm((found - asked) * (LIGHTNESS, 1.0, 1.0))) / strongest
+    darker = np.minimum(np.minimum(found[:, 0], asked[:, 0]), MIDDLE)
+    strongest = np.maximum(*(np.linalg.norm(each[:, 1:], axis=1) for each in (found, asked)))
+    moved = np.linalg.norm((found - asked) * (LIGHTNESS, 1.0, 1.0), axis=1)
+    changes = moved / np.maximum(strongest, LEAST_CHROMA / weight(darker))
+    return float(np.quantile(changes, 1.0 - CHANGED))
 
 
 CHECK = Identity()
