@@ -51,11 +51,11 @@ def test_green_trunks_and_gloves_on_the_red_fighter_have_drifted() -> None:
 
 def test_green_trunks_of_which_most_is_a_white_stripe_have_drifted_as_far() -> None:
     asked = frame(*ASKED_BY)
-    # Six columns of ten of the red fighter are white in both pictures, from his hips to his knees.
+    # Five columns of eight of the red fighter are white in both pictures, about his trunks.
     joints = {name: joint["y"] for name, joint in keypoints(asked)["fighters"][0]["joints"].items()}  # type: ignore[index]
     striped = asked.fighters == 1
-    striped[: int(joints["left_hip"])] = striped[int(joints["left_knee"]) :] = False
-    striped[:, np.arange(SIZE[0]) % 10 < 4] = False
+    striped[: int(joints["left_hip"]) - 6] = striped[int(joints["left_knee"]) + 4 :] = False
+    striped[:, np.arange(SIZE[0]) % 8 < 3] = False
     green = replace(RED, look=replace(RED.look, trunks="#1f8a3b"))
     control, picture = (np.where(striped[:, :, None], 200, each.image) for each in (asked, frame(green, BLUE)))
 
