@@ -7,7 +7,20 @@ import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, as_jpeg, exposed, keyframe
-from undercard.gate import Evidence, Fault, Finding, Pixels, cast, copied, duplicate, jump, noise, repeated, scale
+from undercard.gate import (
+    Evidence,
+    Fault,
+    Finding,
+    Pixels,
+    banding,
+    cast,
+    copied,
+    duplicate,
+    jump,
+    noise,
+    repeated,
+    scale,
+)
 
 
 def edited(pixels: Pixels, gain: float = 1.0) -> Pixels:
@@ -105,6 +118,39 @@ def test_a_jump_in_noise_is_the_noises_business() -> None:
     assert finding.passed
     assert not finding.judged
     assert not noise.CHECK.examine(Evidence(noisy, SIZE)).passed
+
+
+def test_a_jump_in_bands_is_the_bands_business() -> None:
+    lit = edited(keyframe(0.9)) * np.linspace(0.5, 0.7, SIZE[0])[None, :, None]
+    banded = (lit // 24 * 24 + 12).astype(np.uint8)
+
+    assert not jump.CHECK.examine(second_of_two(banded)).judged
+    assert not banding.CHECK.examine(Evidence(banded, SIZE)).passed
+
+
+def test_light_that_falls_otherwise_is_no_jump_where_the_whole_is_as_light() -> None:
+    fall = np.linspace(1.3, 0.7, SIZE[0])[None, :, None]
+    relit = np.clip(edited(keyframe(0.9)) * fall, 0, 255).astype(np.uint8)
+
+    assert jump.CHECK.examine(second_of_two(relit)).passed
+
+
+def test_other_colours_at_a_cut_are_graded_as_the_shot_is() -> None:
+    before, now = keyframe(0.2), keyframe(0.9)[:, :, ::-1].copy()
+
+    finding = jump.CHECK.examine(Evidence(edited(now), SIZE, before=edited(before), control=now, before_control=before))
+
+    assert finding.judged
+    assert finding.score < 1.0
+
+
+def test_a_night_of_which_too_little_shows_does_not_jump() -> None:
+    before, now = exposed(keyframe(0.2), 0.03), exposed(keyframe(0.9), 0.03)
+
+    finding = jump.CHECK.examine(Evidence(exposed(now, 1.6), SIZE, before=before, control=now, before_control=before))
+
+    assert finding.passed
+    assert not finding.judged
 
 
 def test_a_cut_to_a_brighter_place_is_no_jump() -> None:

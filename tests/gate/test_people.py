@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from tests.gate.pictures import exposed
 from tests.previz.stagings import blue, red, staged
 from undercard.errors import BadInput
 from undercard.gate import Check, Evidence, Fault, Finding, Pixels, count, pose, stranger
@@ -186,6 +187,18 @@ def test_nobody_is_missing_where_the_picture_is_burnt_out() -> None:
     burnt[:, SIZE[0] // 2 :] = 250
 
     assert counted(burnt).passed
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(8.0, 0.0), (1 / 3, 160.0)], ids=["burnt out", "pale"])
+def test_who_is_drawn_burnt_out_or_as_pale_as_the_canvas_is_not_judged(gain: float, offset: float) -> None:
+    asked = frame(RED, BLUE)
+    him = asked.fighters == 2 if gain > 1.0 else np.s_[:, SIZE[0] // 2 :]
+    control = asked.image.copy()
+    control[him] = exposed(control[him], gain, offset)
+
+    finding = count.CHECK.examine(Evidence(frame(RED).image, SIZE, keypoints=keypoints(asked), control=control))
+
+    assert not finding.judged
 
 
 def test_a_fighter_who_is_missing_from_a_dark_hall_is_missed() -> None:

@@ -67,6 +67,26 @@ def test_a_picture_in_few_levels_is_banded(step: int) -> None:
     assert finding.score >= step
 
 
+def test_steps_of_six_levels_are_bands() -> None:
+    finding = banding.CHECK.examine(Evidence((lit() // 6 * 6 + 3).astype(np.uint8), SIZE))
+
+    assert finding.score == pytest.approx(6.0, abs=0.5)
+    assert not finding.passed
+
+
+def test_a_black_night_saved_as_jpeg_is_not_banded() -> None:
+    night = exposed(lit(HD), 0.2, -1.0)
+
+    assert banding.CHECK.examine(Evidence(as_jpeg(night, 75), HD)).score < 2.0
+
+
+def test_the_one_level_of_a_dead_tile_is_no_band() -> None:
+    pixels = lit()
+    pixels[:, :256] = 128
+
+    assert banding.CHECK.examine(Evidence(pixels, SIZE)).score < 2.0
+
+
 def test_a_picture_with_more_contrast_is_not_banded() -> None:
     assert banding.CHECK.examine(Evidence(exposed(lit(), 1.3), SIZE)).passed
 
@@ -101,6 +121,23 @@ def test_an_edge_that_the_control_image_has_as_well_is_no_seam() -> None:
 
     assert not examine_seam(ledge).passed
     assert examine_seam(ledge, control=ledge).passed
+
+
+def test_an_edge_that_only_the_control_image_takes_back_is_no_seam() -> None:
+    picture = stepped(keyframe(size=HD) // 2 + 60, 192, 6.0, axis=0)
+    control = stepped(picture, 200, -6.0, axis=0)
+
+    assert not examine_seam(picture).passed
+    assert examine_seam(picture, control=control).passed
+
+
+def test_lines_in_noise_are_the_noises_business() -> None:
+    tiled = stepped(noisy(20.0, HD) // 2 + 60, 192, 12.0, axis=0)
+    finding = examine_seam(tiled)
+
+    assert not noise.CHECK.examine(Evidence(tiled, HD)).passed
+    assert finding.passed
+    assert not finding.judged
 
 
 def test_a_picture_smaller_than_a_cell_has_no_seam() -> None:

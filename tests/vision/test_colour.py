@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.vision.test_adherence import STANDING
-from undercard.vision.colour import lab, worn
+from undercard.vision.colour import cloth, lab, worn
 from undercard.vision.pose import Pixels
 
 
@@ -34,6 +34,18 @@ def test_joints_outside_the_picture_have_no_colour_either() -> None:
     away = (STANDING + 1000).astype(np.float32)
 
     assert worn(figure((200, 20, 28), (27, 69, 196)), away, np.ones(17, bool), 200.0).trunks is None
+
+
+def test_cloth_is_told_place_by_place_and_out_of_frame_there_is_none() -> None:
+    painted = figure((200, 20, 28), (27, 69, 196))
+    beside = (STANDING - (60, 0)).astype(np.float32)
+
+    here, there = (cloth(painted, xy, np.ones(17, bool), 200.0) for xy in (STANDING, beside))
+
+    assert here.trunks.shape == there.trunks.shape
+    assert here.trunks * 255.0 == pytest.approx(np.broadcast_to((200, 20, 28), here.trunks.shape))
+    assert np.isnan(there.gloves).any()
+    assert not len(cloth(painted, STANDING, np.zeros(17, bool), 200.0).gloves)
 
 
 def test_colours_are_those_of_the_standard() -> None:

@@ -13,7 +13,8 @@ from typing import Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from undercard.gate._evidence import Evidence, Exhibit, Grey, Pixels, evidence_of
+from undercard.gate._evidence import Evidence, Exhibit, evidence_of
+from undercard.gate._pictures import Grey, Pixels
 from undercard.requests import Size
 
 __all__ = [

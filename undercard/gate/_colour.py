@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from undercard.vision.colour import Lab, lab
+
+Levels: TypeAlias = NDArray[np.float64]
+"""sRGB as it is stored, 0 to 1, shape (parts, 3)."""
 
 PARTS = (32, 18)
 """Columns and rows of a picture."""
@@ -16,7 +21,17 @@ MIDDLE = 50.0
 
 def part_colours(image: Image.Image) -> Lab:
     """Return L*, a* and b* of the mean of each part of *image*, RGB; shape (parts, 3)."""
-    return lab(np.asarray(image.resize(PARTS, Image.Resampling.BOX)).reshape(-1, 3))
+    return lab(_means(image))
+
+
+def part_levels(image: Image.Image) -> Levels:
+    """Return the mean of each part of *image*, RGB."""
+    return _means(image) / 255.0
+
+
+def colours(levels: Levels) -> Lab:
+    """Return L*, a* and b* of *levels*; shape (parts, 3)."""
+    return lab(levels * 255.0)
 
 
 def weight(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -27,3 +42,7 @@ def weight(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     scaled: NDArray[np.float64] = (MIDDLE + 16.0) / (lightness + 16.0)
     return scaled
+
+
+def _means(image: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(image.resize(PARTS, Image.Resampling.BOX)).reshape(-1, 3)

@@ -5,29 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from undercard.errors import UnreadableImage
+from undercard.gate._pictures import Channels, Grey, Pixels, Source, decoded, opened, thumbnail
 from undercard.requests import Control, Size
 from undercard.staging import Staging
 from undercard.store import StoredFile
 
-Pixels: TypeAlias = NDArray[np.uint8]
-"""RGB, shape (height, width, 3)."""
-Grey: TypeAlias = NDArray[np.uint8]
-"""Luma (ITU-R BT.601), shape (height, width)."""
-Source: TypeAlias = Pixels | Path
-"""A picture, or the file to decode it from."""
-THUMBNAIL_WIDTH = 256
-"""Pixels, at least, where the picture has as many."""
-KEPT_PICTURES = 12
-"""Decoded ones: a keyframe is looked at again beside the next, and the fighters' pictures beside every one."""
 PREVIZ = "previz"
 """The backend whose pictures are their own control images."""
 
@@ -98,7 +86,7 @@ class Evidence:
         """Return the mode that the picture is stored in, as Pillow calls it."""
         if not isinstance(self._pixels, Path):
             return "RGB"
-        with _opened(self._pixels) as image:
+        with opened(self._pixels) as image:
             return image.mode
 
     @cached_property
@@ -111,14 +99,24 @@ class Evidence:
         """Its luma."""
         return np.asarray(self.image.convert("L"))
 
+    @cached_property
+    def channels(self) -> Channels:
+        """Its three channels."""
+        red, green, blue = self.image.split()
+        return red, green, blue
+
+    @cached_property
+    def histogram(self) -> list[int]:
+        """How many of its pixels have each level of red, of green and of blue; 768 numbers."""
+        return self.image.histogram()
+
     def thumbnail(self, pixels: Pixels) -> Image.Image:
         """Return a small picture of *pixels*, which is one of the pictures here: RGB, 256 to 511 px wide.
 
         Comparisons look at little more, and it takes less time than they would otherwise.
         """
         if id(pixels) not in self._thumbnails:
-            factor = max(1, pixels.shape[1] // THUMBNAIL_WIDTH)
-            self._thumbnails[id(pixels)] = Image.fromarray(pixels).reduce(factor)
+            self._thumbnails[id(pixels)] = thumbnail(pixels)
         return self._thumbnails[id(pixels)]
 
     @cached_property
@@ -179,40 +177,5 @@ def evidence_of(exhibit: Exhibit, expected_size: Size) -> Evidence:
     )
 
 
-def decoded(source: Source) -> Pixels:
-    """Return *source* as RGB pixels.
-
-    Raises:
-        UnreadableImage: its file cannot be decoded.
-    """
-    if not isinstance(source, Path):
-        return source
-    try:
-        found = source.stat()
-        return _read(source, found.st_mtime_ns, found.st_ino)
-    except OSError as exc:
-        raise _unreadable(source, exc) from exc
-
-
-# As in the store: while its inode and time stand, so do its bytes.
-@lru_cache(maxsize=KEPT_PICTURES)
-def _read(path: Path, modified_ns: int, inode: int) -> Pixels:
-    with _opened(path) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    pixels.flags.writeable = False
-    return pixels
-
-
 def _decoded_if(source: Source | None) -> Pixels | None:
     return None if source is None else decoded(source)
-
-
-def _opened(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except (UnidentifiedImageError, OSError) as exc:
-        raise _unreadable(path, exc) from exc
-
-
-def _unreadable(path: Path, error: Exception) -> UnreadableImage:
-    return UnreadableImage(f"{path} cannot be read as a picture: {error}; make it again")

@@ -49,6 +49,8 @@ MOST_LOST = 0.5
 LEAST_SPAN = 12.0
 """Levels between what is dark and what is light there in the control image: of who stands dark before the dark hall the
 network sees joints that no eye sees, until a few levels more or less take them away."""
+LEAST_CONTRAST = 0.12
+"""The same as a share of what is light: of who stands pale on a bright canvas a model's texture is all that is left."""
 MOST_BLACK = 0.2
 """Share of the picture that may be crushed without being so in the control image."""
 AROUND = 0.03
@@ -257,9 +259,9 @@ def _second_look(pixels: Pixels, control: Pixels) -> tuple[Heat, Heat]:
 
 
 def _clear(grey: Grey, drawn: Grey, target: Target, black: int) -> Flags:
-    """Return which joints lie where *drawn* shows something and *grey* is mostly not lost; shape (17,).
+    """Return which joints lie where *drawn* shows something and neither is mostly lost; shape (17,).
 
-    Lost is what is burnt out or below *black*.
+    Lost is what is burnt out, in the picture or as it is drawn, or below *black* in the picture.
     """
     half = max(2, int(AROUND * target.height))
     found = np.ones(17, bool)
@@ -268,6 +270,6 @@ def _clear(grey: Grey, drawn: Grey, target: Target, black: int) -> Flags:
         levels = grey[around]
         if levels.size:
             low, high = np.percentile(drawn[around], (5, 95))
-            lost = ((levels > BURNT_OUT) | (levels < black)).mean()
-            found[joint] = high - low >= LEAST_SPAN and lost <= MOST_LOST
+            lost = max(((levels > BURNT_OUT) | (levels < black)).mean(), (drawn[around] > BURNT_OUT).mean())
+            found[joint] = high - low >= max(LEAST_SPAN, LEAST_CONTRAST * high) and lost <= MOST_LOST
     return found

@@ -19,7 +19,7 @@ class Blank:
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the picture shows something."""
-        spread = max(ImageStat.Stat(evidence.image).stddev)
+        spread = max(ImageStat.Stat(evidence.histogram).stddev)
         cause = f"nothing in the picture: one colour, give or take {spread:.1f} of 255 levels"
         return threshold(self.name, evidence.backend).finding(spread, cause)
 

@@ -8,6 +8,7 @@ tiles is one line and no grid, and what a scene repeats every 8 pixels, such as 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -45,7 +46,7 @@ class Blocks:
     """Looks for a grid of steps."""
 
     name = "blocks"
-    cost = 0.015
+    cost = 0.005
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when blocks are not there, or no coarser than a good JPEG's."""
@@ -55,13 +56,23 @@ class Blocks:
         return row.finding(score, cause, region)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What a plane does from column to column, summed over each row of blocks, 8 pixels."""
+
+    changes: NDArray[np.int32]
+    """From each column to the next; shape (rows of blocks, columns - 1)."""
+    sizes: NDArray[np.int32]
+    """The same of every pixel's change without its sign."""
+
+
 def block_step(grey: Grey) -> tuple[float, Region | None]:
     """Return the step between smooth blocks of *grey*, levels, and where blocks step; 0 and None without a grid."""
     if min(grey.shape) < 4 * BLOCK:
         return 0.0, None
     ways = grey, np.ascontiguousarray(grey.T)
     x, y = (_phase(plane) for plane in ways)
-    found = [_steps(plane[start:], at) for plane, at, start in zip(ways, (x, y), (y, x), strict=True)]
+    found = [_steps(_rows(plane[start:]), at) for plane, at, start in zip(ways, (x, y), (y, x), strict=True)]
     score = min(step for step, _ in found)
     if not score:
         return 0.0, None
@@ -69,26 +80,36 @@ def block_step(grey: Grey) -> tuple[float, Region | None]:
     return score, _region(across, down.T, (x, y), grey.shape)
 
 
+def _rows(plane: Grey, every: int = 1) -> _Rows:
+    """Return the rows of blocks of *plane*, which begins with a block's first row; of *every* so many one."""
+    rows = len(plane) // BLOCK
+    cut = plane[: rows * BLOCK].reshape(rows, BLOCK, -1)[::every]
+    left, right = cut[:, :, :-1], cut[:, :, 1:]
+    # Of bytes, which a processor has many of at a time.
+    sizes = np.maximum(left, right) - np.minimum(left, right)
+    levels, moves = (each.sum(axis=1, dtype=np.uint16).astype(np.int32) for each in (cut, sizes))
+    return _Rows(np.diff(levels, axis=1), moves)
+
+
 def _phase(plane: Grey) -> int:
     """Return at which of 8 columns borders step most often, 0 to 7."""
-    rows = len(plane) // BLOCK
-    sampled = plane[: rows * BLOCK].reshape(rows, BLOCK, -1)[::SAMPLED].reshape(-1, plane.shape[1])
+    sampled = _rows(plane, SAMPLED)
     return int(np.argmax([_share(*_borders(sampled, phase)) for phase in range(BLOCK)]))
 
 
-def _steps(plane: Grey, phase: int) -> tuple[float, Marked]:
+def _steps(rows: _Rows, phase: int) -> tuple[float, Marked]:
     """Return the median step over the borders at *phase*, levels, and which borders step so; 0 where they are no grid.
 
     Args:
-        plane: begins with a block's first row.
+        rows: of the plane.
         phase: of its borders, columns from 0 to 7.
 
     Returns:
         The step, and the borders: shape (rows of blocks, borders), the first at column *phase*, or 8 more.
     """
-    on, smooth = _borders(plane, phase)
+    on, smooth = _borders(rows, phase)
     marked = smooth & (on > LEAST_STEP)
-    between = _share(*_borders(plane, (phase + BLOCK // 2) % BLOCK))
+    between = _share(*_borders(rows, (phase + BLOCK // 2) % BLOCK))
     is_grid = _share(on, smooth) >= TIMES_AS_MANY * between and marked.any(axis=0).mean() >= LEAST_LINES
     if not is_grid or marked.mean() < LEAST_SHARE:
         return 0.0, marked
@@ -102,16 +123,13 @@ def _share(steps: NDArray[np.float64], smooth: Marked) -> float:
     return float((smooth & (steps > LEAST_STEP)).sum() / max(1, smooth.sum()))
 
 
-def _borders(plane: Grey, phase: int) -> tuple[NDArray[np.float64], Marked]:
-    """Return the step at each border, levels, over 8 rows, and which borders lie between smooth blocks."""
-    columns = np.arange(phase if phase >= ROOM else phase + BLOCK, plane.shape[1] - 1, BLOCK)
-    rows = len(plane) // BLOCK
-    beside = [plane[: rows * BLOCK, columns + offset].astype(np.int16) for offset in range(-ROOM, ROOM)]
-    before, after = beside[1] - beside[0], beside[3] - beside[2]
-    excess = 2 * (beside[2] - beside[1]) - before - after
-    step = np.abs(excess.reshape(rows, BLOCK, -1).mean(axis=1)) / 2.0
-    rough = (np.abs(before) + np.abs(after)).reshape(rows, BLOCK, -1).mean(axis=1)
-    return step, rough < SMOOTH
+def _borders(rows: _Rows, phase: int) -> tuple[NDArray[np.float64], Marked]:
+    """Return the mean step at each border, levels, and which borders lie between smooth blocks."""
+    first = phase if phase >= ROOM else phase + BLOCK
+    before, across, after = (slice(first + k, rows.changes.shape[1] + k, BLOCK) for k in (-2, -1, 0))
+    excess = 2 * rows.changes[:, across] - rows.changes[:, before] - rows.changes[:, after]
+    rough = (rows.sizes[:, before] + rows.sizes[:, after]) / BLOCK
+    return np.abs(excess) / (2.0 * BLOCK), rough < SMOOTH
 
 
 def _region(across: Marked, down: Marked, corner: tuple[int, int], shape: tuple[int, ...]) -> Region | None:

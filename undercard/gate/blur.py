@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from undercard.gate import Evidence, Finding, Grey
 from undercard.gate._thresholds import threshold
 
-Tiles: TypeAlias = NDArray[np.float32]
+Variances: TypeAlias = NDArray[np.float64]
 
 TILE = 64
 """Pixels."""
@@ -29,7 +29,7 @@ class Blur:
     """Measures sharpness tile by tile."""
 
     name = "blur"
-    cost = 0.01
+    cost = 0.006
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when something in the picture is sharp."""
@@ -46,21 +46,26 @@ def sharpness(luma: Grey) -> float:
     if not inner.size:
         return 0.0
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    spread = _tiles(inner).var(axis=(1, 3))
-    edges = _tiles(around - 4 * inner).var(axis=(1, 3))
+    spread = _variances(inner)
+    edges = _variances(around - 4 * inner)
     holds = spread > STRUCTURE**2
     if not holds.any():
         return 0.0
     return float(np.percentile(edges[holds] / spread[holds], SHARPEST_PERCENT))
 
 
-def _tiles(plane: NDArray[np.int16]) -> Tiles:
-    """Cut *plane* into tiles of at most 64 px, shape (rows, tile height, columns, tile width)."""
+def _variances(plane: NDArray[np.int16]) -> Variances:
+    """Return the variance of each tile of *plane*, at most 64 px a side; shape (rows, columns)."""
     height, width = plane.shape
     rows, columns = max(1, round(height / TILE)), max(1, round(width / TILE))
-    tile_height, tile_width = height // rows, width // columns
-    whole = plane[: rows * tile_height, : columns * tile_width]
-    return whole.reshape(rows, tile_height, columns, tile_width).astype(np.float32)
+    tall, wide = height // rows, width // columns
+    strips = plane[: rows * tall, : columns * wide].astype(np.float32).reshape(-1, wide)
+    # Of a row of a tile both sums are exact or nearly so in float32; of a tile they are summed in float64. They are no
+    # product of matrices, since BLAS would take another core to that for longer than it lasts.
+    sums = np.einsum("ij->i", strips), np.einsum("ij,ij->i", strips, strips)
+    mean, square = (each.reshape(rows, tall, columns).sum(axis=1, dtype=np.float64) / (tall * wide) for each in sums)
+    variances: Variances = square - mean * mean
+    return variances
 
 
 CHECK = Blur()

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from undercard.gate import Evidence, Finding
+from undercard.gate._pictures import Channels
 from undercard.gate._shares import region_of
 from undercard.gate._thresholds import threshold
 
@@ -22,7 +23,7 @@ class Burnt:
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when lights still hold detail."""
         row = threshold(self.name, evidence.backend)
-        darkest = darkest_channel(evidence.image)
+        darkest = darkest_channel(evidence.channels)
         share = sum(darkest.histogram()[BURNT_LEVEL:]) / (darkest.width * darkest.height)
         if row.passes(share):
             return row.finding(share, "")
@@ -30,9 +31,9 @@ class Burnt:
         return row.finding(share, cause, region_of(np.asarray(darkest) >= BURNT_LEVEL))
 
 
-def darkest_channel(image: Image.Image) -> Image.Image:
-    """Return the least of each pixel's three channels."""
-    red, green, blue = image.split()
+def darkest_channel(channels: Channels) -> Image.Image:
+    """Return the least of each pixel's three *channels*."""
+    red, green, blue = channels
     return ImageChops.darker(ImageChops.darker(red, green), blue)
 
 

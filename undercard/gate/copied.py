@@ -20,7 +20,7 @@ class Copied:
     """Compares with the control image and with each picture of a fighter."""
 
     name = "copied"
-    cost = 0.008
+    cost = 0.004
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when some spot differs from every picture that it was given."""

@@ -22,7 +22,7 @@ class Crushed:
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when shades still hold detail."""
         row = threshold(self.name, evidence.backend)
-        red, green, blue = evidence.image.split()
+        red, green, blue = evidence.channels
         lightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
         share = lightest.histogram()[0] / (lightest.width * lightest.height)
         if row.passes(share):

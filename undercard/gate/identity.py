@@ -8,13 +8,13 @@ asked.
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from undercard.gate import Evidence, Finding, Pixels
-from undercard.gate._colour import MIDDLE, PARTS, weight
+from undercard.gate._colour import MIDDLE, colours, part_levels, weight
+from undercard.gate._grade import Grade, learnt
 from undercard.gate._people import Fighter, cast_of, region, same_size, spoilt
 from undercard.gate._thresholds import threshold
-from undercard.vision.colour import Lab, worn
+from undercard.vision.colour import Lab, cloth
 
 LEAST_CHROMA = 25.0
 """CIE a*b* at L* 50. What has less of it, in the picture and in the control image, is grey in both."""
@@ -24,6 +24,9 @@ LEAST_FIT = 0.7
 """Share of the joints in place of one who is where they are looked for."""
 STEP = 0.025
 """Heights: how far round about his place the colours are looked for."""
+
+CHANGED = 0.35
+"""Share of trunks or gloves that has to be of another colour."""
 
 _MOST = 2.0
 
@@ -40,12 +43,14 @@ class Identity:
         cast = cast_of(evidence)
         if cast is None or evidence.control is None:
             return row.abstention(0.0)
-        control = _under_the_same_light(same_size(evidence.control, evidence.pixels), evidence.pixels)
+        control = same_size(evidence.control, evidence.pixels)
+        # His light and the picture's grade change what his colours look like, and are for others to judge.
+        grade = learnt(*(part_levels(evidence.thumbnail(each)) for each in (evidence.pixels, evidence.control)))
         changes = [
             (change, one, part)
             for one in cast.fighters
             if one.readable and one.fit >= LEAST_FIT
-            for part, change in _changes(evidence.pixels, control, one).items()
+            for part, change in _changes(evidence.pixels, control, grade, one).items()
         ]
         if not changes:
             return row.abstention(0.0)
@@ -56,43 +61,37 @@ class Identity:
         return finding if finding.passed or not spoilt(evidence) else row.abstention(0.0)
 
 
-def _under_the_same_light(control: Pixels, pixels: Pixels) -> Pixels:
-    """Return *control* with each channel as strong as it is in *pixels* as a whole, which `cast` is to judge."""
-    parts = [
-        np.asarray(Image.fromarray(each).resize(PARTS, Image.Resampling.BOX), np.float32) for each in (control, pixels)
-    ]
-    gains = np.median((parts[1] + 1.0) / (parts[0] + 1.0), axis=(0, 1))
-    levels = np.clip(np.arange(256)[None, :] * gains[:, None], 0, 255)
-    return np.asarray(Image.fromarray(control).point([round(float(level)) for level in levels.ravel()]))
-
-
-def _changes(pixels: Pixels, control: Pixels, fighter: Fighter) -> dict[str, float]:
+def _changes(pixels: Pixels, control: Pixels, grade: Grade, fighter: Fighter) -> dict[str, float]:
     """Return the change of each part that can be seen: the least of where he is, where he should be, and round about.
 
     A wrist that is found a hand's breadth off puts the glove beside the glove, and a model moves a hip by as much.
     """
     target, clear = fighter.target, fighter.target.seen & fighter.clear
-    asked = worn(control, target.xy, clear, target.height)
+    asked = cloth(control, target.xy, clear, target.height)
+    wanted = {"trunks": colours(grade(asked.trunks)), "gloves": colours(grade(asked.gloves))}
     changes: dict[str, float] = {}
     steps = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float32) * (STEP * target.height)
     for xy in (fighter.reading.xy, *(target.xy + step for step in steps)):
-        found = worn(pixels, xy, clear, target.height)
-        for part, a, b in (("trunks", found.trunks, asked.trunks), ("gloves", found.gloves, asked.gloves)):
-            if a is not None and b is not None:
-                changes[part] = min(_change(a, b), changes.get(part, _MOST))
+        found = cloth(pixels, xy, clear, target.height)
+        for part, levels in (("trunks", found.trunks), ("gloves", found.gloves)):
+            shown = np.isfinite(levels[:, 0]) & np.isfinite(wanted[part][:, 0])
+            if shown.any():
+                change = _change(colours(levels[shown]), wanted[part][shown])
+                changes[part] = min(change, changes.get(part, _MOST))
     return changes
 
 
 def _change(found: Lab, asked: Lab) -> float:
-    """Return how far the colour has moved, over the stronger chroma of the two.
+    """Return how far colours have moved, over the stronger chroma of the two, where they have moved most.
 
-    What is dark moves less: its chroma counts for as much more as a difference does there.
+    What is dark moves less: its chroma counts for as much more as a difference does there. A stripe is as white as it
+    was when the cloth beside it is another: what all but CHANGED of the cells stay below is the change.
     """
-    darker = np.array([min(found[0], asked[0], MIDDLE)])
-    strongest = max(
-        *(float(np.linalg.norm(each[1:])) for each in (found, asked)), LEAST_CHROMA / float(weight(darker)[0])
-    )
-    return float(np.linalg.norm((found - asked) * (LIGHTNESS, 1.0, 1.0))) / strongest
+    darker = np.minimum(np.minimum(found[:, 0], asked[:, 0]), MIDDLE)
+    strongest = np.maximum(*(np.linalg.norm(each[:, 1:], axis=1) for each in (found, asked)))
+    moved = np.linalg.norm((found - asked) * (LIGHTNESS, 1.0, 1.0), axis=1)
+    changes = moved / np.maximum(strongest, LEAST_CHROMA / weight(darker))
+    return float(np.quantile(changes, 1.0 - CHANGED))
 
 
 CHECK = Identity()

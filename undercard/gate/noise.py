@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undercard.gate import Evidence, Finding, Grey
+from undercard.gate._middle import middle
 from undercard.gate._thresholds import threshold
 
 TILE = 32
@@ -30,7 +31,7 @@ class Noise:
     """Measures noise tile by tile."""
 
     name = "noise"
-    cost = 0.004
+    cost = 0.002
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the smoother parts are smooth."""
@@ -55,7 +56,7 @@ def noise(luma: Grey) -> float:
     speaks = (means >= DARKEST) & (means <= LIGHTEST)
     if not speaks.any():
         return 0.0
-    found = np.median(_tiles(answer)[speaks], axis=1) / (MEDIAN_OF_NORMAL * MASK_GAIN)
+    found = middle(_tiles(answer)[speaks]) / (MEDIAN_OF_NORMAL * MASK_GAIN)
     return float(np.percentile(found, SMOOTHEST_PERCENT))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from undercard.gate import Evidence, Finding
+from undercard.gate import Evidence, Finding, Grey
+from undercard.gate._pictures import luma
 from undercard.gate._spots import MOST_DIFFERENT
 from undercard.gate._thresholds import threshold
 
@@ -19,23 +20,22 @@ class Repeated:
 
     name = "repeated"
     # A take; there are three at most as a rule.
-    cost = 0.005
+    cost = 0.002
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the picture differs from every earlier take."""
         row = threshold(self.name, evidence.backend)
-        own = Image.fromarray(evidence.grey)
-        differences = [difference(own, Image.fromarray(take).convert("L")) for take in evidence.takes]
+        differences = [difference(evidence.grey, luma(take)) for take in evidence.takes]
         score = min(differences, default=MOST_DIFFERENT)
         cause = f"the same picture as an earlier take: {score:.1f} of 255 levels apart, {row.limit} are needed"
         return row.finding(score, cause)
 
 
-def difference(first: Image.Image, second: Image.Image) -> float:
+def difference(first: Grey, second: Grey) -> float:
     """Return how far two pictures of luma are apart at half their size, after evening out the brightness; levels."""
-    if first.size != second.size:
+    if first.shape != second.shape:
         return MOST_DIFFERENT
-    one, other = (np.asarray(each.reduce(2)).astype(np.int16) for each in (first, second))
+    one, other = (np.asarray(Image.fromarray(each).reduce(2)).astype(np.int16) for each in (first, second))
     return float((one - other).std(dtype=np.float32))
 
 

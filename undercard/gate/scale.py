@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from undercard.gate import Evidence, Finding
+from undercard.gate._pictures import remembered
 from undercard.gate._thresholds import threshold
 
 Edges: TypeAlias = NDArray[np.float32]
@@ -29,7 +30,7 @@ class Scale:
     """Compares how much closer than its control image each of two keyframes is."""
 
     name = "scale"
-    cost = 0.009
+    cost = 0.004
 
     def examine(self, evidence: Evidence) -> Finding:
         """Pass when the camera is as close as at the keyframe before."""
@@ -51,26 +52,33 @@ class Scale:
         return row.finding(score, cause)
 
 
-def enlargement(picture: Image.Image, control: Image.Image) -> float | None:
-    """Return how much larger *picture* shows what *control* shows; None where they show nothing alike."""
+# What is the picture now is the one before at the next keyframe.
+@remembered(4)
+def enlargement(picture: Image.Image, drawn: Image.Image) -> float | None:
+    """Return how much larger *picture* shows what *drawn* shows; None where they show nothing alike."""
     size = WIDTH, max(16, round(WIDTH * picture.height / picture.width))
-    found, drawn = (_edges(image.convert("L").resize(size, Image.Resampling.BOX)) for image in (picture, control))
-    plane = Image.fromarray(drawn)
-    likenesses = [_likeness(found, np.asarray(_scaled(plane, scale))) for scale in SCALES]
+    found, wanted = (_edges(image.convert("L").resize(size, Image.Resampling.BOX)) for image in (picture, drawn))
+    # What every scale of a picture has pixels of.
+    columns, rows = (round(length * (1.0 - SCALES[0]) / 2.0) for length in (found.shape[1], found.shape[0]))
+    inside = columns, rows, found.shape[1] - columns, found.shape[0] - rows
+    seen = _standard(found[inside[1] : inside[3], inside[0] : inside[2]])
+    plane = Image.fromarray(wanted)
+    likenesses = [float((seen * _standard(_scaled(plane, scale, inside))).sum()) for scale in SCALES]
     best = int(np.argmax(likenesses))
     return SCALES[best] if likenesses[best] >= LEAST_LIKENESS else None
 
 
-def _scaled(image: Image.Image, scale: float) -> Image.Image:
-    """Return *image* enlarged about its middle, or made smaller before black."""
-    width, height = image.size
-    shift = (width - width / scale) / 2.0, (height - height / scale) / 2.0
-    return image.transform(
-        image.size,
+def _scaled(image: Image.Image, scale: float, inside: tuple[int, int, int, int]) -> Edges:
+    """Return the part *inside* of *image* enlarged about its middle; left, top, right and bottom."""
+    left, top, right, bottom = inside
+    x, y = ((length - length / scale) / 2.0 for length in image.size)
+    part = image.transform(
+        (right - left, bottom - top),
         Image.Transform.AFFINE,
-        (1.0 / scale, 0.0, shift[0], 0.0, 1.0 / scale, shift[1]),
+        (1.0 / scale, 0.0, x + left / scale, 0.0, 1.0 / scale, y + top / scale),
         Image.Resampling.BILINEAR,
     )
+    return np.asarray(part)
 
 
 def _edges(image: Image.Image) -> Edges:
@@ -81,12 +89,11 @@ def _edges(image: Image.Image) -> Edges:
     return edges
 
 
-def _likeness(first: Edges, second: Edges) -> float:
-    """Return the correlation of two pictures of edges, -1…1, where every scale of a picture has pixels."""
-    rows, columns = (round(length * (1.0 - SCALES[0]) / 2.0) for length in first.shape)
-    a, b = (each[rows : each.shape[0] - rows, columns : each.shape[1] - columns] for each in (first, second))
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
+def _standard(edges: Edges) -> Edges:
+    """Return *edges* about their mean, as a vector of length 1: a product of two is their correlation, -1…1."""
+    about: Edges = edges - edges.mean()
+    about /= max(float(np.sqrt((about * about).sum())), 1e-3)
+    return about
 
 
 CHECK = Scale()

@@ -5,7 +5,7 @@ A boxer is told from the other one by his trunks and gloves; where the joints ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,6 +19,9 @@ from undercard.vision.pose import Pixels
 Lab: TypeAlias = NDArray[np.float64]
 """CIE L*a*b* under D65, shape (…, 3)."""
 
+Place: TypeAlias = tuple[float, float]
+"""Pixels."""
+
 # (elbow, wrist) and (hip, knee), left and right.
 FOREARMS = ((7, 9), (8, 10))
 THIGHS = ((11, 13), (12, 14))
@@ -28,6 +31,8 @@ ON_GLOVE = (1.1, 1.25)
 """Shares of the way from elbow to wrist: a glove lies beyond the wrist."""
 PATCH = 0.018
 """Half the side of a patch, over the person's height."""
+CELLS = 3
+"""Along each side of a patch, where stripe and cloth are told apart."""
 
 # sRGB's primaries under D65 (IEC 61966-2-1), over the white point.
 _TO_XYZ = np.array(
@@ -43,17 +48,32 @@ class Worn:
     gloves: Lab | None
 
 
+@dataclass(frozen=True, slots=True)
+class Cloth:
+    """What lies on somebody's thighs and fists, place by place: sRGB, 0 to 1, shape (cells, 3), NaN out of frame."""
+
+    trunks: NDArray[np.float64]
+    gloves: NDArray[np.float64]
+
+
 def worn(pixels: Pixels, xy: Floats, seen: Flags, height: float) -> Worn:
     """Return the colours at the joints *xy*, shape (17, 2) px, of one who is *height* px tall and *seen* so far."""
     half = max(1.0, PATCH * height)
-    return Worn(
-        # Of a thigh one end is often hidden, by the other glove or the other fighter; a glove is beyond its wrist.
-        trunks=_median(pixels, _along(xy, seen, THIGHS, ON_THIGH, ends=(0, 1)), half),
-        gloves=_median(pixels, _along(xy, seen, FOREARMS, ON_GLOVE, ends=(1,)), half),
+    thighs, fists = _places(xy, seen)
+    return Worn(_median(pixels, thighs, half), _median(pixels, fists, half))
+
+
+def cloth(pixels: Pixels, xy: Floats, seen: Flags, height: float) -> Cloth:
+    """Return the cells of each place at the joints *xy*; as many for all *xy* with the same joints *seen*."""
+    cell = max(1, round(2.0 * PATCH * height / CELLS))
+    trunks, gloves = (
+        np.concatenate([np.empty((0, 3)), *(_cells(pixels, place, cell) for place in places)])
+        for places in _places(xy, seen)
     )
+    return Cloth(trunks, gloves)
 
 
-def lab(colour: str | Floats | NDArray[np.uint8]) -> Lab:
+def lab(colour: str | NDArray[np.floating] | NDArray[np.uint8]) -> Lab:
     """Return sRGB, `#rrggbb` or levels of shape (…, 3), as CIE L*a*b*."""
     if isinstance(colour, str):
         colour = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], np.float32)
@@ -66,9 +86,15 @@ def lab(colour: str | Floats | NDArray[np.uint8]) -> Lab:
     return np.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
 
 
+def _places(xy: Floats, seen: Flags) -> tuple[list[Place], list[Place]]:
+    """Return the places on the thighs, and on the gloves, of one whose joints *xy* are *seen* so far."""
+    # Of a thigh one end is often hidden, by the other glove or the other fighter; a glove is beyond its wrist.
+    return list(_along(xy, seen, THIGHS, ON_THIGH, ends=(0, 1))), list(_along(xy, seen, FOREARMS, ON_GLOVE, ends=(1,)))
+
+
 def _along(
     xy: Floats, seen: Flags, bones: tuple[tuple[int, int], ...], shares: tuple[float, ...], ends: tuple[int, ...]
-) -> Iterator[tuple[float, float]]:
+) -> Iterator[Place]:
     """Yield places along each of *bones* of whose *ends* one is seen."""
     for bone in bones:
         if any(seen[bone[end]] for end in ends):
@@ -78,7 +104,19 @@ def _along(
                 yield float(x), float(y)
 
 
-def _median(pixels: Pixels, places: Iterator[tuple[float, float]], half: float) -> Lab | None:
+def _cells(pixels: Pixels, place: Place, cell: int) -> NDArray[np.float64]:
+    """Return the means of CELLS × CELLS cells of *cell* px about *place*; shape (cells, 3)."""
+    height, width = pixels.shape[:2]
+    side = CELLS * cell
+    left, top = (round(middle - side / 2.0) for middle in place)
+    if left < 0 or top < 0 or left + side > width or top + side > height:
+        return np.full((CELLS * CELLS, 3), np.nan)
+    patch = pixels[top : top + side, left : left + side].reshape(CELLS, cell, CELLS, cell, 3)
+    means: NDArray[np.float64] = patch.mean(axis=(1, 3)).reshape(-1, 3) / 255.0
+    return means
+
+
+def _median(pixels: Pixels, places: Iterable[Place], half: float) -> Lab | None:
     """Return the median colour of the patches about *places*; a stripe or a highlight has no say."""
     height, width = pixels.shape[:2]
     patches = []
