@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from undercard.gate import Check, Evidence, Finding, Pixels, burnt, corner, crushed, identity, jump
 from undercard.gate import cast as colour_cast
@@ -51,6 +51,9 @@ SMALLER = 3
 """How many times smaller than a thumbnail the pictures are whose tones are compared."""
 ELSEWHERE, MOVED_SHARE = 0.5, 0.15
 """Heights within which a limb may have been before, and how much of it has to be gone there, over how much is new."""
+HAD = 0.14
+"""Heights about an elbow, wrist, knee or ankle of his within which it was; elsewhere, what is gone is hidden."""
+LIMB_JOINTS = (7, 8, 9, 10, 13, 14, 15, 16)
 GLOVE = 0.08
 """Heights: side of the square that is to be full of them."""
 NEAR = 0.1
@@ -132,7 +135,7 @@ class _Changes:
     colours: Floats
     """Of the picture, as `novelty.weighed` has them, shape (height, width, 3)."""
     gone: Flags
-    """Where the control image has one of them and the picture has not, shape (height, width)."""
+    """Where the control image has an arm or a leg of his, and the picture not its colour, shape (height, width)."""
     known: Floats
     """Of the control image."""
 
@@ -171,7 +174,17 @@ def _changes(
     marked[marked] = (apart < ALIKE) & (apart < NEARER * new[marked])
     marked = unexplained(opened(marked), colours, weighed(drawn), round(MARGIN * view.tall), EXPLAINED)
     lost, known = new_colours(drawn, moved, max(1, round(REACH * view.tall)), view.odd(AROUND))
-    return _Changes(marked, colours, opened(lost > NEW), known)
+    was = _about(view.at(target.xy)[list(LIMB_JOINTS)], HAD * view.tall, marked.shape)
+    return _Changes(marked, colours, opened((lost > NEW) & was), known)
+
+
+def _about(places: Floats, radius: float, shape: tuple[int, ...]) -> Flags:
+    """Return what is within *radius* px of one of *places*, shape (n, 2), in a view of *shape* (height, width)."""
+    image = Image.new("L", (shape[1], shape[0]))
+    draw = ImageDraw.Draw(image)
+    for x, y in places:
+        draw.circle((float(x), float(y)), radius, fill=255)
+    return np.asarray(image) > 0
 
 
 def _tones(evidence: Evidence) -> Tones:
