@@ -8,13 +8,13 @@ from itertools import islice
 import numpy as np
 
 from tests.previz.stagings import blue, red, staged
-from undercard.gate import Fault, judge
+from undercard.gate import Fault, Pixels, judge
 from undercard.labelled import structure
 from undercard.labelled.limbs import Extra, extras, planted, strength
 from undercard.labelled.shoot import shoot
 from undercard.previz.limbs import Kind, Limb
 from undercard.previz.render import DRAFT, draw
-from undercard.staging import Camera, Vec3
+from undercard.staging import Camera, Staging, Vec3
 
 SIZE = (256, 144)
 WIDE = Camera((0.0, 1.5, 5.0), (0.0, 1.0, 0.0), 35.0)
@@ -22,9 +22,13 @@ STAGING = staged(red("guard", (-0.75, 0.0)), blue("guard", (0.75, 0.0)), camera=
 FIRST = STAGING.fighters[0]
 
 
+def good(staging: Staging) -> Pixels:
+    return draw(staging, SIZE, 1, DRAFT).image
+
+
 def plain(kind: Kind = "arm", **places: Vec3) -> int | None:
     extra = Extra(Limb(replace(FIRST, pose=replace(FIRST.pose, **places)), kind, "lead"), 0)
-    return strength(draw(STAGING, SIZE, 1, DRAFT, (extra.limb,)), STAGING, extra)
+    return strength(draw(STAGING, SIZE, 1, DRAFT, (extra.limb,)), good(STAGING), STAGING, extra)
 
 
 def test_an_arm_that_is_raised_free_of_the_others_is_severe() -> None:
@@ -58,7 +62,14 @@ def test_an_arm_outside_the_picture_is_not_seen() -> None:
     close = staged(*STAGING.fighters, camera=Camera((0.0, 0.4, 2.0), (0.0, 0.3, 0.0), 50.0))
     extra = Extra(Limb(replace(FIRST, pose=replace(FIRST.pose, lead_hand=(0.3, 2.2, 0.2))), "arm", "lead"), 0)
 
-    assert strength(draw(close, SIZE, 1, DRAFT, (extra.limb,)), close, extra) is None
+    assert strength(draw(close, SIZE, 1, DRAFT, (extra.limb,)), good(close), close, extra) is None
+
+
+def test_what_looks_like_what_it_lies_before_is_not_seen() -> None:
+    extra = Extra(Limb(replace(FIRST, pose=replace(FIRST.pose, lead_hand=(0.3, 2.2, 0.2))), "arm", "lead"), 0)
+    frame = draw(STAGING, SIZE, 1, DRAFT, (extra.limb,))
+
+    assert strength(frame, np.clip(frame.image, 20, 235), STAGING, extra) is None
 
 
 def test_arms_and_legs_of_both_are_planted() -> None:
@@ -70,15 +81,15 @@ def test_arms_and_legs_of_both_are_planted() -> None:
 
 
 def test_each_strength_is_planted_once_and_nobody_else_moves() -> None:
-    good = draw(STAGING, SIZE, 2)
+    alone = draw(STAGING, SIZE, 2)
 
-    found = list(planted(STAGING, SIZE, 2, np.random.default_rng(2)))
+    found = list(planted(STAGING, alone.image, 2, np.random.default_rng(2)))
 
     assert len(found) >= 2
     assert len({each for each, _ in found}) == len(found)
     for _, frame in found:
-        assert all((a.xy == b.xy).all() for a, b in zip(frame.keypoints, good.keypoints, strict=True))
-        assert (frame.image != good.image).any()
+        assert all((a.xy == b.xy).all() for a, b in zip(frame.keypoints, alone.keypoints, strict=True))
+        assert (frame.image != alone.image).any()
 
 
 def test_a_severe_one_is_called_what_it_is() -> None:

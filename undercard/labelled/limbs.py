@@ -1,4 +1,7 @@
-"""Arms and legs that nobody has: where they are planted, and how plainly they can be seen."""
+"""Arms and legs that nobody has: where they are planted, and how plainly they can be seen.
+
+What looks like what it lies before is not seen, however large: a yellow glove on yellow trunks is plain to nobody.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from itertools import islice
 
 import numpy as np
 
+from undercard.gate import Pixels
 from undercard.previz import poses
 from undercard.previz.figure import figure
 from undercard.previz.frame import Frame
@@ -30,6 +34,8 @@ BESIDE, APART, WIDE_APART = 0.05, 0.12, 0.25
 between them, are an arm's length apart."""
 MOST_TRIED = 14
 """Limbs of a scene: every strength is found among so many where the camera shows enough of somebody."""
+LEAST_CHANGE = 24
+"""Levels of some channel, from the picture without it."""
 SMALL_WIDTH = 256
 # The joint before the limb's last one, and the last one, on the left: elbow and wrist, knee and ankle.
 _OUTER = {"arm": (7, 9), "leg": (13, 15)}
@@ -56,38 +62,42 @@ def extras(staging: Staging, rng: np.random.Generator) -> Iterator[Extra]:
         yield Extra(Limb(replace(fighter, pose=_elsewhere(fighter.pose, other, kind, end, rng)), kind, end), about)
 
 
-def planted(staging: Staging, size: Size, seed: int, rng: np.random.Generator) -> Iterator[tuple[int, Frame]]:
+def planted(staging: Staging, good: Pixels, seed: int, rng: np.random.Generator) -> Iterator[tuple[int, Frame]]:
     """Yield a picture of *staging* with one limb too many at each strength that some of them has, and its strength.
 
     Args:
         staging: who stands where.
-        size: of the pictures.
+        good: the picture of it without a limb too many; the others are of its size.
         seed: of the pictures; it decides their grain.
         rng: decides the limbs.
     """
-    small = (SMALL_WIDTH, round(SMALL_WIDTH * size[1] / size[0]))
+    height, width = good.shape[:2]
+    small = (SMALL_WIDTH, round(SMALL_WIDTH * height / width))
+    small_good = draw(staging, small, seed, DRAFT).image
     found: set[int] = set()
     for extra in islice(extras(staging, rng), MOST_TRIED):
         # A glance tells whether it is worth drawing; at the picture's own size it may be a little plainer or less so.
-        glance = strength(draw(staging, small, seed, DRAFT, (extra.limb,)), staging, extra)
+        glance = strength(draw(staging, small, seed, DRAFT, (extra.limb,)), small_good, staging, extra)
         if glance is None or glance in found:
             continue
-        frame = draw(staging, size, seed, limbs=(extra.limb,))
-        plain = strength(frame, staging, extra)
+        frame = draw(staging, (width, height), seed, limbs=(extra.limb,))
+        plain = strength(frame, good, staging, extra)
         if plain is not None and plain not in found:
             found.add(plain)
             yield plain, frame
 
 
-def strength(frame: Frame, staging: Staging, extra: Extra) -> int | None:
+def strength(frame: Frame, good: Pixels, staging: Staging, extra: Extra) -> int | None:
     """Return how plainly the one limb that *frame* has too many can be seen: 0 to 2; None where hardly at all.
 
-    What counts is its outer half, with the glove or the boot: of a shoulder more nobody takes notice.
+    What counts is where its outer half, with the glove or the boot, looks otherwise than *good*, the picture without
+    it: of a shoulder more nobody takes notice.
     """
     height, width = frame.fighters.shape
     joint, last = _outer(extra.limb, staging, (width, height))
     size = max(float(np.ptp(frame.keypoints[extra.about].xy, axis=0).max()), 1.0)
-    mine = np.argwhere(frame.fighters == len(staging.fighters) + 1)[:, ::-1] + 0.5
+    changed = np.abs(frame.image.astype(np.int16) - good).max(axis=2) >= LEAST_CHANGE
+    mine = np.argwhere(changed & (frame.fighters == len(staging.fighters) + 1))[:, ::-1] + 0.5
     outer = np.linalg.norm(mine - last, axis=1) < np.linalg.norm(mine - joint, axis=1)
     seen = int(outer.sum()) / size**2
     ends = np.concatenate([each.xy[list(_ends(extra.limb.kind))] for each in frame.keypoints])

@@ -52,7 +52,7 @@ def drawn(shoot: Shoot) -> Iterator[tuple[str, int, Pixels]]:
     if share >= TRACE:
         yield "third fighter", _strength(share, HALF, NEARLY_WHOLE), shoot.edit(third.image, 4)
     limbs_rng = np.random.default_rng([10, shoot.seed])
-    for plain, frame in limbs.planted(now, shoot.size, SEED_LIMIT + shoot.seed, limbs_rng):
+    for plain, frame in limbs.planted(now, shoot.control, SEED_LIMIT + shoot.seed, limbs_rng):
         yield "extra limb", plain, shoot.edit(frame.image, 6 + plain)
 
 
