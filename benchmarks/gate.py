@@ -34,7 +34,7 @@ from undercard.planning import parse_size
 from undercard.requests import Size
 
 SCENES = 60
-FIRST_SEED = 641
+FIRST_SEED = 761
 """Odd seeds below were seen while checks were tuned."""
 SIZE = "1024x576"
 TIMED_SIZE = (1024, 1024)
@@ -183,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=SCENES)
     parser.add_argument(
-        "--first-seed", type=int, default=FIRST_SEED, help="of the scenes; every other seed follows (default: 641)"
+        "--first-seed", type=int, default=FIRST_SEED, help="of the scenes; every other seed follows (default: 761)"
     )
     parser.add_argument("--size", default=SIZE)
     parser.add_argument("--into", type=Path, default=RESULTS)
