@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 from undercard.errors import BadInput
 from undercard.gate import Evidence, Grey, Pixels, Region, banding, blocks
 from undercard.gate._evidence import PREVIZ
+from undercard.gate._pictures import remembered
 from undercard.gate.blur import sharpness
 from undercard.gate.noise import noise
 from undercard.vision.adherence import Flags, Target, adherence
@@ -103,19 +103,6 @@ class Cast:
         return self.readable and all(one.readable or one.target.seen.sum() < MUCH_SEEN for one in self.fighters)
 
 
-class _Drawn:
-    """A control image that is itself only: to compare pixels would take as long as a check."""
-
-    def __init__(self, pixels: Pixels) -> None:
-        self.pixels = pixels
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Drawn) and self.pixels is other.pixels
-
-    def __hash__(self) -> int:
-        return id(self.pixels)
-
-
 def cast_of(evidence: Evidence) -> Cast | None:
     """Return who is in the picture, or None where that cannot be said or need not be.
 
@@ -189,7 +176,7 @@ def _cast(evidence: Evidence) -> Cast | None:
     # Where a fighter is missing from a dark hall it is black as well.
     is_crushed = (grey < CRUSHED).mean() - (drawn_grey < CRUSHED).mean() > MOST_BLACK
     clear = [_clear(grey, drawn_grey, target, CRUSHED if is_crushed else 0) for target in targets]
-    seen, drawn = heat(pixels), _heat_of(_Drawn(control))
+    seen, drawn = heat(pixels), _heat_of(control)
     readings = [reading(seen, drawn, *pair) for pair in zip(targets, clear, strict=True)]
     fits = [each.fit for each in readings]
     extra = surplus(seen, drawn, targets)
@@ -214,9 +201,9 @@ def _cast(evidence: Evidence) -> Cast | None:
 
 
 # A control image is looked at for every take.
-@lru_cache(maxsize=4)
-def _heat_of(control: _Drawn) -> Heat:
-    return heat(control.pixels)
+@remembered(4)
+def _heat_of(control: Pixels) -> Heat:
+    return heat(control)
 
 
 def _readable(each: Reading) -> bool:

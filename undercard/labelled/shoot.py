@@ -106,15 +106,21 @@ def shoot(seed: int, size: Size) -> Shoot:
     before = draw(shown.before, size, SEED_LIMIT + seed).image
     look = grade(np.random.default_rng([6, seed]))
     rngs = [np.random.default_rng([7, seed, number]) for number in range(3)]
+    picture, other_take, earlier = (
+        redrawn(each, look, rng) for each, rng in zip((frame.image, frame.image, before), rngs, strict=True)
+    )
+    # As if decoded from files: what is made of them is remembered from one example to the next.
+    for each in (frame.image, before, picture, other_take, earlier):
+        each.flags.writeable = False
     return Shoot(
         scene=shown,
         size=size,
         look=look,
         control=frame.image,
         before_control=before,
-        picture=redrawn(frame.image, look, rngs[0]),
-        other_take=redrawn(frame.image, look, rngs[1]),
-        before=redrawn(before, look, rngs[2]),
+        picture=picture,
+        other_take=other_take,
+        before=earlier,
         sheets=tuple(_sheet(fighter) for fighter in shown.now.fighters),
         joints=frame.keypoints,
         keypoints=json.loads(keypoints_json(frame)),
