@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from undercard.staging import Look
 from undercard.vision.adherence import Flags
-from undercard.vision.colour import FOREARMS, lab
+from undercard.vision.colour import FOREARMS, lab, levels
 from undercard.vision.networks import Floats
 from undercard.vision.novelty import LIGHTNESS, weighed
 from undercard.vision.pose import Pixels
@@ -101,10 +101,8 @@ def _patches(values: Floats, places: Sequence[Floats]) -> Floats:
 
 def _as_lit(look: Look, lit: Floats) -> Floats:
     """Return the colours of his gloves in the light that his skin has where it is seen as *lit*, shape (n, 3)."""
-    skin, gloves = (
-        (np.array([int(each[k : k + 2], 16) for k in (1, 3, 5)]) / 255.0) ** GAMMA for each in (look.skin, look.gloves)
-    )
+    skin, gloves = ((levels(each) / 255.0) ** GAMMA for each in (look.skin, look.gloves))
     light = (lit / 255.0) ** GAMMA / np.maximum(skin, 0.01)
-    levels = (np.clip(gloves * light, 0.0, 1.0) ** (1.0 / GAMMA) * 255.0).astype(np.float32)
-    coloured = [lab(levels) * (LIGHTNESS, share, share) for share in PALER]
+    shown = (np.clip(gloves * light, 0.0, 1.0) ** (1.0 / GAMMA) * 255.0).astype(np.float32)
+    coloured = [lab(shown) * (LIGHTNESS, share, share) for share in PALER]
     return np.concatenate(coloured).astype(np.float32).reshape(-1, 3)

@@ -73,11 +73,14 @@ def cloth(pixels: Pixels, xy: Floats, seen: Flags, height: float) -> Cloth:
     return Cloth(trunks, gloves)
 
 
+def levels(colour: str) -> NDArray[np.float64]:
+    """Return the sRGB levels of `#rrggbb`, shape (3,)."""
+    return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], np.float64)
+
+
 def lab(colour: str | NDArray[np.floating] | NDArray[np.uint8]) -> Lab:
     """Return sRGB, `#rrggbb` or levels of shape (…, 3), as CIE L*a*b*."""
-    if isinstance(colour, str):
-        colour = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], np.float32)
-    srgb = np.asarray(colour, np.float64) / 255.0
+    srgb = np.asarray(levels(colour) if isinstance(colour, str) else colour, np.float64) / 255.0
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     xyz = linear @ _TO_XYZ.T
     # CIE 15: the cube root, and a straight line near black.
