@@ -53,13 +53,13 @@ ELSEWHERE, MOVED_SHARE = 0.5, 0.15
 """Heights within which a limb may have been before, and how much of it has to be gone there, over how much is new."""
 HAD = 0.14
 """Heights about an elbow, wrist, knee or ankle of his within which it was; elsewhere, what is gone is hidden."""
-LIMB_JOINTS = (7, 8, 9, 10, 13, 14, 15, 16)
 GLOVE = 0.08
 """Heights: side of the square that is to be full of them."""
 NEAR = 0.1
 """Heights round about it in which a joint is its own."""
-JOINTS = (2, 3, 5, 6)
-"""Kinds: elbow, wrist, knee, ankle."""
+LIMB_KINDS = (2, 3, 5, 6)
+"""Kinds of joints: elbow, wrist, knee, ankle."""
+LIMB_JOINTS = tuple(joint for kind in LIMB_KINDS for joint in KINDS[kind][1])
 INSTEAD: tuple[Check, ...] = (
     burnt.CHECK, crushed.CHECK, colour_cast.CHECK, jump.CHECK, corner.CHECK, identity.CHECK,
 )  # fmt: skip
@@ -83,7 +83,7 @@ class Limbs:
         worst = max((each for each in found if each is not None), key=lambda each: each.score, default=None)
         if worst is None:
             return row.abstention(0.0)
-        cause = f"{worst.name} has a limb too many: {worst.score:.2f} sure, at most {row.limit:g} may be"
+        cause = f"{worst.name} has a limb too many: it scores {worst.score:.2f}, at most {row.limit:g} may be"
         finding = row.finding(worst.score, cause, region(worst.box, evidence.pixels))
         if finding.passed or not (spoilt(evidence) or any(not each.examine(evidence).passed for each in INSTEAD)):
             return finding
@@ -217,7 +217,7 @@ def _surer(people: Cast, x: float, y: float, radius: float) -> float:
     def hottest(heat: Heat, kind: int) -> float:
         return max(heat.near(joint, x, y, radius).heat for joint in KINDS[kind][1])
 
-    return max(0.0, *(hottest(people.seen, kind) - hottest(people.drawn, kind) for kind in JOINTS))
+    return max(0.0, *(hottest(people.seen, kind) - hottest(people.drawn, kind) for kind in LIMB_KINDS))
 
 
 CHECK = Limbs()
