@@ -42,7 +42,7 @@ def examples(seed: int, size: Size, *, structural: bool = True) -> Iterator[Exam
     Args:
         seed: even to tune on, odd to measure on.
         size: of the pictures.
-        structural: also those that have to be drawn anew: other poses, fighters missing, added or swapped.
+        structural: also those that have to be drawn anew: other poses, fighters missing, added or swapped, extra limbs.
     """
     scene = shoot(seed, size)
     yield from _good(scene)

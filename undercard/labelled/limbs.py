@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 
 from undercard.gate import Pixels
+from undercard.labelled.labels import STRENGTHS
 from undercard.previz import poses
 from undercard.previz.figure import figure
 from undercard.previz.frame import Frame
@@ -85,6 +86,8 @@ def planted(staging: Staging, good: Pixels, seed: int, rng: np.random.Generator)
         if plain is not None and plain not in found:
             found.add(plain)
             yield plain, frame
+            if len(found) == len(STRENGTHS):
+                return
 
 
 def strength(frame: Frame, good: Pixels, staging: Staging, extra: Extra) -> int | None:

@@ -51,9 +51,15 @@ def drawn(shoot: Shoot) -> Iterator[tuple[str, int, Pixels]]:
     share = shown(third, crowded)
     if share >= TRACE:
         yield "third fighter", _strength(share, HALF, NEARLY_WHOLE), shoot.edit(third.image, 4)
-    limbs_rng = np.random.default_rng([10, shoot.seed])
-    for plain, frame in limbs.planted(now, shoot.control, SEED_LIMIT + shoot.seed, limbs_rng):
-        yield "extra limb", plain, shoot.edit(frame.image, 6 + plain)
+    for plain, pixels in with_extra_limbs(shoot):
+        yield "extra limb", plain, pixels
+
+
+def with_extra_limbs(shoot: Shoot) -> Iterator[tuple[int, Pixels]]:
+    """Yield the strength and the picture of an arm or a leg too many, at each strength that the scene allows."""
+    rng = np.random.default_rng([10, shoot.seed])
+    for plain, frame in limbs.planted(shoot.scene.now, shoot.control, SEED_LIMIT + shoot.seed, rng):
+        yield plain, shoot.edit(frame.image, 6 + plain)
 
 
 def _frame(shoot: Shoot, staging: Staging) -> Frame:
