@@ -28,6 +28,8 @@ from benchmarks.engine import slug
 from benchmarks.engine_machine import this_machine
 from benchmarks.engine_rows import GB, RESULTS, Row
 
+RUNGS = ("bf16", "fp8", "int8", "nf4")
+"""Those that read the checkpoint itself; others have a file of their own."""
 READ_BY = ("transformer", "vae")
 """What a first picture reads, embeddings given."""
 READERS = 16
@@ -125,7 +127,7 @@ def main() -> None:
     """Measure what the command line says, print it as JSON and keep it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--checkpoint", type=Path, required=True, help="a folder of engine_weights on a disk")
-    parser.add_argument("--rung", default="bf16")
+    parser.add_argument("--rung", default="bf16", choices=RUNGS)
     parser.add_argument("--cap-gb", type=float, default=10.0)
     given = parser.parse_args()
     machine = this_machine()
