@@ -56,15 +56,9 @@ class FourBit:
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Tensor:
         """Return (…, N) for *x*, (…, K), in the type of *x*."""
-        flat = x.reshape(-1, x.shape[-1]).to(self.kernels.dtype).contiguous()
+        flat = x.reshape(-1, x.shape[-1])
         dtype = self.kernels.dtype
-        codes, scales, low = self.kernels.quantise(
-            x=flat + GELU_SHIFT if self.after_gelu else flat,
-            smooth=self.smooth.to(dtype),
-            lora_down=self.down.to(dtype),
-            act_unsigned=self.after_gelu,
-            lora_x=flat if self.after_gelu else None,
-        )
+        codes, scales, low = self.quantised(flat)
         product: Tensor = self.kernels.multiply(
             act=codes,
             wgt=self.codes,
@@ -76,6 +70,23 @@ class FourBit:
             act_unsigned=self.after_gelu,
         )
         return product[: len(flat)].view(*x.shape[:-1], -1).to(x.dtype)
+
+    @torch.inference_mode()
+    def quantised(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the codes and the scales of *x*, (M, K), and x · down, as the kernels have them.
+
+        They may lie in the workspace of the current stream, which the next call there overwrites.
+        """
+        dtype = self.kernels.dtype
+        x = x.to(dtype).contiguous()
+        codes, scales, low = self.kernels.quantise(
+            x=x + GELU_SHIFT if self.after_gelu else x,
+            smooth=self.smooth.to(dtype),
+            lora_down=self.down.to(dtype),
+            act_unsigned=self.after_gelu,
+            lora_x=x if self.after_gelu else None,
+        )
+        return codes, scales, low
 
     def into(self, x: Tensor, out: Tensor) -> None:
         """Fill *out*."""
