@@ -6,13 +6,13 @@ import io
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
 from tests.comfyui.fake_server import FakeComfy
-from tests.comfyui.fake_validation import Json
-from tests.comfyui.rendering import DEVICE, SIZE, request
+from tests.comfyui.rendering import DEVICE, SIZE, during, opened, request, running
 from undercard import backends
 from undercard.backends import Work
 from undercard.comfyui.guard import Guard, main
@@ -78,15 +78,23 @@ def test_a_job_that_stands_still_is_ended_with_its_process(comfyui: FakeComfy) -
 
 
 def test_jobs_that_ended_are_left_alone_and_the_others_cancelled(comfyui: FakeComfy) -> None:
-    job: Json = {"id": "b", "graph": {}, "client": None, "outputs": []}
-    with comfyui.wake:
-        # Not woken: the server does not begin it.
-        comfyui.pending.append(job)
+    comfyui.behaviour.step_seconds = 10.0
+    with opened() as renderer, ThreadPoolExecutor(1) as pool:
+        rendering = pool.submit(renderer.render, request())
+        during(comfyui, "KSampler")
+        first = running(comfyui)
+        with comfyui.wake:
+            comfyui.pending.append({"id": "second", "graph": {}, "client": None, "outputs": []})
+        asked = len(comfyui.log)
 
-    main(io.StringIO(f"{comfyui.url}\nbegin a\nbegin b\nend a\n"))
+        main(io.StringIO(f"{comfyui.url}\nbegin {first}\nbegin second\nend {first}\n"))
 
-    assert comfyui.log == ["delete"]
-    assert comfyui.pending == []
+        assert comfyui.log[asked:] == ["delete"]
+        assert comfyui.pending == []
+        assert running(comfyui) == first
+        main(io.StringIO(f"{comfyui.url}\nbegin {first}\n"))
+        with pytest.raises(BackendError, match="interrupted"):
+            rendering.result(20)
 
 
 def test_a_server_that_is_gone_keeps_the_guard_from_nothing() -> None:
