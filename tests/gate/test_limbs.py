@@ -121,10 +121,10 @@ def test_gloves_in_another_colour_are_no_gloves_too_many() -> None:
     assert examined(swapped).passed
 
 
-def painted(pixels: Pixels, x: float, y: float, colour: tuple[int, int, int]) -> Pixels:
-    """Return *pixels* with a disc of a glove's size at *x* and *y*, shares of the picture."""
+def painted(pixels: Pixels, x: float, y: float, colour: tuple[int, int, int], radius: int = 8) -> Pixels:
+    """Return *pixels* with a disc, a glove's size or of *radius* px, at *x* and *y*, shares of the picture."""
     rows, columns = np.mgrid[0 : SIZE[1], 0 : SIZE[0]]
-    disc = (rows - y * SIZE[1]) ** 2 + (columns - x * SIZE[0]) ** 2 < 8**2
+    disc = (rows - y * SIZE[1]) ** 2 + (columns - x * SIZE[0]) ** 2 < radius**2
     return np.where(disc[..., None], np.array(colour, np.uint8), pixels)
 
 
@@ -134,6 +134,15 @@ GLOVE = (206, 33, 51)
 
 def test_a_glove_that_hangs_beside_him_is_one_too_many() -> None:
     assert examined(painted(frame(RED, BLUE).image, 0.345, 0.35, GLOVE)).fault is Fault.EXTRA_LIMB
+
+
+def test_less_than_a_glove_is_one_too_many_unless_it_lies_beside_a_hand() -> None:
+    good = frame(RED, BLUE).image
+    beside, apart = (examined(painted(good, 0.56 + away, 0.32, GLOVE, 5)) for away in (0.0, 0.03))
+
+    assert beside.passed
+    assert beside.score > 0.1
+    assert apart.fault is Fault.EXTRA_LIMB
 
 
 def test_a_glove_in_the_crowd_is_nobodys() -> None:

@@ -22,7 +22,7 @@ __all__ = [
     "checks", "evidence_of", "judge", "judge_exhibit",
 ]  # fmt: skip
 
-REVISION = 7
+REVISION = 8
 """Raised whenever a check or a threshold changes what the gate says, so that no old verdict is believed."""
 
 Region: TypeAlias = tuple[int, int, int, int]

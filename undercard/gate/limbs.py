@@ -3,7 +3,7 @@
 Everybody is where he should be, joint by joint, and beside that there is something in the colours of somebody's skin,
 gloves or boots where the control image has nothing of the kind, and nothing of that hue is gone round about, as it is
 where a model moved an arm: how much of a glove's size it fills, 0 to 1, and by how much more sure than in the control
-image the network is of an elbow, a wrist, a knee or an ankle there.
+image the network is of an elbow, a wrist, a knee or an ankle there. Beside a hand or a foot both count less.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from undercard.gate._thresholds import threshold
 from undercard.gate._view import View, view_of
 from undercard.staging import Look
 from undercard.vision.adherence import Flags, Target
+from undercard.vision.colour import FOREARMS
 from undercard.vision.heat import KINDS, Heat
 from undercard.vision.networks import Floats
 from undercard.vision.novelty import Tones, aligned, new_colours, opened, toned, tones, unexplained, weighed
@@ -57,6 +58,12 @@ GLOVE = 0.08
 """Heights: side of the square that is to be full of them."""
 NEAR = 0.1
 """Heights round about it in which a joint is its own."""
+BESIDE_END, DOUBTED = 0.13, 0.6
+"""Heights from a wrist, a glove or an ankle within which that may be what is new, drawn elsewhere, and what new things
+count there: nothing need be gone, as where another limb lay behind."""
+ON_GLOVE = (1.0, 1.3)
+"""Shares of the way from elbow to wrist at which the wrist and the middle of the glove are."""
+ANKLES = (15, 16)
 LIMB_KINDS = (2, 3, 5, 6)
 """Kinds of joints: elbow, wrist, knee, ankle."""
 LIMB_JOINTS = tuple(joint for kind in LIMB_KINDS for joint in KINDS[kind][1])
@@ -123,7 +130,8 @@ def _spot(evidence: Evidence, control: Pixels, people: Cast, one: Fighter) -> _S
     name, box = one.target.name, (x - length, y - length, x + length, y + length)
     if share == 0.0 or changes.gone_near(int(row), int(column), side, ELSEWHERE * view.tall) > MOVED_SHARE * share:
         return _Spot(name, 0.0, box)
-    return _Spot(name, share + _surer(people, x, y, NEAR * view.tall * view.scale), box)
+    score = share + _surer(people, x, y, NEAR * view.tall * view.scale)
+    return _Spot(name, score * DOUBTED if _beside_an_end(people, x, y) else score, box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +217,17 @@ def _filled(marked: Flags, side: int) -> Floats:
     sums = np.pad(marked, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.int32).cumsum(axis=1)
     inside = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
     return np.asarray(inside / side**2, np.float32)
+
+
+def _beside_an_end(people: Cast, x: float, y: float) -> bool:
+    """Say whether a hand or a foot that somebody should have is near *x* and *y*, px of the picture."""
+    for target in (one.target for one in people.fighters):
+        xy = target.xy
+        gloves = [xy[elbow] + (xy[wrist] - xy[elbow]) * share for elbow, wrist in FOREARMS for share in ON_GLOVE]
+        away = np.linalg.norm([*gloves, *xy[list(ANKLES)]] - np.array([x, y]), axis=1)
+        if away.min() < BESIDE_END * target.height:
+            return True
+    return False
 
 
 def _surer(people: Cast, x: float, y: float, radius: float) -> float:
