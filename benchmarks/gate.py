@@ -1,6 +1,6 @@
 """Measures the gate on the labelled set's held-out half: precision and recall by cause, false rejections, seconds.
 
-    python -m benchmarks.gate                  # 60 scenes, about 1,000 core seconds: 10 minutes on two quiet cores
+    python -m benchmarks.gate                  # 180 scenes, about 3,000 core seconds: 27 minutes on two quiet cores
     python -m benchmarks.gate --first-seed 0   # the half that thresholds were tuned on
     python -m benchmarks.gate --first-seed 0 --scenes 6 --size 512x288   # a look in a minute
 
@@ -33,8 +33,9 @@ from undercard.labelled.tally import Share, Tally
 from undercard.planning import parse_size
 from undercard.requests import Size
 
-SCENES = 60
-FIRST_SEED = 761
+SCENES = 180
+"""Of 60, a dozen fighters who have drifted can be read, and one more that is missed is eight in a hundred."""
+FIRST_SEED = 1121
 """Odd seeds below were seen while checks were tuned."""
 SIZE = "1024x576"
 TIMED_SIZE = (1024, 1024)
@@ -189,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=SCENES)
     parser.add_argument(
-        "--first-seed", type=int, default=FIRST_SEED, help="of the scenes; every other seed follows (default: 761)"
+        "--first-seed", type=int, default=FIRST_SEED, help="of the scenes; every other seed follows (default: 1121)"
     )
     parser.add_argument("--size", default=SIZE)
     parser.add_argument("--into", type=Path, default=RESULTS)
