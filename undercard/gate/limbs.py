@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from undercard.gate import Check, Evidence, Finding, Pixels, burnt, corner, crushed, identity, jump
 from undercard.gate import cast as colour_cast
-from undercard.gate._belongings import beside_all, own_colours
+from undercard.gate._belongings import ANKLES, beside_all, own_colours
 from undercard.gate._people import BURNT_OUT, CRUSHED, Cast, Fighter, cast_of, region, same_size, spoilt
 from undercard.gate._thresholds import threshold
 from undercard.gate._view import View, view_of
@@ -61,9 +61,8 @@ NEAR = 0.1
 BESIDE_END, DOUBTED = 0.13, 0.6
 """Heights from a wrist, a glove or an ankle within which that may be what is new, drawn elsewhere, and what new things
 count there: nothing need be gone, as where another limb lay behind."""
-ON_GLOVE = (1.0, 1.3)
+TO_GLOVE = (1.0, 1.3)
 """Shares of the way from elbow to wrist at which the wrist and the middle of the glove are."""
-ANKLES = (15, 16)
 LIMB_KINDS = (2, 3, 5, 6)
 """Kinds of joints: elbow, wrist, knee, ankle."""
 LIMB_JOINTS = tuple(joint for kind in LIMB_KINDS for joint in KINDS[kind][1])
@@ -223,7 +222,7 @@ def _beside_an_end(people: Cast, x: float, y: float) -> bool:
     """Say whether a hand or a foot that somebody should have is near *x* and *y*, px of the picture."""
     for target in (one.target for one in people.fighters):
         xy = target.xy
-        gloves = [xy[elbow] + (xy[wrist] - xy[elbow]) * share for elbow, wrist in FOREARMS for share in ON_GLOVE]
+        gloves = [xy[elbow] + (xy[wrist] - xy[elbow]) * share for elbow, wrist in FOREARMS for share in TO_GLOVE]
         away = np.linalg.norm([*gloves, *xy[list(ANKLES)]] - np.array([x, y]), axis=1)
         if away.min() < BESIDE_END * target.height:
             return True
