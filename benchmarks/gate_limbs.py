@@ -1,6 +1,6 @@
 """Measures whether `limbs` tells an arm or a leg too many from one that a model drew elsewhere: behind decision 0024.
 
-    python -m benchmarks.gate_limbs                              # 40 scenes of the tune half, 10 minutes on two cores
+    python -m benchmarks.gate_limbs                              # 40 scenes of the tune half, 6 minutes on two cores
     python -m benchmarks.gate_limbs --first-seed 41 --scenes 30
 
 Each scene is edited as a model would: as it should be, with every hand so far elsewhere and every foot half as far, and
