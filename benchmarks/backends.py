@@ -22,7 +22,8 @@ from pathlib import Path
 from benchmarks.engine import Driver, TimeIsUp, begin, make_checkpoint
 from benchmarks.engine_child import cap
 from benchmarks.engine_table import print_table
-from undercard import backends, devices
+from undercard import backends
+from undercard.hardware.probe import this_device
 from undercard.weights import QUANTISED
 
 NAMES = tuple(name for name in backends.names() if name != "previz")
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results, path = begin(given, "backends", TEXT_TOKENS)
     if given.comfyui:
         os.environ["UNDERCARD_COMFYUI"] = given.comfyui
-    if not devices.this_device().gpus:
+    if not this_device().gpus:
         os.environ["UNDERCARD_DEVICE"] = "cpu"
     checkpoint = make_checkpoint(given)
     driver = Driver(results, path, checkpoint, started + 60 * given.minutes, given.again, "benchmarks.backends_child")

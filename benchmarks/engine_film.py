@@ -28,12 +28,13 @@ from benchmarks.engine_rows import GB
 from undercard import backends, devices, store
 from undercard.backends import Rendered, Work
 from undercard.devices import Device
-from undercard.planning import parse_size
+from undercard.hardware.probe import this_device
 from undercard.previz import cameras, poses
 from undercard.progress import Stage
 from undercard.requests import RenderRequest, Size
 from undercard.session import Session, alone_on
 from undercard.staging import Look, PlacedFighter, Staging
+from undercard.timecode import parse_size
 
 REFERENCE = (1024, 1024)
 
@@ -134,7 +135,7 @@ def main() -> None:
     size = parse_size(given.size)
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(UNDERCARD_MODEL=str(given.checkpoint.resolve()), UNDERCARD_STORE=folder)
-        device = devices.this_device()
+        device = this_device()
         if not device.gpus:
             os.environ["UNDERCARD_DEVICE"] = "cpu"
         found = [Timed(alone_on(device, gpu), given.backend, size, given.cap_gb) for gpu in device.gpus or (None,)]

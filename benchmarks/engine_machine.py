@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.engine_rows import GB, Machine
-from undercard.devices import this_device
+from undercard.hardware.probe import this_device
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 

@@ -83,8 +83,9 @@ def _model(name: str, checkpoint: Path) -> Model:
 def machine(cap_gb: float | None) -> Device:
     """Return this machine with its card as free as *cap_gb* leaves it."""
     from undercard import devices
+    from undercard.hardware.probe import this_device
 
-    whole = devices.this_device()
+    whole = this_device()
     if whole.gpu is None:
         return whole
     # What this process holds already counts as free.

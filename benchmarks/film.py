@@ -48,8 +48,9 @@ from rich.table import Table
 
 from undercard import backends, cutting, kept_pieces, planning, progress, shotlist, store
 from undercard.devices import Device
+from undercard.domain.takes import Take
 from undercard.planning import Plan
-from undercard.requests import Control, Take
+from undercard.requests import Control
 
 SIZE = (1920, 1080)
 SHOT_FRAMES = 72

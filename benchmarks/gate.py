@@ -30,8 +30,8 @@ from undercard.labelled.examples import examples, held_out
 from undercard.labelled.labels import FAULTS, JUDGED_BY
 from undercard.labelled.shoot import shoot
 from undercard.labelled.tally import Share, Tally
-from undercard.planning import parse_size
 from undercard.requests import Size
+from undercard.timecode import parse_size
 
 SCENES = 180
 """Of 60, a dozen fighters who have drifted can be read, and one more that is missed is eight in a hundred."""

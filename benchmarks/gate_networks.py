@@ -27,11 +27,11 @@ from undercard.gate import Check, Evidence, Finding, Pixels, corner, count, iden
 from undercard.gate._people import targets_of
 from undercard.labelled.edits import grade, redrawn
 from undercard.labelled.structure import HALF, shown
-from undercard.planning import parse_size
 from undercard.previz.frame import Frame
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
 from undercard.requests import Size
+from undercard.timecode import parse_size
 from undercard.vision.adherence import Target, adherence
 from undercard.vision.pose import Person
 

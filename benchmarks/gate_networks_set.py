@@ -13,9 +13,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from undercard.direction import CORNER_LOOK
+from undercard.domain.colours import COLOURS
 from undercard.previz import cameras, lights, poses
 from undercard.previz.sight import sighted
-from undercard.shot_fields import COLOURS
 from undercard.staging import Aim, Look, PlacedFighter, Staging, Vec2
 
 Defect: TypeAlias = Literal["good", "wrong pose", "mirrored pose", "missing", "third", "swapped"]

@@ -23,7 +23,7 @@ from typing import TypedDict
 from rich.console import Console
 from rich.table import Table
 
-from undercard.devices import this_device
+from undercard.hardware.probe import this_device
 from undercard.previz import cameras, poses
 from undercard.previz.render import draw
 from undercard.staging import Aim, Look, PlacedFighter, Staging

@@ -17,9 +17,9 @@ from tasks import film as film_tasks
 from tasks import reports, whole
 from undercard import cutting, delivering, kept_pieces, manifest, options, progress, report, scoring, store
 from undercard.clip_making import Clips
-from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.film.timeline import Piece
+from undercard.hardware.probe import this_device
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.options import RunOptions
 from undercard.piece_costs import piece_cost

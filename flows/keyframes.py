@@ -14,8 +14,8 @@ from prefect.logging import get_run_logger
 from flows.rendering import Rendering
 from flows.rounds import Rounds, offered
 from undercard import __version__, manifest, progress
-from undercard.devices import this_device
 from undercard.errors import NeedsReview, ShotsFailed
+from undercard.hardware.probe import this_device
 from undercard.judge.appointment import standing_judge
 from undercard.judge.hearing import hearing
 from undercard.ladder import Breaker, kind

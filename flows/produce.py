@@ -14,8 +14,8 @@ from flows.assemble import assemble
 from flows.keyframes import keyframes
 from undercard import cutting, options, progress, store
 from undercard.choosing import AUTO
-from undercard.devices import this_device
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
+from undercard.hardware.probe import this_device
 from undercard.options import BackendName, RunOptions
 from undercard.settings import load
 

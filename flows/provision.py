@@ -7,7 +7,7 @@ from prefect import flow
 from tasks.provisioning import fetch_models, prove_backend
 from undercard import provision_choice
 from undercard.choosing import AUTO, PREVIZ
-from undercard.devices import this_device
+from undercard.hardware.probe import this_device
 from undercard.options import BackendName
 from undercard.proving import Proof
 

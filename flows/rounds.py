@@ -17,6 +17,7 @@ from tasks import whole
 from tasks.reports import ProgressBar
 from undercard import backends
 from undercard.conditioning import control_request, pictures_of
+from undercard.domain.takes import Take
 from undercard.gate import Exhibit, Verdict
 from undercard.judge.hearing import Hearing
 from undercard.ladder import kind
@@ -26,7 +27,7 @@ from undercard.planned import PlannedKeyframe
 from undercard.planning import Plan
 from undercard.progress import Meter
 from undercard.pursuit import Pursuit
-from undercard.requests import RenderRequest, Take
+from undercard.requests import RenderRequest
 
 T = TypeVar("T")
 

@@ -14,9 +14,10 @@ from tests.shot_lists import DUEL
 from undercard import cutting, planning, progress, shotlist, store
 from undercard.backends import Renderer, backend, fastest
 from undercard.devices import Device
+from undercard.domain.takes import Take
 from undercard.film.captions import captions
 from undercard.planning import Plan
-from undercard.requests import Control, Take
+from undercard.requests import Control
 
 HERE = Device(cores=1, host_bytes=0)
 SIZE = (128, 72)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cards import GB, H100, RTX_3060, Driver, machine
 from undercard import copy_rates, devices, nvml
-from undercard.devices import this_device
+from undercard.hardware.probe import this_device
 
 ASKS_WHICH_CARD = (
     sys.executable,

@@ -16,10 +16,11 @@ from undercard import backends, conditioning, pictures, planning, shotlist
 from undercard.backends import Needs, Rendered, Rung, Work
 from undercard.conditioning import conditioned, control_request, draw_control
 from undercard.devices import Device
+from undercard.domain.takes import Attempt
 from undercard.errors import BackendError, OutOfMemory
 from undercard.keyframes import answers, render_take
 from undercard.planned import PlannedKeyframe
-from undercard.requests import Attempt, RenderRequest, Sheet
+from undercard.requests import RenderRequest, Sheet
 
 SIZE = (128, 72)
 DEVICE = Device(cores=1, host_bytes=0)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from undercard.backends import Needs, Rung
+from undercard.domain.takes import Outcome
 from undercard.errors import BackendError, DeviceBusy, DeviceFault, HostMemoryExhausted, OutOfMemory, StoreError
 from undercard.ladder import (
     Breaker,
@@ -22,7 +23,6 @@ from undercard.ladder import (
     outcome_of,
     preferred,
 )
-from undercard.requests import Outcome
 
 GB = 1_000_000_000
 

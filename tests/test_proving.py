@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from undercard.devices import this_device
 from undercard.errors import UnknownBackend
+from undercard.hardware.probe import this_device
 from undercard.proving import prove
 
 

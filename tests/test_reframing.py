@@ -8,7 +8,7 @@ import pytest
 
 from tests.shot_lists import duel
 from undercard import planning, reframing
-from undercard.devices import this_device
+from undercard.hardware.probe import this_device
 from undercard.shot_models import ShotList
 
 WALK = (

@@ -12,11 +12,12 @@ from tests import shot_lists
 from undercard import backends, pictures, planning, prompts, shotlist
 from undercard.conditioning import control_request, draw_control
 from undercard.devices import Device
+from undercard.domain.takes import Approach, Remedy, Repair
 from undercard.gate import Fault, Finding, Verdict
 from undercard.keyframes import asked
 from undercard.planned import PlannedKeyframe
 from undercard.repairs import REMEDIES, SAME_SEED, Means, next_draw, repairs_for, severity, treatment
-from undercard.requests import Approach, Control, Remedy, Repair
+from undercard.requests import Control
 
 ANYTHING = Means(
     prompted=True,

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.stagings import fighter, staging
-from undercard.requests import RenderRequest, content_key
+from undercard.domain.keys import content_key
+from undercard.requests import RenderRequest
 from undercard.staging import Camera
 
 REQUEST = RenderRequest(

@@ -8,8 +8,8 @@ import pytest
 from tests.film.test_sound import tone
 from tests.shot_lists import changed, duel, problems, write
 from undercard import planning, scoring, shotlist
-from undercard.devices import this_device
 from undercard.film.sound import Score
+from undercard.hardware.probe import this_device
 from undercard.previz import poses
 
 TITLE_FIGHT = Path(__file__).parent.parent / "data" / "shots" / "title_fight.yaml"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from undercard import yaml_source
+from undercard.domain.problems import where
 from undercard.errors import BadInput, BadShotList
 
 
@@ -158,4 +159,4 @@ def test_a_path_that_is_no_file_is_said_to_be_none(tmp_path: Path, name: str) ->
 
 
 def test_where_reads_like_a_path_through_the_file() -> None:
-    assert yaml_source.where(("shots", "jab", "keyframes", 1, "at")) == "shots › jab › keyframes[1] › at"
+    assert where(("shots", "jab", "keyframes", 1, "at")) == "shots › jab › keyframes[1] › at"

@@ -14,8 +14,8 @@ from pydantic_core import ErrorDetails
 
 from undercard import settings
 from undercard.catalogue import TRANSFORMERS, Catalogue, KitSpec, Layout, ModelSpec
+from undercard.domain.problems import where
 from undercard.errors import BadCatalogue, BadInput, Problem
-from undercard.yaml_source import where
 
 Place: TypeAlias = "tuple[str | int, ...]"
 Fault: TypeAlias = "tuple[Place, str, str]"

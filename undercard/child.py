@@ -17,10 +17,10 @@ from typing import IO, Self, TypeVar
 import psutil
 
 from undercard import host_memory, settings
+from undercard.domain.units import gigabytes
 from undercard.errors import BackendError, DeviceFault, HostMemoryExhausted
 from undercard.progress import Stage
 from undercard.requests import RenderRequest
-from undercard.rungs import gigabytes
 from undercard.session_child import Asked, Failure, Picture, Ready, Told
 
 T = TypeVar("T", Ready, Picture)

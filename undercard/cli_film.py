@@ -51,8 +51,8 @@ def deliver(
     were drawn where `render --preset` or the shot list's `delivery` had them kept, else from the film.
     """
     from undercard import delivering, manifest, options, store
-    from undercard.devices import this_device
     from undercard.film.delivery import Delivery
+    from undercard.hardware.probe import this_device
     from undercard.options import RunOptions
 
     console = Console()

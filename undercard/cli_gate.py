@@ -74,12 +74,13 @@ def gate(
 def _evidences(
     pictures: Sequence[Path], shot: str | None, shot_list: Path | None, keyframe: int, size: str | None, backend: str
 ) -> list[Evidence]:
-    from undercard import by_hand, planning, shotlist
+    from undercard import by_hand, shotlist
+    from undercard.timecode import parse_size
 
     for picture in pictures:
         if not picture.is_file():
             raise BadInput(f"{picture} is no file; name a picture")
-    asked = planning.parse_size(size) if size else None
+    asked = parse_size(size) if size else None
     if shot is None or shot_list is None:
         return [by_hand.alone(picture, asked, backend) for picture in pictures]
     return by_hand.of_shot(pictures, shotlist.load(find(shot_list)), shot, keyframe, asked, backend)

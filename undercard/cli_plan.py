@@ -19,7 +19,8 @@ from undercard.backends import Backend as AnyBackend
 from undercard.choosing import AUTO
 from undercard.cli_arguments import LIST, Backend, Exact, Failed, FrameSize, Selection, Start
 from undercard.console import place, told
-from undercard.devices import Device, this_device
+from undercard.devices import Device
+from undercard.hardware.probe import this_device
 
 if TYPE_CHECKING:
     from undercard.doctor_view import Diagnosis
@@ -42,13 +43,14 @@ def plan(
     Without a shot list: the card, what is free on it, and every way to render keyframes on it, fastest first. With
     one: that, what each shot takes, the minutes of the card, and when the film would be done.
     """
-    from undercard import outlook, plan_view, planning, rungs
+    from undercard import outlook, plan_view, rungs
     from undercard.options import RunOptions, plan_run
+    from undercard.timecode import parse_size
 
     console = Console()
     with told(console):
         device = with_copy_rates(this_device(), console)
-        work = replace(outlook.USUAL, size=planning.parse_size(size)) if size else outlook.USUAL
+        work = replace(outlook.USUAL, size=parse_size(size)) if size else outlook.USUAL
         run = None
         if shot_list is not None:
             asked = RunOptions(
@@ -114,7 +116,7 @@ def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> 
 def _advice(device: Device, found: Sequence[AnyBackend], diagnoses: Sequence[Diagnosis]) -> str:
     """Return the one thing to do for a model to render here; empty where one does, or without a card."""
     from undercard import provision_choice, weights
-    from undercard.rungs import gigabytes
+    from undercard.domain.units import gigabytes
 
     models = {each.name for each in found if each.in_child}
     if not device.gpus or any(each.reason is None and each.name in models for each in diagnoses):

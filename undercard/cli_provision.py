@@ -12,8 +12,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from undercard.choosing import AUTO
-from undercard.console import brief, every, told
-from undercard.devices import Device, this_device
+from undercard.console import brief, told
+from undercard.devices import Device
+from undercard.domain.ticker import every
+from undercard.hardware.probe import this_device
 from undercard.progress import Meter
 
 if TYPE_CHECKING:

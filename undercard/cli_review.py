@@ -11,7 +11,7 @@ from undercard import manifest
 from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, FrameSize, ShotListFile
 from undercard.console import told
-from undercard.devices import this_device
+from undercard.hardware.probe import this_device
 from undercard.options import RunOptions, folder_of, plan_run
 
 Approved = Annotated[

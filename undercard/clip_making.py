@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from undercard import clips, prompts, store
 from undercard.clips import ClipBackend, ClipRenderer, ClipRequest, RenderedClip
+from undercard.domain.keys import content_key
+from undercard.domain.takes import Take
 from undercard.errors import BackendError, OutOfMemory
 from undercard.film.reel import Reel
 from undercard.planning import Plan
-from undercard.requests import Take, content_key
 from undercard.shotlist import Shot
 
 NEGATIVE = "blurred, overexposed, still picture, text, subtitles, watermark, extra arms, extra gloves, deformed hands"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 
 COPY_BYTES_PER_SECOND = {1: 3.0e9, 2: 6.0e9, 3: 12.0e9, 4: 24.0e9, 5: 54.0e9, 6: 100.0e9}
@@ -76,40 +75,6 @@ class Device:
         return replace(self, gpus=(gpu,))
 
 
-def cores() -> int:
-    """Return how many cores this process may use: fewer than the machine's in a container or under taskset."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def this_device() -> Device:
-    """Return the machine that this process runs on, as it is now.
-
-    Cards are those that `UNDERCARD_DEVICE` and `CUDA_VISIBLE_DEVICES` leave, in CUDA's order by PCI bus; none where
-    there is no driver. `UNDERCARD_VRAM_LIMIT` makes each as small as it says.
-    """
-    # Whoever only counts cores needs neither psutil nor the driver.
-    from undercard import copy_rates, host_memory, nvml, settings
-
-    chosen = settings.load()
-    host = host_memory.look()
-    cards = _chosen(nvml.cards(), chosen.device)
-    if chosen.vram_limit is not None:
-        cards = tuple(shrunk(card, chosen.vram_limit) for card in cards)
-    return Device(
-        cores=cores(),
-        host_bytes=host.total_bytes,
-        host_free_bytes=host.free_bytes,
-        gpus=copy_rates.with_remembered(cards),
-    )
-
-
-def _chosen(cards: tuple[Gpu, ...], device: str) -> tuple[Gpu, ...]:
-    if device == "auto":
-        return cards
-    # `cpu` matches no card.
-    return tuple(card for card in cards if device == f"cuda:{card.index}")
-
-
 def shrunk(gpu: Gpu, total_bytes: int) -> Gpu:
     """Return *gpu* as if its memory were *total_bytes* in all; what processes hold of it, they hold still."""
     held_bytes = gpu.total_bytes - gpu.free_bytes
@@ -142,13 +107,6 @@ def copy_rate(gpu: Gpu) -> float:
     # A card that does not tell is taken for one in an ordinary slot of today.
     generation = min(gpu.pcie_generation or 4, max(COPY_BYTES_PER_SECOND))
     return COPY_BYTES_PER_SECOND[generation] * (gpu.pcie_lanes or 16) / 16
-
-
-def tenants(gpu: Gpu) -> tuple[Tenant, ...]:
-    """Return the processes that hold memory on *gpu*, most first; fewer than there are where they cannot be seen."""
-    from undercard import nvml
-
-    return nvml.tenants(gpu.uuid)
 
 
 def child_variables(gpu: Gpu) -> dict[str, str]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from undercard import wording
+from undercard.domain.colours import COLOURS
 from undercard.film.timing import Moment
 from undercard.previz import cameras, poses
-from undercard.shot_fields import COLOURS
 from undercard.shot_models import Shot, ShotList
 from undercard.shot_staged import CameraEntry, CastMember, Cue, Ease, LookEntry
 from undercard.staging import Aim, Camera, Corner, Look, PlacedFighter, Staging, Vec2, between, blend

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from undercard.domain.takes import Take
 from undercard.film.timeline import Piece, Span
 from undercard.film.watch import Expected, Watch, is_black
 from undercard.planning import Plan
-from undercard.requests import Take
 
 SMOOTH = frozenset({"crossfade", "dip", "dip_white"})
 """Transitions through which the light changes evenly from their first frame to their last."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from undercard.backends import Rung
+from undercard.domain.takes import Outcome
+from undercard.domain.units import gigabytes
 from undercard.errors import BackendError, DeviceBusy, DeviceFault, HostMemoryExhausted, OutOfMemory
-from undercard.requests import Outcome
-from undercard.rungs import gigabytes
 
 SAME_RUNG_LIMIT = 2
 """Attempts on one rung after causes that a new process, or another process's end, may cure."""

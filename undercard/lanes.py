@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from undercard import backends, choosing, devices, rungs, settings
+from undercard import backends, choosing, rungs, settings
 from undercard.backends import Renderer, Rung
 from undercard.devices import CONTEXT_BYTES, Device, Gpu
+from undercard.hardware.probe import tenants
 from undercard.ladder import Ways, keeps
 from undercard.planning import Plan
 from undercard.progress import Meter, Stage
@@ -122,7 +123,7 @@ class Lane:
             return 0, 0
         if self.rung.served:
             return 0, self.rung.needs.host_bytes
-        seen = sum(tenant.used_bytes for tenant in devices.tenants(card) if tenant.ours)
+        seen = sum(tenant.used_bytes for tenant in tenants(card) if tenant.ours)
         # Where the driver does not say who holds what, the child has what it was promised.
         return seen or self.rung.needs.vram_bytes + CONTEXT_BYTES, self.rung.needs.host_bytes
 

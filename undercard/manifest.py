@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from undercard import store
+from undercard.domain.takes import Take
 from undercard.errors import BadInput, MissingObject
 from undercard.gate import Verdict
 from undercard.repairs import main_causes, severity
-from undercard.requests import Take
 
 
 class Judged(BaseModel):

@@ -15,6 +15,7 @@ from undercard.choosing import AUTO
 from undercard.devices import Device
 from undercard.errors import BadInput
 from undercard.planning import Plan
+from undercard.timecode import parse_size
 
 
 class _ListsBackends:
@@ -78,7 +79,7 @@ def plan_run(options: RunOptions, device: Device) -> Plan:
         device,
         backend=options.backend,
         exact=options.exact,
-        size=planning.parse_size(options.size) if options.size else None,
+        size=parse_size(options.size) if options.size else None,
         shots=options.shots,
         start=options.start,
     )

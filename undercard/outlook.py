@@ -10,6 +10,7 @@ from undercard import choosing, devices, estimate, measured, rungs
 from undercard.backends import Backend, Needs, Rung, Work
 from undercard.devices import Device, Gpu, Tenant
 from undercard.estimate import ShotEstimate
+from undercard.hardware import probe
 from undercard.ladder import Ways
 from undercard.measured import Measurement
 from undercard.planning import Plan
@@ -87,7 +88,7 @@ def look(
         held: by the UUID of a card, who holds memory on it; asked of the driver when None.
     """
     known = measured.history() if known is None else known
-    cards = tuple(Card(gpu, devices.tenants(gpu) if held is None else held.get(gpu.uuid, ())) for gpu in device.gpus)
+    cards = tuple(Card(gpu, probe.tenants(gpu) if held is None else held.get(gpu.uuid, ())) for gpu in device.gpus)
     return Outlook(device, cards, work, rungs.ladder(found, work, device, exact=exact, known=known))
 
 

@@ -14,10 +14,11 @@ from rich.text import Text
 from undercard import devices
 from undercard.console import brief, duration
 from undercard.devices import Device, Gpu
+from undercard.domain.units import gigabytes
 from undercard.estimate import ShotEstimate
 from undercard.outlook import Card, FilmOutlook, Outlook
 from undercard.planning import Plan
-from undercard.rungs import Fit, gigabytes
+from undercard.rungs import Fit
 
 UNSEEN_BYTES = 700_000_000
 """What a driver keeps for itself is less; above it somebody else is there."""

@@ -15,14 +15,12 @@ from undercard import (
     film_work,
     prompts,
     settings,
-    timecode,
     titling,
 )
 from undercard.backends import Work
 from undercard.choosing import AUTO
 from undercard.clip_planning import Fallen
 from undercard.devices import Device
-from undercard.errors import BadInput
 from undercard.film.delivery import Delivery
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.timing import Moment
@@ -278,18 +276,6 @@ def _seconds(names: tuple[str, ...], work: Work, device: Device, exact: bool, wa
     found = choosing.ways(names, work, device, exact=exact, wanted=wanted)
     rungs = (*found.now, *found.later) or (backends.fastest(names[0], work, device),)
     return rungs[0].needs.seconds
-
-
-def parse_size(text: str) -> Size:
-    """Read a size such as `1024x576`.
-
-    Raises:
-        BadInput: it is no size, or one that cannot be filmed.
-    """
-    try:
-        return timecode.frame_size(text)
-    except timecode.BadTime as exc:
-        raise BadInput(f"size: {exc}") from exc
 
 
 def output_folder(store_root: Path, plan: Plan) -> Path:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from undercard import settings, weights
 from undercard.catalogue import KINDS, FileSpec, ModelSpec
+from undercard.domain.units import gigabytes
 from undercard.errors import BadCheckpoint, BadDownload, HubRefused, HubUnreachable, NoRoom
 from undercard.models import folders, layouts, lock, presence
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, Listing, RemoteFile
 from undercard.models.kits import Pick
-from undercard.rungs import gigabytes
 
 SPARE_BYTES = 1_000_000_000
 """Left free on a disk, so that whoever else writes to it is not stopped."""

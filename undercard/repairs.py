@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from undercard import controls
+from undercard.domain.takes import Remedy, Repair
 from undercard.gate import Fault, Finding, Verdict
-from undercard.requests import MOST_STEPS, Remedy, Repair
+from undercard.requests import MOST_STEPS
 
 _NOISE = (Remedy.MORE_STEPS, Remedy.NEW_SEED)
 _DECODING = (Remedy.DECODED_WHOLE, *_NOISE)

@@ -11,12 +11,12 @@ from typing import Literal, TypeAlias, get_args
 from PIL.Image import Image
 
 from undercard.choosing import PREVIZ
+from undercard.domain.takes import Take
 from undercard.film.contact_sheet import Cell, contact_sheet
 from undercard.ladder import kind
 from undercard.manifest import KeyframeRecord
 from undercard.planning import Plan
 from undercard.repairs import main_causes
-from undercard.requests import Take
 from undercard.shotlist import Shot
 
 ShotStatus: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from undercard import backends, devices, measured
 from undercard.backends import Backend, Needs, Rung, Work
 from undercard.devices import Device
+from undercard.domain.units import gigabytes
 from undercard.measured import Measurement
 
 EXACT_ADVANTAGE = 1.5
@@ -82,11 +83,6 @@ def misfit(rung: Rung, device: Device, *, exact: bool = False) -> str | None:
     if device.host_free_bytes and needs.host_bytes > device.host_free_bytes:
         return f"needs {gigabytes(needs.host_bytes)} of host memory, {gigabytes(device.host_free_bytes)} is free"
     return None
-
-
-def gigabytes(count: float) -> str:
-    """Return *count* bytes as people read them: `9.2 GB`."""
-    return f"{count / 1e9:.1f} GB"
 
 
 def _order(fit: Fit, previz: bool) -> tuple[bool, bool, bool, float, int]:

@@ -9,12 +9,12 @@ from fractions import Fraction
 from pydantic import BaseModel, ConfigDict
 
 from undercard import direction, store
+from undercard.domain.keys import content_key
 from undercard.film import loudness, sound
 from undercard.film.sound import Effect, Score, Track
 from undercard.film.timeline import Timeline
 from undercard.planning import Plan
 from undercard.previz import poses
-from undercard.requests import content_key
 from undercard.shot_audio import TrackEntry
 from undercard.shot_models import Shot, ShotList
 from undercard.shot_staged import Cue

@@ -20,11 +20,12 @@ from undercard import backends, devices, measured
 from undercard.backends import Rendered, Rung, Work
 from undercard.child import Child
 from undercard.devices import CONTEXT_BYTES, Device, Gpu
+from undercard.domain.units import gigabytes
 from undercard.errors import BackendError, DeviceBusy, OutOfMemory, StoreError, UndercardError
+from undercard.hardware.probe import this_device
 from undercard.ladder import is_about_the_rung
 from undercard.progress import Stage
 from undercard.requests import RenderRequest
-from undercard.rungs import gigabytes
 from undercard.session_child import Encode, Opening, Picture, Ready, Render
 
 
@@ -40,7 +41,7 @@ class Session:
     """With the one card that the child may see, or with none."""
     hang_seconds: float
     listen: Callable[[Stage], None] = lambda stage: None
-    look: Callable[[], Device] = devices.this_device
+    look: Callable[[], Device] = this_device
     child: Child | None = None
     announced: tuple[RenderRequest, ...] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -8,11 +8,12 @@ from typing import get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from undercard.domain.problems import Location, where
 from undercard.errors import Problem
 from undercard.shot_entry import Entry
 from undercard.shot_fields import nearest
 from undercard.shot_models import ShotList
-from undercard.yaml_source import Location, Source, where
+from undercard.yaml_source import Source
 
 MAX_TOLD = 200
 """More than anybody reads."""

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pydantic import ValidationError
 
 from undercard import clip_rules, shot_sounds
+from undercard.domain.problems import Location
 from undercard.errors import Problem
 from undercard.film.transition import TRANSITIONS, TransitionKind
 from undercard.previz import poses
@@ -21,7 +22,7 @@ from undercard.shot_problems import problem
 from undercard.shot_times import entries, frames, replays, times
 from undercard.staging import Pose
 from undercard.title_rules import titles
-from undercard.yaml_source import Location, Source, Value
+from undercard.yaml_source import Source, Value
 
 MAX_SHOTS = 2000
 MAX_SECONDS = 2 * 60 * 60

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from undercard import shot_problems, shot_rules, timecode, title_rules, yaml_source
+from undercard.domain.problems import Location
 from undercard.errors import BadShotList, UnknownShots
 from undercard.shot_fields import Setting, nearest
 from undercard.shot_models import Shot, ShotList
@@ -103,7 +104,7 @@ def _named(shots: Sequence[Shot], part: str) -> list[Shot]:
     return found
 
 
-def _complete(data: yaml_source.Value) -> tuple[yaml_source.Value, frozenset[yaml_source.Location]]:
+def _complete(data: yaml_source.Value) -> tuple[yaml_source.Value, frozenset[Location]]:
     """Give each shot its number and what it takes from the film; return where that was added, too."""
     if not isinstance(data, dict):
         return data, frozenset()
@@ -111,7 +112,7 @@ def _complete(data: yaml_source.Value) -> tuple[yaml_source.Value, frozenset[yam
     if not isinstance(shots, tuple):
         return data, frozenset()
     completed: list[yaml_source.Value] = []
-    added: set[yaml_source.Location] = set()
+    added: set[Location] = set()
     for index, shot in enumerate(shots):
         if not isinstance(shot, dict):
             completed.append(shot)

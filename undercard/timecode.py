@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from undercard.errors import BadInput
+
 _RATIONAL = re.compile(r"([0-9]{1,9})(?:/([0-9]{1,9})|\.([0-9]{1,6}))?")
 _SECONDS = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?) ?s")
 _FRAMES = re.compile(r"[0-9]{1,9}")
@@ -81,6 +83,18 @@ def frame_size(value: object) -> tuple[int, int]:
                 raise BadTime(f"a frame of {width}×{height} pixels", remedy)
             return width, height
     raise BadTime(f"{value!r} is no frame size", remedy)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return (width, height) in pixels from a size such as `1024x576`.
+
+    Raises:
+        BadInput: it is no size, or one that cannot be filmed.
+    """
+    try:
+        return frame_size(text)
+    except BadTime as exc:
+        raise BadInput(f"size: {exc}") from exc
 
 
 def timecode(frame: int, rate: Fraction) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from undercard import titling
+from undercard.domain.problems import Location
 from undercard.errors import Problem
 from undercard.film.typeface import Style, lacking
 from undercard.shot_fields import nearest
 from undercard.shot_models import ShotList
 from undercard.shot_problems import problem
 from undercard.shot_times import entries, frames
-from undercard.yaml_source import Location, Source, Value
+from undercard.yaml_source import Source, Value
 
 LETTERED: dict[str, tuple[Style, ...]] = {"title": ("display", "text"), "lower_third": ("display", "text")}
 """The style of each line of a graphic; of any other, its only one is lettered in `text`'s chain, which all share."""

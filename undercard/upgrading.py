@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from undercard.choosing import PREVIZ
+from undercard.domain.takes import Take
 from undercard.ladder import kind
 from undercard.pursuit import Pursuit, needs_precision
-from undercard.requests import Take
 
 
 def look_higher(pursuits: Sequence[Pursuit], offered: Collection[str], *, fresh: bool = False) -> None:

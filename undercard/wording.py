@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from undercard.controls import CONTROLS
+from undercard.domain.colours import colour_name
 from undercard.gate import Fault
 from undercard.previz import cameras, lights, poses
-from undercard.shot_fields import colour_name
 from undercard.shot_staged import CameraEntry, CastMember
 from undercard.staging import Look
 

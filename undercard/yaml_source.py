@@ -16,6 +16,7 @@ from typing import NoReturn, TypeAlias
 
 import yaml
 
+from undercard.domain.problems import Location, where
 from undercard.errors import BadInput, BadShotList, Problem
 
 MAX_BYTES = 1 << 20
@@ -28,7 +29,6 @@ MAX_DEPTH = 16
 """The format itself is 8 levels deep."""
 
 Scalar: TypeAlias = "str | int | float | bool | None"
-Location: TypeAlias = "tuple[str | int, ...]"
 Value: TypeAlias = "Scalar | tuple[Value, ...] | dict[str, Value]"
 
 _NULL = re.compile(r"|~|null|Null|NULL")
@@ -76,14 +76,6 @@ def read(path: Path) -> Source:
             _Reader(path.name).document(yaml.parse(text, Loader=yaml.SafeLoader))
         raise BadShotList(path.name, [*reader.problems, _syntax_problem(exc)]) from exc
     return Source(path.name, data, reader.lines, tuple(reader.problems))
-
-
-def where(path: Location) -> str:
-    """Return *path* as people read it: `shots › 2 › at`; a number in brackets counts from 0."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f"{' › ' if text else ''}{part}"
-    return text or "the file"
 
 
 def _text(path: Path) -> str:

@@ -13,8 +13,9 @@ from PIL import Image
 from tests.previz.stagings import staged
 from undercard import backends, store, weights
 from undercard.backends import Backend, Rung, Work
-from undercard.devices import Device, Gpu, this_device
+from undercard.devices import Device, Gpu
 from undercard.errors import UnknownBackend
+from undercard.hardware.probe import this_device
 from undercard.requests import RenderRequest
 
 SIZE = (64, 36)

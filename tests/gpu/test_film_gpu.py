@@ -26,8 +26,9 @@ import torch
 
 from benchmarks.engine_weights import write_checkpoint
 from tests.gpu.films import rendered
-from undercard import backends, devices
+from undercard import backends
 from undercard.devices import Gpu
+from undercard.hardware.probe import this_device
 from undercard.lanes import Lane
 from undercard.progress import Stage
 from undercard.session import Session
@@ -158,7 +159,7 @@ class Misfortune:
 
 
 def card() -> Gpu:
-    found = devices.this_device().gpu
+    found = this_device().gpu
     assert found is not None
     return found
 

@@ -18,10 +18,11 @@ from PIL import Image
 from tests.gpu.films import rendered
 from tests.greedy_backends.greedy import BACKEND, GB
 from tests.stagings import staging
-from undercard import backends, devices, store
+from undercard import backends, store
 from undercard.backends import Work
 from undercard.devices import Device, Gpu
 from undercard.errors import DeviceBusy, DeviceFault, OutOfMemory
+from undercard.hardware.probe import tenants, this_device
 from undercard.requests import RenderRequest
 from undercard.session import Session, alone_on
 
@@ -61,13 +62,13 @@ def tenant(held_bytes: int) -> Iterator[None]:
 
 
 def card(device: Device | None = None) -> Gpu:
-    found = (device or devices.this_device()).gpu
+    found = (device or this_device()).gpu
     assert found is not None
     return found
 
 
 def session_on(rung: int) -> Session:
-    device = devices.this_device()
+    device = this_device()
     return Session(BACKEND.rungs(Work(SIZE), device)[rung], alone_on(device, device.gpu), hang_seconds=120.0)
 
 
@@ -106,7 +107,7 @@ def test_what_a_tenant_took_is_told_from_what_the_rung_wanted_too_much() -> None
 def test_what_our_own_child_holds_is_not_taken_for_a_tenants() -> None:
     with session_on(0) as session:
         session.render(request())
-        held = sum(one.used_bytes for one in devices.tenants(card()) if one.ours)
+        held = sum(one.used_bytes for one in tenants(card()) if one.ours)
 
     # 0 where a container hides who is who; then a rung counts as holding what it was promised.
     assert held == 0 or held > 6 * GB

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.pursuit.conftest import COARSE, EXACT, REWORDED, Film
 from undercard import gate
+from undercard.domain.takes import Approach
 from undercard.gate import Opinion, Verdict
 from undercard.judge.opinions import with_opinion
 from undercard.keyframes import usable_take
 from undercard.pursuit import begin
-from undercard.requests import Approach
 
 
 def test_an_accepted_take_stands_whichever_rung_made_it(film: Film) -> None:

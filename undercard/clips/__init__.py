@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
+from undercard.domain.keys import content_key
 from undercard.errors import UnknownBackend
-from undercard.requests import Size, content_key
+from undercard.requests import Size
 
 
 @dataclass(frozen=True, slots=True)

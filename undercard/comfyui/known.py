@@ -10,8 +10,8 @@ from typing import Any
 
 from undercard import settings, store
 from undercard.comfyui.client import shown
+from undercard.domain.keys import content_key
 from undercard.errors import StoreError
-from undercard.requests import content_key
 
 
 def remember(url: str, wanted: Any, chosen: Any) -> None:

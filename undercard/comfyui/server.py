@@ -14,8 +14,8 @@ from undercard.comfyui.client import Client, ServerGone, shown
 from undercard.comfyui.files import Wanted
 from undercard.comfyui.graph import KINDS, OwnGraph
 from undercard.comfyui.nodes import Graph, Values
+from undercard.domain.keys import content_key
 from undercard.errors import BackendError, BackendUnavailable, BadWorkflow
-from undercard.requests import content_key
 
 W_co = TypeVar("W_co", covariant=True)
 W = TypeVar("W")

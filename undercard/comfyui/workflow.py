@@ -9,8 +9,8 @@ from pathlib import Path
 from undercard.comfyui import placeholders, validation
 from undercard.comfyui.nodes import Graph, Node, Schemas, Values, as_json, linked
 from undercard.comfyui.placeholders import Form, filled
+from undercard.domain.keys import content_key
 from undercard.errors import BackendError, BadWorkflow, Problem
-from undercard.requests import content_key
 
 IMAGES = ("image1", "image2", "image3")
 NEEDED = {

@@ -16,10 +16,10 @@ from PIL.Image import Image
 from torch import Tensor
 
 from undercard import settings
+from undercard.domain.keys import content_key
 from undercard.engine import tensor_files
 from undercard.engine.faults import stage
 from undercard.engine.text import Headless, PictureProcessor
-from undercard.requests import content_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ import torch
 from diffusers import QwenImageTransformer2DModel
 from torch import Tensor, nn
 
+from undercard.domain.keys import content_key
 from undercard.engine import modulation
 from undercard.engine.blocks import Layout
 from undercard.engine.checkpoint import Checkpoint, open_checkpoint
 from undercard.engine.loading import Amend
 from undercard.engine.lora_file import Pair, pairs_of
 from undercard.engine.modulation import Stream
-from undercard.requests import content_key
 
 BLOCKS = "transformer_blocks"
 MODULATIONS = ("img_mod.1", "txt_mod.1")

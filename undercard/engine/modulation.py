@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from undercard import settings
+from undercard.domain.keys import content_key
 from undercard.engine import tensor_files
-from undercard.requests import content_key
 
 Stream: TypeAlias = Literal["img", "txt"]
 Weights: TypeAlias = Callable[[int, Stream], tuple[Tensor, Tensor]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from undercard import settings, store
+from undercard.domain.keys import content_key
 from undercard.errors import JudgeAway, JudgeUnheard
 from undercard.gate import Evidence, Opinion, Verdict
 from undercard.judge import answer
@@ -19,7 +20,6 @@ from undercard.judge.appointment import Appointment, appointed
 from undercard.judge.client import Client
 from undercard.judge.opinions import with_opinion
 from undercard.judge.question import question
-from undercard.requests import content_key
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
 TRIES = 2

@@ -7,9 +7,9 @@ import io
 
 from PIL import Image
 
+from undercard.domain.colours import colour_name
 from undercard.gate import Evidence, Pixels
 from undercard.previz import lights
-from undercard.shot_fields import colour_name
 from undercard.staging import PlacedFighter, Staging
 
 REVISION = 1

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from undercard.domain.colours import COLOURS
 from undercard.previz import cameras, lights, poses
-from undercard.shot_fields import COLOURS
 from undercard.staging import Corner, Look, PlacedFighter, Staging, Stance
 from undercard.vision.colour import lab
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from undercard.devices import cores
+from undercard.hardware.cores import cores
 
 Rows: TypeAlias = tuple[int, int]
 """First row and the one after the last."""

@@ -1,0 +1,1 @@
+"""What this machine has: cores, memory, cards, and how fast bytes get to a card."""
