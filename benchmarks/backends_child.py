@@ -30,14 +30,15 @@ from benchmarks.engine_inputs import inputs_of
 from benchmarks.engine_meter import Peaks
 from benchmarks.engine_ours import machine
 from benchmarks.engine_rows import GB, STEPS, Row
-from undercard import backends, progress, settings, weights
+from undercard import backends, settings, weights
 from undercard.backends import Renderer, Rung, Work
 from undercard.catalogue import COMFYUI
-from undercard.devices import Device
+from undercard.domain import progress
+from undercard.domain.progress import Stage
+from undercard.domain.requests import RenderRequest
 from undercard.engine.renderer import EngineRenderer
 from undercard.errors import OutOfMemory
-from undercard.progress import Stage
-from undercard.requests import RenderRequest
+from undercard.hardware.devices import Device
 from undercard.weights import QUANTISED
 
 KEYFRAMES = 3

@@ -14,8 +14,8 @@ import psutil
 
 from benchmarks.engine_meter import Peaks, resident_gb
 from benchmarks.engine_rows import GB
-from undercard import nvml
 from undercard.comfyui.client import Client
+from undercard.hardware import nvml
 
 LOOK_SECONDS = 0.02
 """Between two looks at the card: what is held for less is missed."""

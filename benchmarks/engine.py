@@ -36,7 +36,7 @@ from benchmarks.engine_rows import (
     save,
 )
 from benchmarks.engine_table import print_table
-from undercard.devices import ALLOCATOR
+from undercard.hardware.devices import ALLOCATOR
 
 CAPS_GB = (3.0, 6.0, 8.0, 10.0, 12.0, 16.0, 24.0)
 QUICK_CAPS_GB = (3.0, 10.0)

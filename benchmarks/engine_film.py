@@ -25,16 +25,17 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.engine_rows import GB
-from undercard import backends, devices, store
+from undercard import backends, store
 from undercard.backends import Rendered, Work
-from undercard.devices import Device
+from undercard.domain.progress import Stage
+from undercard.domain.requests import RenderRequest, Size
+from undercard.domain.staging import Look, PlacedFighter, Staging
+from undercard.domain.timecode import parse_size
+from undercard.hardware import devices
+from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 from undercard.previz import cameras, poses
-from undercard.progress import Stage
-from undercard.requests import RenderRequest, Size
 from undercard.session import Session, alone_on
-from undercard.staging import Look, PlacedFighter, Staging
-from undercard.timecode import parse_size
 
 REFERENCE = (1024, 1024)
 

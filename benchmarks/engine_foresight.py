@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.engine_rows import GB, Results, Row, load
 from undercard import measured
 from undercard.backends import Needs, Rung, Work
-from undercard.devices import Device, Gpu
+from undercard.hardware.devices import Device, Gpu
 from undercard.measured import Measurement
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.engine_rows import GB, STEPS, Row
 from undercard.backends import Rung, Work
-from undercard.devices import Device
 from undercard.errors import OutOfMemory
+from undercard.hardware.devices import Device
 from undercard.weights import QUANTISED
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _model(name: str, checkpoint: Path) -> Model:
 
 def machine(cap_gb: float | None) -> Device:
     """Return this machine with its card as free as *cap_gb* leaves it."""
-    from undercard import devices
+    from undercard.hardware import devices
     from undercard.hardware.probe import this_device
 
     whole = this_device()

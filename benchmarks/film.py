@@ -46,11 +46,12 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from undercard import backends, cutting, kept_pieces, planning, progress, shotlist, store
-from undercard.devices import Device
+from undercard import backends, cutting, kept_pieces, planning, shotlist, store
+from undercard.domain import progress
+from undercard.domain.requests import Control
 from undercard.domain.takes import Take
+from undercard.hardware.devices import Device
 from undercard.planning import Plan
-from undercard.requests import Control
 
 SIZE = (1920, 1080)
 SHOT_FRAMES = 72

@@ -24,15 +24,15 @@ import numpy as np
 from PIL import Image
 
 from undercard.domain.colours import COLOURS
+from undercard.domain.requests import SEED_LIMIT, Size
+from undercard.domain.staging import PlacedFighter, Staging
+from undercard.domain.timecode import parse_size
 from undercard.gate import Evidence, Pixels, identity
 from undercard.gate._people import MUCH_SEEN, targets_of
 from undercard.labelled.scenes import HAIRS, SKINS
 from undercard.labelled.shoot import BACKEND, Shoot, shoot
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
-from undercard.requests import SEED_LIMIT, Size
-from undercard.staging import PlacedFighter, Staging
-from undercard.timecode import parse_size
 from undercard.vision.adherence import Target
 
 LEAST_HEIGHT = 80.0

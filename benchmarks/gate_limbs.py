@@ -19,15 +19,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from undercard.domain.requests import SEED_LIMIT, Size
+from undercard.domain.staging import PlacedFighter, Vec3
+from undercard.domain.timecode import parse_size
 from undercard.gate import Pixels, limbs, pose
 from undercard.labelled import structure
 from undercard.labelled.labels import STRENGTHS
 from undercard.labelled.shoot import Shoot, shoot
 from undercard.previz.frame import Keypoints
 from undercard.previz.render import draw
-from undercard.requests import SEED_LIMIT, Size
-from undercard.staging import PlacedFighter, Vec3
-from undercard.timecode import parse_size
 
 ELSEWHERE_METRES = (0.04, 0.08, 0.12, 0.18)
 WRISTS = [9, 10]

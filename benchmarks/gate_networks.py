@@ -23,6 +23,8 @@ import numpy as np
 
 from benchmarks.gate_networks_set import Case, cases
 from undercard import direction, shotlist
+from undercard.domain.requests import Size
+from undercard.domain.timecode import parse_size
 from undercard.gate import Check, Evidence, Finding, Pixels, corner, count, identity, limbs, pose, stranger
 from undercard.gate._people import targets_of
 from undercard.labelled.edits import grade, redrawn
@@ -30,8 +32,6 @@ from undercard.labelled.structure import HALF, shown
 from undercard.previz.frame import Frame
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
-from undercard.requests import Size
-from undercard.timecode import parse_size
 from undercard.vision.adherence import Target, adherence
 from undercard.vision.pose import Person
 

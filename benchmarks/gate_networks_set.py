@@ -14,9 +14,9 @@ import numpy as np
 
 from undercard.direction import CORNER_LOOK
 from undercard.domain.colours import COLOURS
+from undercard.domain.staging import Aim, Look, PlacedFighter, Staging, Vec2
 from undercard.previz import cameras, lights, poses
 from undercard.previz.sight import sighted
-from undercard.staging import Aim, Look, PlacedFighter, Staging, Vec2
 
 Defect: TypeAlias = Literal["good", "wrong pose", "mirrored pose", "missing", "third", "swapped"]
 DEFECTS: tuple[Defect, ...] = ("wrong pose", "mirrored pose", "missing", "third", "swapped")

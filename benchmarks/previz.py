@@ -23,10 +23,10 @@ from typing import TypedDict
 from rich.console import Console
 from rich.table import Table
 
+from undercard.domain.staging import Aim, Look, PlacedFighter, Staging
 from undercard.hardware.probe import this_device
 from undercard.previz import cameras, poses
 from undercard.previz.render import draw
-from undercard.staging import Aim, Look, PlacedFighter, Staging
 
 SIZES = ((512, 288), (640, 360), (1024, 576), (1920, 1080))
 REPEATS = 7

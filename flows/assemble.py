@@ -15,8 +15,9 @@ from flows import handles as handles_flow
 from flows.encoding import encoding
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import cutting, delivering, kept_pieces, manifest, options, progress, report, scoring, store
+from undercard import cutting, delivering, kept_pieces, manifest, options, report, scoring, store
 from undercard.clip_making import Clips
+from undercard.domain import progress
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.film.timeline import Piece
 from undercard.hardware.probe import this_device

@@ -9,8 +9,9 @@ from prefect.futures import PrefectFuture
 
 from tasks import film as film_tasks
 from tasks import whole
-from undercard import backends, cutting, options, progress
+from undercard import backends, cutting, options
 from undercard.clip_making import Clips
+from undercard.domain import progress
 from undercard.film.timeline import Piece
 from undercard.planning import Plan
 

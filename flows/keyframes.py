@@ -13,7 +13,8 @@ from prefect.logging import get_run_logger
 
 from flows.rendering import Rendering
 from flows.rounds import Rounds, offered
-from undercard import __version__, manifest, progress
+from undercard import __version__, manifest
+from undercard.domain import progress
 from undercard.errors import NeedsReview, ShotsFailed
 from undercard.hardware.probe import this_device
 from undercard.judge.appointment import standing_judge

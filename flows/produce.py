@@ -12,8 +12,9 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.assemble import assemble
 from flows.keyframes import keyframes
-from undercard import cutting, options, progress, store
+from undercard import cutting, options, store
 from undercard.choosing import AUTO
+from undercard.domain import progress
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.hardware.probe import this_device
 from undercard.options import BackendName, RunOptions

@@ -17,15 +17,15 @@ from tasks import whole
 from tasks.reports import ProgressBar
 from undercard import settings
 from undercard.backends import Rung
+from undercard.domain.progress import Meter
+from undercard.domain.requests import RenderRequest
 from undercard.domain.takes import Attempt, Outcome, Take
 from undercard.errors import UndercardError
 from undercard.keyframes import retold
 from undercard.ladder import Breaker, GiveUp, Step, Tried, Use, Ways, kind, next_step, outcome_of
 from undercard.lanes import Lane
 from undercard.planning import Plan
-from undercard.progress import Meter
 from undercard.pursuit import Pursuit
-from undercard.requests import RenderRequest
 
 T = TypeVar("T")
 

@@ -17,6 +17,8 @@ from tasks import whole
 from tasks.reports import ProgressBar
 from undercard import backends
 from undercard.conditioning import control_request, pictures_of
+from undercard.domain.progress import Meter
+from undercard.domain.requests import RenderRequest
 from undercard.domain.takes import Take
 from undercard.gate import Exhibit, Verdict
 from undercard.judge.hearing import Hearing
@@ -25,9 +27,7 @@ from undercard.lanes import Lane
 from undercard.manifest import Judged
 from undercard.planned import PlannedKeyframe
 from undercard.planning import Plan
-from undercard.progress import Meter
 from undercard.pursuit import Pursuit
-from undercard.requests import RenderRequest
 
 T = TypeVar("T")
 

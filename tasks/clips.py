@@ -8,9 +8,10 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import clip_making, progress
+from undercard import clip_making
 from undercard.clips import ClipRenderer, ClipRequest
-from undercard.progress import Meter, Stage
+from undercard.domain import progress
+from undercard.domain.progress import Meter, Stage
 
 
 def _clip_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from undercard import cutting, delivering, scoring
 from undercard.backends import Renderer
 from undercard.clip_making import Clips
 from undercard.domain.keys import content_key
+from undercard.domain.progress import Meter
 from undercard.film import delivery, segments
 from undercard.film.delivery import Delivery
 from undercard.film.delivery_presets import preset
@@ -20,7 +21,6 @@ from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
 from undercard.manifest import FilmRecord
 from undercard.planning import Plan
-from undercard.progress import Meter
 from undercard.store import StoredFile
 
 

@@ -11,8 +11,8 @@ from prefect.logging import get_run_logger
 
 from undercard import gate
 from undercard.domain.keys import content_key
+from undercard.domain.requests import Control, Size
 from undercard.judge.hearing import Hearing
-from undercard.requests import Control, Size
 
 
 def _verdict_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:

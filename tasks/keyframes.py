@@ -10,8 +10,8 @@ from prefect.logging import get_run_logger
 
 from undercard import conditioning, keyframes
 from undercard.backends import Renderer, Rung
+from undercard.domain.requests import Control, RenderRequest, Sheet
 from undercard.domain.takes import Approach, Attempt, Take
-from undercard.requests import Control, RenderRequest, Sheet
 
 # Raise when a result that an earlier version cached must not be used any more.
 SCHEMA = 2

@@ -12,13 +12,13 @@ from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
 from undercard import proving, provision_choice, provisioning
+from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.domain.units import gigabytes
 from undercard.errors import HubUnreachable
 from undercard.hardware.probe import this_device
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
-from undercard.progress import Meter
 
 # Each move of the bar is a request to the server, and nobody watches it closer than this.
 MOVE_SECONDS = 5.0

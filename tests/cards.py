@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from undercard.devices import Device, Gpu
+from undercard.hardware.devices import Device, Gpu
 
 GB = 1_000_000_000
 H100 = Gpu(

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from undercard.backends import Renderer, Rung, Work
-from undercard.devices import Device
 from undercard.engine_costs import STORAGES
 from undercard.engine_rungs import rungs_for
+from undercard.hardware.devices import Device
 
 
 @dataclass

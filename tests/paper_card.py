@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from undercard.devices import Device, Gpu
+from undercard.hardware.devices import Device, Gpu
 
 GB = 1_000_000_000
 

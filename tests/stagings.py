@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undercard.staging import Camera, Look, PlacedFighter, Pose, Staging
+from undercard.domain.staging import Camera, Look, PlacedFighter, Pose, Staging
 
 STANDING = Pose(
     pelvis=(0.0, 0.0, 0.0),

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from tests import shot_lists
 from tests.cards import H100, Driver
 from tests.judge.fake_judge import MODEL, FakeJudge
-from undercard import __version__, nvml, shotlist
+from undercard import __version__, shotlist
 from undercard.cli import app
+from undercard.hardware import nvml
 
 SHOTS = Path(__file__).parent.parent / "data" / "shots"
 

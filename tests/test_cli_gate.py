@@ -13,8 +13,8 @@ from tests.gate.pictures import blurred, keyframe
 from tests.judge.fake_judge import FakeJudge, Fault, says
 from tests.test_cli import SHOTS, run
 from undercard import direction, shotlist
+from undercard.domain.requests import SEED_LIMIT
 from undercard.previz.render import draw
-from undercard.requests import SEED_LIMIT
 from undercard.verdict_picture import PANEL_WIDTH
 
 

@@ -14,8 +14,8 @@ from undercard import clip_planning, prompts
 from undercard.cli import app
 from undercard.comfyui import server
 from undercard.comfyui.client import Client
-from undercard.devices import Device
 from undercard.errors import BackendUnavailable, BadInput, UnknownBackend
+from undercard.hardware.devices import Device
 from undercard.planning import Plan, plan
 from undercard.report import shot_rows
 

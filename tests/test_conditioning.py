@@ -10,15 +10,16 @@ import pytest
 from PIL import Image
 
 from tests import shot_lists
-from undercard import conditioning, pictures, planning, shotlist, store
+from undercard import conditioning, planning, shotlist, store
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.conditioning import conditioned, control_request, draw_control, lacking
-from undercard.controls import CONTROLS
-from undercard.devices import Device
+from undercard.domain import pictures
+from undercard.domain.controls import CONTROLS
+from undercard.domain.requests import Control, RenderRequest, Sheet
+from undercard.hardware.devices import Device
 from undercard.likeness import sheet_request
 from undercard.planned import PlannedKeyframe
 from undercard.planning import Plan
-from undercard.requests import Control, RenderRequest, Sheet
 
 SIZE = (128, 72)
 

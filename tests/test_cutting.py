@@ -11,13 +11,14 @@ from PIL import Image
 
 from tests.film.footage import decoded
 from tests.shot_lists import DUEL
-from undercard import cutting, planning, progress, shotlist, store
+from undercard import cutting, planning, shotlist, store
 from undercard.backends import Renderer, backend, fastest
-from undercard.devices import Device
+from undercard.domain import progress
+from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.film.captions import captions
+from undercard.hardware.devices import Device
 from undercard.planning import Plan
-from undercard.requests import Control
 
 HERE = Device(cores=1, host_bytes=0)
 SIZE = (128, 72)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cards import GB, H100, RTX_3060, Driver, machine
-from undercard import copy_rates, devices, nvml
+from undercard.hardware import copy_rates, devices, nvml
 from undercard.hardware.probe import this_device
 
 ASKS_WHICH_CARD = (

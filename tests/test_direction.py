@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.shot_lists import duel
 from undercard import direction, shotlist
+from undercard.domain.staging import Aim, PlacedFighter, Staging
 from undercard.previz import poses
-from undercard.staging import Aim, PlacedFighter, Staging
 
 FILM = Path(__file__).parents[1] / "data" / "shots" / "title_fight.yaml"
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from tests.shot_lists import duel
 from undercard import expectation, planning
+from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.film.watch import Expected
 from undercard.hardware.probe import this_device
-from undercard.requests import Control
 from undercard.shot_models import ShotList
 from undercard.store import put_bytes
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from undercard import host_memory
+from undercard.hardware import host_memory
 
 MB = 1_000_000
 

@@ -12,15 +12,16 @@ from PIL import Image
 
 from tests import shot_lists
 from tests.hungry_backends.hungry import BACKEND
-from undercard import backends, conditioning, pictures, planning, shotlist
+from undercard import backends, conditioning, planning, shotlist
 from undercard.backends import Needs, Rendered, Rung, Work
 from undercard.conditioning import conditioned, control_request, draw_control
-from undercard.devices import Device
+from undercard.domain import pictures
+from undercard.domain.requests import RenderRequest, Sheet
 from undercard.domain.takes import Attempt
 from undercard.errors import BackendError, OutOfMemory
+from undercard.hardware.devices import Device
 from undercard.keyframes import answers, render_take
 from undercard.planned import PlannedKeyframe
-from undercard.requests import RenderRequest, Sheet
 
 SIZE = (128, 72)
 DEVICE = Device(cores=1, host_bytes=0)

@@ -12,9 +12,9 @@ from tests import shot_lists
 from tests.paper_card import FakeCard
 from tests.test_session import request
 from undercard import backends, planning, shotlist
+from undercard.domain.progress import Meter, Stage
 from undercard.lanes import Lane, lanes_of
 from undercard.planning import Plan
-from undercard.progress import Meter, Stage
 
 
 @pytest.fixture(autouse=True)

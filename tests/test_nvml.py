@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.cards import GB, H100, RTX_3060, Driver, Process
-from undercard import nvml
+from undercard.hardware import nvml
 
 UUIDS = (H100.uuid, RTX_3060.uuid)
 

@@ -18,7 +18,7 @@ from tests.engine_backends import Planned
 from undercard import backends, cli_plan, outlook, plan_view, planning, shotlist
 from undercard.backends import Backend, Needs, Work
 from undercard.cli_plan import examine
-from undercard.devices import Device, Tenant, shrunk
+from undercard.hardware.devices import Device, Tenant, shrunk
 from undercard.measured import Measurement
 from undercard.outlook import FilmOutlook, Outlook
 

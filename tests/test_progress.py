@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from undercard import progress
-from undercard.progress import Meter, Stage
+from undercard.domain import progress
+from undercard.domain.progress import Meter, Stage
 
 
 class Clock:

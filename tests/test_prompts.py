@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.shot_lists import duel, problems
 from undercard import prompts
-from undercard.controls import CONTROLS
+from undercard.domain.controls import CONTROLS
 from undercard.previz import poses
 
 

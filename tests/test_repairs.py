@@ -9,15 +9,16 @@ import pytest
 from PIL import Image
 
 from tests import shot_lists
-from undercard import backends, pictures, planning, prompts, shotlist
+from undercard import backends, planning, prompts, shotlist
 from undercard.conditioning import control_request, draw_control
-from undercard.devices import Device
+from undercard.domain import pictures
+from undercard.domain.requests import Control
 from undercard.domain.takes import Approach, Remedy, Repair
 from undercard.gate import Fault, Finding, Verdict
+from undercard.hardware.devices import Device
 from undercard.keyframes import asked
 from undercard.planned import PlannedKeyframe
 from undercard.repairs import REMEDIES, SAME_SEED, Means, next_draw, repairs_for, severity, treatment
-from undercard.requests import Control
 
 ANYTHING = Means(
     prompted=True,

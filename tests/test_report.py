@@ -8,14 +8,14 @@ from pathlib import Path
 from PIL import Image, ImageColor
 
 from undercard import shotlist, store
-from undercard.devices import Device
+from undercard.domain.requests import Control
 from undercard.domain.takes import Approach, Attempt, Outcome, Remedy, Repair, Take
 from undercard.film.contact_sheet import AMBER
 from undercard.gate import Finding, Verdict
+from undercard.hardware.devices import Device
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import Plan, plan
 from undercard.report import draw_sheet, mixture, shot_rows, summary
-from undercard.requests import Control
 
 FILM = """\
 title: Two shots

@@ -7,8 +7,8 @@ import pytest
 
 from tests.stagings import fighter, staging
 from undercard.domain.keys import content_key
-from undercard.requests import RenderRequest
-from undercard.staging import Camera
+from undercard.domain.requests import RenderRequest
+from undercard.domain.staging import Camera
 
 REQUEST = RenderRequest(
     prompt="a jab lands, ringside photograph",

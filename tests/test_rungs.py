@@ -9,7 +9,7 @@ from tests.cards import GB, H100, RTX_3060, machine
 from tests.engine_backends import Planned
 from undercard import backends, rungs
 from undercard.backends import Needs, Rung, Work
-from undercard.devices import Device, shrunk
+from undercard.hardware.devices import Device, shrunk
 from undercard.rungs import Fit
 
 SQUARE = Work((1024, 1024), references=1)

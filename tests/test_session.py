@@ -21,6 +21,8 @@ from tests.paper_card import GB, FakeCard
 from tests.stagings import staging
 from undercard import backends, settings, store
 from undercard.backends import Work
+from undercard.domain.progress import Stage
+from undercard.domain.requests import RenderRequest
 from undercard.errors import (
     BackendError,
     DeviceBusy,
@@ -28,8 +30,6 @@ from undercard.errors import (
     HostMemoryExhausted,
     OutOfMemory,
 )
-from undercard.progress import Stage
-from undercard.requests import RenderRequest
 from undercard.session import Session, alone_on
 
 SIZE = (32, 18)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.shot_lists import duel, problems
 from undercard import direction
-from undercard.devices import Device
 from undercard.film.timing import Freeze, Speed, Timing
+from undercard.hardware.devices import Device
 from undercard.planning import plan
 
 HERE = Device(cores=1, host_bytes=0)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undercard import timecode
-from undercard.timecode import BadTime
+from undercard.domain import timecode
+from undercard.domain.timecode import BadTime
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stagings import STANDING, fighter, staging
-from undercard.staging import Aim, between
+from undercard.domain.staging import Aim, between
 
 ANGLES = st.floats(-720.0, 720.0)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from undercard import direction, shotlist
+from undercard.domain.staging import PlacedFighter, Staging
 from undercard.film.transition import transition_kind
 from undercard.previz.figure import figure
 from undercard.shot_models import Shot, ShotList
-from undercard.staging import PlacedFighter, Staging
 
 FILM = Path(__file__).parents[1] / "data" / "shots" / "title_fight.yaml"
 

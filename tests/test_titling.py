@@ -8,9 +8,9 @@ import pytest
 
 from tests.shot_lists import duel, problems
 from undercard import titling
-from undercard.devices import Device
 from undercard.film.captions import captions
 from undercard.film.graphics import Graphic
+from undercard.hardware.devices import Device
 from undercard.planning import plan
 
 JAB = "  - id: jab\n    length: 24\n"

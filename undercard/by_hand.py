@@ -11,12 +11,12 @@ from PIL import Image
 
 from undercard import direction, shotlist
 from undercard.backends.previz import BACKEND as PREVIZ
+from undercard.domain.requests import SEED_LIMIT, Size
+from undercard.domain.staging import Staging
 from undercard.errors import BadInput, UnreadableImage
 from undercard.gate import Evidence, Pixels
 from undercard.likeness import likeness
-from undercard.requests import SEED_LIMIT, Size
 from undercard.shot_models import ShotList
-from undercard.staging import Staging
 
 SHEET_SIZE = (512, 512)
 """Of a sheet that is only compared with; models are given four times as many pixels."""

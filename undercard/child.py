@@ -16,11 +16,12 @@ from typing import IO, Self, TypeVar
 
 import psutil
 
-from undercard import host_memory, settings
+from undercard import settings
+from undercard.domain.progress import Stage
+from undercard.domain.requests import RenderRequest
 from undercard.domain.units import gigabytes
 from undercard.errors import BackendError, DeviceFault, HostMemoryExhausted
-from undercard.progress import Stage
-from undercard.requests import RenderRequest
+from undercard.hardware import host_memory
 from undercard.session_child import Asked, Failure, Picture, Ready, Told
 
 T = TypeVar("T", Ready, Picture)

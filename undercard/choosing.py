@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from undercard import backends, measured, rungs
 from undercard.backends import Backend, Rung, Work
-from undercard.devices import Device
 from undercard.errors import BackendUnavailable
+from undercard.hardware.devices import Device
 from undercard.ladder import Ways, kind, preferred
 from undercard.rungs import Fit
 

@@ -75,7 +75,7 @@ def _evidences(
     pictures: Sequence[Path], shot: str | None, shot_list: Path | None, keyframe: int, size: str | None, backend: str
 ) -> list[Evidence]:
     from undercard import by_hand, shotlist
-    from undercard.timecode import parse_size
+    from undercard.domain.timecode import parse_size
 
     for picture in pictures:
         if not picture.is_file():

@@ -19,7 +19,7 @@ from undercard.backends import Backend as AnyBackend
 from undercard.choosing import AUTO
 from undercard.cli_arguments import LIST, Backend, Exact, Failed, FrameSize, Selection, Start
 from undercard.console import place, told
-from undercard.devices import Device
+from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def plan(
     one: that, what each shot takes, the minutes of the card, and when the film would be done.
     """
     from undercard import outlook, plan_view, rungs
+    from undercard.domain.timecode import parse_size
     from undercard.options import RunOptions, plan_run
-    from undercard.timecode import parse_size
 
     console = Console()
     with told(console):
@@ -71,7 +71,7 @@ def plan(
 
 def with_copy_rates(device: Device, console: Console) -> Device:
     """Return *device* with the copy rate of each card, measured where no earlier run did."""
-    from undercard import copy_rates
+    from undercard.hardware import copy_rates
 
     unknown = [gpu for gpu in device.gpus if not gpu.copy_bytes_per_second]
     # Without torch there is nothing to measure with, nor anything that would copy.
@@ -140,7 +140,7 @@ def installed(package: str) -> str | None:
 
 def why_no_card() -> str:
     """Return why no card is used here, and what would change that."""
-    from undercard import nvml
+    from undercard.hardware import nvml
 
     device, variable = settings.load().device, settings.visible_devices()
     count = nvml.count()

@@ -13,10 +13,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from undercard.choosing import AUTO
 from undercard.console import brief, told
-from undercard.devices import Device
+from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
+from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
-from undercard.progress import Meter
 
 if TYPE_CHECKING:
     from undercard.provisioning import Plan

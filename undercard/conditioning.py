@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from undercard import controls, pictures, store
+from undercard import store
 from undercard.backends.previz import BACKEND as PREVIZ
-from undercard.controls import CONTROLS
+from undercard.domain import controls, pictures
+from undercard.domain.controls import CONTROLS
+from undercard.domain.requests import SEED_LIMIT, Control, RenderRequest, Sheet
 from undercard.likeness import Likeness
 from undercard.prompts import likenesses_with
 from undercard.repairs import Treatment
-from undercard.requests import SEED_LIMIT, Control, RenderRequest, Sheet
 from undercard.store import StoredFile
 
 DRAWN = f"{PREVIZ.name} {PREVIZ.revision}"

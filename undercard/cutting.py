@@ -14,6 +14,7 @@ from undercard import __version__, expectation, scoring, store
 from undercard.backends import Renderer
 from undercard.clip_making import Clips, MadeClip
 from undercard.domain.keys import content_key
+from undercard.domain.progress import Meter
 from undercard.domain.takes import Take
 from undercard.errors import EncodingFailed
 from undercard.film import chapters, interchange, lossless, qc
@@ -31,7 +32,6 @@ from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.piece_costs import drawn_in, piece_cost
 from undercard.planned import PlannedKeyframe
 from undercard.planning import Plan
-from undercard.progress import Meter
 from undercard.scoring import Mix
 from undercard.shotlist import Shot
 

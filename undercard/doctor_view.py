@@ -13,8 +13,8 @@ from rich.text import Text
 
 from undercard import backends, distilled
 from undercard.console import place
+from undercard.domain.requests import MOST_STEPS
 from undercard.judge.condition import Condition
-from undercard.requests import MOST_STEPS
 from undercard.weights import Weights
 
 REMEDY = "; "

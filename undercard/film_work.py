@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from undercard import direction
 from undercard.backends import Work
+from undercard.domain.requests import Size
+from undercard.domain.staging import Staging
 from undercard.likeness import LIKENESSES, Likeness, kept, likeness
 from undercard.previz.sight import sighted
-from undercard.requests import Size
 from undercard.shot_models import Shot, ShotList
-from undercard.staging import Staging
 
 
 def likenesses(shot_list: ShotList, staging: Staging, size: Size) -> tuple[Likeness, ...]:

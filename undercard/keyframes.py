@@ -9,16 +9,17 @@ from dataclasses import replace
 
 from PIL import Image
 
-from undercard import backends, pictures
+from undercard import backends
 from undercard.backends import Renderer, Rung
 from undercard.conditioning import conditioned, control_request, draw_control, follows_itself, lacking
+from undercard.domain import pictures
+from undercard.domain.requests import Control, RenderRequest, Sheet
 from undercard.domain.takes import Approach, Attempt, Outcome, Take
 from undercard.errors import BackendError
 from undercard.ladder import outcome_of
 from undercard.manifest import KeyframeRecord, best_of
 from undercard.planned import PlannedKeyframe
 from undercard.repairs import treatment
-from undercard.requests import Control, RenderRequest, Sheet
 from undercard.store import StoredFile
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from undercard import backends, choosing, rungs, settings
 from undercard.backends import Renderer, Rung
-from undercard.devices import CONTEXT_BYTES, Device, Gpu
+from undercard.domain.progress import Meter, Stage
+from undercard.hardware.devices import CONTEXT_BYTES, Device, Gpu
 from undercard.hardware.probe import tenants
 from undercard.ladder import Ways, keeps
 from undercard.planning import Plan
-from undercard.progress import Meter, Stage
 from undercard.session import Session, alone_on
 
 UNLIMITED = 1_000_000

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from undercard import direction
 from undercard.backends.previz import BACKEND as PREVIZ
+from undercard.domain.requests import SEED_LIMIT, RenderRequest, Size
+from undercard.domain.staging import Camera, PlacedFighter, Staging
 from undercard.previz import poses
 from undercard.previz.sight import Sighting
-from undercard.requests import SEED_LIMIT, RenderRequest, Size
 from undercard.shot_models import ShotList
 from undercard.shot_staged import CastMember
-from undercard.staging import Camera, PlacedFighter, Staging
 
 LIKENESSES = 2
 """Pictures of fighters beside the control image: Qwen-Image-Edit takes one to three images in all."""

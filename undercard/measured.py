@@ -12,8 +12,8 @@ from pathlib import Path
 
 from undercard import __version__, settings
 from undercard.backends import Needs, Rendered, Rung, Work
-from undercard.devices import Device
 from undercard.errors import StoreError
+from undercard.hardware.devices import Device
 
 READ_BYTES = 512_000
 """Of the end of the record: about a thousand pictures, the newest."""

@@ -12,10 +12,10 @@ from pydantic_core import CoreSchema
 
 from undercard import backends, delivering, manifest, planning, settings, shotlist
 from undercard.choosing import AUTO
-from undercard.devices import Device
+from undercard.domain.timecode import parse_size
 from undercard.errors import BadInput
+from undercard.hardware.devices import Device
 from undercard.planning import Plan
-from undercard.timecode import parse_size
 
 
 class _ListsBackends:

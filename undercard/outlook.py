@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from undercard import choosing, devices, estimate, measured, rungs
+from undercard import choosing, estimate, measured, rungs
 from undercard.backends import Backend, Needs, Rung, Work
-from undercard.devices import Device, Gpu, Tenant
 from undercard.estimate import ShotEstimate
-from undercard.hardware import probe
+from undercard.hardware import devices, probe
+from undercard.hardware.devices import Device, Gpu, Tenant
 from undercard.ladder import Ways
 from undercard.measured import Measurement
 from undercard.planning import Plan

@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from undercard import devices
 from undercard.console import brief, duration
-from undercard.devices import Device, Gpu
 from undercard.domain.units import gigabytes
 from undercard.estimate import ShotEstimate
+from undercard.hardware import devices
+from undercard.hardware.devices import Device, Gpu
 from undercard.outlook import Card, FilmOutlook, Outlook
 from undercard.planning import Plan
 from undercard.rungs import Fit

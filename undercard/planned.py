@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from undercard import backends, controls, prompts
+from undercard import backends, prompts
+from undercard.domain import controls
+from undercard.domain.requests import SEED_LIMIT, RenderRequest, Size
+from undercard.domain.staging import Staging
 from undercard.likeness import Likeness
 from undercard.repairs import Treatment
-from undercard.requests import SEED_LIMIT, RenderRequest, Size
 from undercard.shotlist import Shot, ShotList
-from undercard.staging import Staging
 
 # Far enough apart that the takes of a shot never meet the seeds of its neighbours, which count up by one.
 SEED_STRIDE = 1_000_003

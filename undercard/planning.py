@@ -20,14 +20,14 @@ from undercard import (
 from undercard.backends import Work
 from undercard.choosing import AUTO
 from undercard.clip_planning import Fallen
-from undercard.devices import Device
+from undercard.domain.requests import RenderRequest, Size
 from undercard.film.delivery import Delivery
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.timing import Moment
 from undercard.film.transition import transition_kind
+from undercard.hardware.devices import Device
 from undercard.likeness import SHEET_SIZE
 from undercard.planned import PlannedKeyframe
-from undercard.requests import RenderRequest, Size
 from undercard.shotlist import Shot, ShotList, from_shot, select
 
 # x264 veryfast on one core of a small server, with the pipe that feeds it.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from undercard import direction, wording
+from undercard.domain.requests import Size
 from undercard.likeness import LIKENESSES, kept
 from undercard.previz.sight import Sighting, sighted
 from undercard.repairs import Treatment
-from undercard.requests import Size
 from undercard.shot_models import Shot, ShotList
 from undercard.shot_staged import Keyframe
 

@@ -10,12 +10,12 @@ from undercard import backends, measured, rungs, settings
 from undercard.backends import Backend, Renderer, Rung, Work
 from undercard.choosing import AUTO, choose
 from undercard.conditioning import conditioned, control_request, draw_control
-from undercard.devices import Device
+from undercard.domain.requests import RenderRequest
+from undercard.domain.staging import Look, PlacedFighter, Staging
 from undercard.errors import BackendError, BackendUnavailable
+from undercard.hardware.devices import Device
 from undercard.previz import cameras, poses
-from undercard.requests import RenderRequest
 from undercard.session import Session, alone_on
-from undercard.staging import Look, PlacedFighter, Staging
 
 PROOF_SIZE = (256, 144)
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from undercard import backends, catalogue_file, rungs, weight_settings, weights
 from undercard.catalogue import Catalogue, Edition, KitSpec
-from undercard.devices import Device
 from undercard.errors import UnknownModel
+from undercard.hardware.devices import Device
 from undercard.models import kits, presence
 from undercard.models.kits import Filled, Pick, Wish
 from undercard.outlook import USUAL

@@ -11,9 +11,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from undercard.console import duration, place
+from undercard.domain.progress import Meter
 from undercard.domain.units import gigabytes
 from undercard.models import lock
-from undercard.progress import Meter
 from undercard.provisioning import SPARE_BYTES, Item, Plan
 
 

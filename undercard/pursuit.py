@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from undercard import backends, distilled, gate, prompts, weights
 from undercard.backends import Rung
 from undercard.conditioning import control_request, follows_itself, lacking
+from undercard.domain.requests import MOST_STEPS, Control, RenderRequest, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Take
 from undercard.judge.opinions import holds
 from undercard.keyframes import accepted_take, asked
@@ -16,7 +17,6 @@ from undercard.likeness import Likeness
 from undercard.manifest import Judged, KeyframeRecord, best_of
 from undercard.planned import PlannedKeyframe
 from undercard.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
-from undercard.requests import MOST_STEPS, Control, RenderRequest, Sheet
 
 SHOT_SPENT = "its shot has had all the repaired takes that a run may spend on one"
 NOTHING_LEFT = "there is nothing left to try about that"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from undercard import distilled, weights
 from undercard.backends import Renderer, Rung, Work
-from undercard.devices import Device
 from undercard.engine_costs import STORAGES, Storage
 from undercard.engine_rungs import fastest_first, rung_from_disk, rungs_for
 from undercard.errors import BadCheckpoint
+from undercard.hardware.devices import Device
 from undercard.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
 from undercard.qwen import (
     config_of,

@@ -12,12 +12,12 @@ from pathlib import Path
 from undercard import distilled, settings, weights
 from undercard.architecture import QWEN_IMAGE_EDIT, Architecture, architecture
 from undercard.backends import Renderer, Rung, Work
-from undercard.devices import Device
+from undercard.domain.requests import MOST_STEPS
 from undercard.engine_costs import STORAGES
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
+from undercard.hardware.devices import Device
 from undercard.recipe import recipe
-from undercard.requests import MOST_STEPS
 from undercard.weights import Weights
 
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")

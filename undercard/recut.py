@@ -16,6 +16,7 @@ import numpy as np
 import opentimelineio as otio
 
 from undercard import store
+from undercard.domain.requests import Size
 from undercard.errors import BadInput, MissingObject
 from undercard.film import interchange, loudness, qc
 from undercard.film.interchange import NAMESPACE
@@ -24,7 +25,6 @@ from undercard.film.segments import encode, join
 from undercard.film.sound import Effect, Score, Track
 from undercard.film.sound_file import check_playable
 from undercard.film.timeline import Clip, Timeline
-from undercard.requests import Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from undercard import controls
+from undercard.domain import controls
+from undercard.domain.requests import MOST_STEPS
 from undercard.domain.takes import Remedy, Repair
 from undercard.gate import Fault, Finding, Verdict
-from undercard.requests import MOST_STEPS
 
 _NOISE = (Remedy.MORE_STEPS, Remedy.NEW_SEED)
 _DECODING = (Remedy.DECODED_WHOLE, *_NOISE)

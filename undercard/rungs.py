@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from undercard import backends, devices, measured
+from undercard import backends, measured
 from undercard.backends import Backend, Needs, Rung, Work
-from undercard.devices import Device
 from undercard.domain.units import gigabytes
+from undercard.hardware import devices
+from undercard.hardware.devices import Device
 from undercard.measured import Measurement
 
 EXACT_ADVANTAGE = 1.5

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from undercard import direction, store
 from undercard.domain.keys import content_key
+from undercard.domain.staging import PlacedFighter, Staging
 from undercard.film import loudness, sound
 from undercard.film.sound import Effect, Score, Track
 from undercard.film.timeline import Timeline
@@ -18,7 +19,6 @@ from undercard.previz import poses
 from undercard.shot_audio import TrackEntry
 from undercard.shot_models import Shot, ShotList
 from undercard.shot_staged import Cue
-from undercard.staging import PlacedFighter, Staging
 
 READY = frozenset({"guard", "bounce_up", "bounce_down", "open_guard"})
 """Poses of a man who waits for the bell."""

@@ -16,16 +16,17 @@ from typing import Self
 
 from PIL import Image
 
-from undercard import backends, devices, measured
+from undercard import backends, measured
 from undercard.backends import Rendered, Rung, Work
 from undercard.child import Child
-from undercard.devices import CONTEXT_BYTES, Device, Gpu
+from undercard.domain.progress import Stage
+from undercard.domain.requests import RenderRequest
 from undercard.domain.units import gigabytes
 from undercard.errors import BackendError, DeviceBusy, OutOfMemory, StoreError, UndercardError
+from undercard.hardware import devices
+from undercard.hardware.devices import CONTEXT_BYTES, Device, Gpu
 from undercard.hardware.probe import this_device
 from undercard.ladder import is_about_the_rung
-from undercard.progress import Stage
-from undercard.requests import RenderRequest
 from undercard.session_child import Encode, Opening, Picture, Ready, Render
 
 

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
-from undercard import backends, progress
+from undercard import backends
 from undercard.backends import Renderer, Rung
-from undercard.devices import Device
+from undercard.domain import progress
+from undercard.domain.progress import Stage
+from undercard.domain.requests import RenderRequest, Size
 from undercard.errors import BackendError, HostMemoryExhausted, UndercardError
-from undercard.progress import Stage
-from undercard.requests import RenderRequest, Size
+from undercard.hardware.devices import Device
 
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in a unit of `ru_maxrss` (getrusage(2))."""

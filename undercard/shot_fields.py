@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from undercard import controls, timecode
+from undercard.domain import controls, timecode
 from undercard.domain.colours import COLOURS
 from undercard.errors import BadInput, UnreadableSound
 from undercard.film.motion import MOTIONS

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from undercard import controls
+from undercard.domain import controls
 from undercard.film.timing import Freeze, Speed, Timing, written_timing
 from undercard.shot_audio import Sound, SoundCue
 from undercard.shot_clips import ClipEntry

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from undercard import clip_rules, shot_sounds
 from undercard.domain.problems import Location
+from undercard.domain.staging import Pose
 from undercard.errors import Problem
 from undercard.film.transition import TRANSITIONS, TransitionKind
 from undercard.previz import poses
@@ -20,7 +21,6 @@ from undercard.shot_fields import nearest
 from undercard.shot_models import TransitionEntry
 from undercard.shot_problems import problem
 from undercard.shot_times import entries, frames, replays, times
-from undercard.staging import Pose
 from undercard.title_rules import titles
 from undercard.yaml_source import Source, Value
 

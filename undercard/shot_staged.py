@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from undercard.domain.staging import Corner, Stance
 from undercard.film.timing import FASTEST, SLOWEST
 from undercard.shot_entry import Entry
 from undercard.shot_fields import (
@@ -22,7 +23,6 @@ from undercard.shot_fields import (
     Text,
     refusal,
 )
-from undercard.staging import Corner, Stance
 
 Ease = Literal["linear", "smooth", "snap", "settle"]
 

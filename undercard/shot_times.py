@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from undercard import timecode
+from undercard.domain import timecode
 from undercard.errors import BadInput, Problem
 from undercard.film.timing import FASTEST, REAL_TIME, SLOWEST, Freeze, Speed, Timing, written_timing
 from undercard.shot_fields import nearest

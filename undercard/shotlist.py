@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from undercard import shot_problems, shot_rules, timecode, title_rules, yaml_source
+from undercard import shot_problems, shot_rules, title_rules, yaml_source
+from undercard.domain import timecode
 from undercard.domain.problems import Location
 from undercard.errors import BadShotList, UnknownShots
 from undercard.shot_fields import Setting, nearest

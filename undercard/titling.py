@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from undercard.domain.staging import Corner
 from undercard.film.graphics import Graphic
 from undercard.shot_models import Shot, ShotList
-from undercard.staging import Corner
 
 CORNERS: Mapping[Corner, str] = {"red": "#c8141c", "blue": "#2a53d6"}
 """The colours that television gives the corners, whatever the fighters wear."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undercard import controls
+from undercard.domain import controls
 from undercard.film.graphics import GRAPHICS
 from undercard.film.motion import MOTIONS
 from undercard.film.synthesis import SOUNDS

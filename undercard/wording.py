@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from undercard.controls import CONTROLS
 from undercard.domain.colours import colour_name
+from undercard.domain.controls import CONTROLS
+from undercard.domain.staging import Look
 from undercard.gate import Fault
 from undercard.previz import cameras, lights, poses
 from undercard.shot_staged import CameraEntry, CastMember
-from undercard.staging import Look
 
 DEFAULT_LENS_MM = 35.0
 """Of a camera by position; a named one has its own."""

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from undercard import direction, settings, shotlist
+from undercard.domain.requests import Size
 from undercard.film.lettering import font
 from undercard.previz import maps
 from undercard.previz.frame import Frame
 from undercard.previz.render import draw
-from undercard.requests import Size
 
 HERE = Path(__file__).parent
 FILM = HERE.parents[1] / "data" / "shots" / "title_fight.yaml"

@@ -15,7 +15,7 @@ from tests.engine.wholes import Case, whole_pipeline
 from tests.previz.stagings import staged
 from undercard import backends, store
 from undercard.backends import Rendered, Work
-from undercard.requests import RenderRequest
+from undercard.domain.requests import RenderRequest
 from undercard.store import StoredFile
 
 

@@ -13,10 +13,10 @@ from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Work
 from undercard.borrowed import offloaded
-from undercard.devices import Device, Gpu
 from undercard.engine import pipeline
 from undercard.engine.pipeline import StagedPipeline
 from undercard.errors import BadCheckpoint, OutOfMemory
+from undercard.hardware.devices import Device, Gpu
 
 GB = 1_000_000_000
 H100 = Gpu(0, "NVIDIA H100", 80 * GB, 80 * GB, (9, 0), copy_bytes_per_second=54.7e9, float_rate=66.9e12)

@@ -18,7 +18,7 @@ from tests.backends.requests import DEVICE, render, requested
 from tests.engine import lora_files, tiny
 from undercard import backends
 from undercard.backends import Work
-from undercard.devices import Device, Gpu
+from undercard.domain.requests import RenderRequest
 from undercard.engine import embeddings
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.embeddings import Wording
@@ -26,7 +26,7 @@ from undercard.engine.lora import open_lora
 from undercard.engine.opening import Model
 from undercard.engine.schedule import timesteps
 from undercard.errors import BadCheckpoint
-from undercard.requests import RenderRequest
+from undercard.hardware.devices import Device, Gpu
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("diffsynth") is None, reason="diffsynth is not here; `make test` runs this beside it"

@@ -18,9 +18,9 @@ from tests.backends.keyframes import request_of
 from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Rendered, Work
-from undercard.devices import Device, Gpu
 from undercard.engine import renderer
 from undercard.engine.opening import Model
+from undercard.hardware.devices import Device, Gpu
 
 SQUARE = Work((1024, 1024))
 CPU = torch.device("cpu")

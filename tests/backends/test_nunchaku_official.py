@@ -15,7 +15,7 @@ from transformers import Qwen2VLProcessor
 
 from tests.backends.requests import render, request_of
 from tests.engine.wholes import Case
-from undercard.canvas import middle
+from undercard.domain.canvas import middle
 from undercard.engine import text
 
 

@@ -21,8 +21,8 @@ from tests.engine import lora_files
 from tests.engine.wholes import Case, render_whole
 from undercard import backends, weights
 from undercard.backends import Rendered, Rung, Work
-from undercard.devices import Device, Gpu
 from undercard.engine.stored import open_stored
+from undercard.hardware.devices import Device, Gpu
 
 DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
 CARD = Device(

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from tests.backends.conftest import KINDS, Quantise
 from undercard import backends, choosing, weights
 from undercard.backends import Work
-from undercard.devices import Device
 from undercard.errors import BackendUnavailable, BadCheckpoint
+from undercard.hardware.devices import Device
 
 DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
 SQUARE = Work((1024, 1024))

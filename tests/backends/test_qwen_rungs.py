@@ -9,7 +9,7 @@ import pytest
 from tests.backends.requests import DEVICE
 from undercard import backends
 from undercard.backends import Work
-from undercard.devices import Device, Gpu
+from undercard.hardware.devices import Device, Gpu
 
 CARD = Gpu(0, "a card", 10 * 2**30, 10 * 2**30, (8, 6), copy_bytes_per_second=24e9)
 pytestmark = pytest.mark.usefixtures("qwen_on_the_processor")

@@ -15,9 +15,9 @@ from benchmarks.backends_child import Marks, measure
 from benchmarks.engine_weights import write_checkpoint
 from tests.comfyui import fake_server
 from undercard.comfyui.server import memory
+from undercard.domain.progress import Stage
 from undercard.engine.renderer import EngineRenderer
 from undercard.errors import OutOfMemory
-from undercard.progress import Stage
 
 
 @pytest.fixture(scope="module")

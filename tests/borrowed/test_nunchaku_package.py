@@ -16,7 +16,7 @@ from undercard import backends
 from undercard.backends import Work
 from undercard.borrowed import nunchaku_package
 from undercard.borrowed.nunchaku_package import Build
-from undercard.devices import Gpu
+from undercard.hardware.devices import Gpu
 
 INT4 = {"method": "svdquant", "weight": {"dtype": "int4", "group_size": 64}, "rank": 32}
 FP4 = {"method": "svdquant", "weight": {"dtype": "fp4_e2m1_all", "group_size": 16}, "rank": 32}

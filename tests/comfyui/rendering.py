@@ -13,8 +13,8 @@ from tests.comfyui.fake_server import FakeComfy
 from tests.previz.stagings import staged
 from undercard import backends, store
 from undercard.backends import Renderer, Work
-from undercard.devices import Device
-from undercard.requests import RenderRequest, Size
+from undercard.domain.requests import RenderRequest, Size
+from undercard.hardware.devices import Device
 
 DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
 SIZE = (64, 36)

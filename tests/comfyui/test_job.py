@@ -12,9 +12,9 @@ import pytest
 from tests.comfyui import rendering
 from tests.comfyui.fake_server import FakeComfy
 from tests.comfyui.rendering import during, idle, kinds, opened, request, running
-from undercard import progress
+from undercard.domain import progress
+from undercard.domain.progress import Stage
 from undercard.errors import BackendError, DeviceFault, OutOfMemory
-from undercard.progress import Stage
 
 
 def test_stages_and_steps_are_told_as_the_server_goes_through_them(comfyui: FakeComfy) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.comfyui.rendering import SIZE, opened, request
-from undercard import progress
+from undercard.domain import progress
+from undercard.domain.progress import Stage
 from undercard.errors import DeviceFault
-from undercard.progress import Stage
 
 
 @dataclass

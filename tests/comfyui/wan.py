@@ -12,8 +12,8 @@ from tests.comfyui.fake_validation import Json
 from undercard import store
 from undercard.clips import ClipRenderer, ClipRequest, clip_backend, renderer_name
 from undercard.comfyui.client import ServerGone
+from undercard.domain.requests import Size
 from undercard.film.pixels import Pixels
-from undercard.requests import Size
 
 SIZE = (64, 36)
 PAIR = ["wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors", "wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors"]

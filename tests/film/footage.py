@@ -9,8 +9,8 @@ import av
 import numpy as np
 from PIL import Image
 
+from undercard.domain.requests import Size
 from undercard.film.pixels import Pixels
-from undercard.requests import Size
 
 SIZE: Size = (64, 48)
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from tests.film.footage import SIZE, decoded, grey, level, numbered, stamps
+from undercard.domain.requests import Size
 from undercard.errors import EncodingFailed
 from undercard.film import ffmpeg, h264, mp4
 from undercard.film.pixels import Pixels
 from undercard.film.segments import encode, join
-from undercard.requests import Size
 
 FPS = Fraction(24)
 LEAST = 30

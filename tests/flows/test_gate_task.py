@@ -11,9 +11,9 @@ from prefect.context import TaskRunContext
 
 from tasks.gate import _verdict_key
 from tests.stagings import fighter, staging
-from undercard import pictures
+from undercard.domain import pictures
+from undercard.domain.requests import Control
 from undercard.gate import Exhibit
-from undercard.requests import Control
 from undercard.store import StoredFile
 
 

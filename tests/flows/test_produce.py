@@ -14,9 +14,9 @@ from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
 from prefect.client.schemas.sorting import TaskRunSort
 
 from flows.produce import produce
-from undercard import progress
+from undercard.domain import progress
+from undercard.domain.progress import Meter
 from undercard.errors import BadInput, NeedsReview, ShotsFailed
-from undercard.progress import Meter
 from undercard.store import sha256_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

@@ -15,11 +15,11 @@ from flows.keyframes import keyframes
 from flows.produce import produce
 from undercard import backends, gate, report
 from undercard.cli import app
+from undercard.domain.requests import Size
 from undercard.errors import NeedsReview
 from undercard.film.contact_sheet import Cell, contact_sheet
 from undercard.gate import Exhibit, Verdict
 from undercard.options import RunOptions
-from undercard.requests import Size
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

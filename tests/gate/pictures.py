@@ -7,8 +7,8 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from undercard.domain.requests import Size
 from undercard.gate import Pixels
-from undercard.requests import Size
 
 SIZE = (512, 288)
 OVERSAMPLING = 3

@@ -11,13 +11,13 @@ from PIL import Image
 
 from tests.gate.test_people import BLUE, FROM_ABOVE, GUEST, RED, SIZE, WIDE, frame, keypoints
 from tests.previz.stagings import red, staged
+from undercard.domain.staging import Vec3
 from undercard.gate import Evidence, Fault, Finding, Pixels, limbs, pose, stranger
 from undercard.gate._evidence import PREVIZ
 from undercard.labelled.edits import Grade, redrawn
 from undercard.previz.frame import Frame
 from undercard.previz.limbs import Kind, Limb
 from undercard.previz.render import draw
-from undercard.staging import Vec3
 
 STAGING = staged(RED, BLUE, camera=WIDE)
 LOOK = Grade(gamma=0.9, contrast=0.5, saturation=1.2, relight=0.12, texture=0.04)

@@ -10,11 +10,11 @@ import pytest
 
 from tests.gate.pictures import blurred, exposed
 from tests.stagings import LOOK, fighter
+from undercard.domain.staging import Camera, Staging
 from undercard.gate import Evidence, Pixels, Verdict, judge
 from undercard.previz import lights
 from undercard.previz.poses import pose
 from undercard.previz.render import draw
-from undercard.staging import Camera, Staging
 
 SIZE = (512, 288)
 WIDE = Camera((0.0, 1.7, 7.5), (0.0, 1.0, 0.0), lens_mm=35.0)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.gate.pictures import exposed
 from tests.previz.stagings import blue, red, staged
+from undercard.domain.staging import Camera, PlacedFighter
 from undercard.errors import BadInput
 from undercard.gate import Check, Evidence, Fault, Finding, Pixels, count, pose, stranger
 from undercard.gate._evidence import PREVIZ
@@ -19,7 +20,6 @@ from undercard.gate._people import cast_of
 from undercard.previz.frame import Frame
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
-from undercard.staging import Camera, PlacedFighter
 from undercard.vision.comparison import Surplus
 from undercard.vision.heat import Peak
 

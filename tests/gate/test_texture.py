@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.gate.pictures import SIZE, as_jpeg, exposed, keyframe
+from undercard.domain.requests import Size
 from undercard.gate import Evidence, Fault, Finding, Pixels, banding, noise, seam
-from undercard.requests import Size
 
 HD = (1024, 576)
 

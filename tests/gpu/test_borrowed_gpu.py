@@ -16,8 +16,8 @@ from tests.engine import lora_files, tiny
 from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Rendered, Work
+from undercard.domain.requests import RenderRequest
 from undercard.hardware.probe import this_device
-from undercard.requests import RenderRequest
 
 pytestmark = pytest.mark.gpu
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from undercard import card_speed, copy_rates, devices, rungs
+from undercard import rungs
 from undercard.backends import Work
-from undercard.devices import Gpu
 from undercard.engine_costs import STORAGES
 from undercard.engine_rungs import rungs_for
+from undercard.hardware import card_speed, copy_rates, devices
+from undercard.hardware.devices import Gpu
 from undercard.hardware.probe import this_device
 
 pytestmark = pytest.mark.gpu

@@ -27,10 +27,10 @@ import torch
 from benchmarks.engine_weights import write_checkpoint
 from tests.gpu.films import rendered
 from undercard import backends
-from undercard.devices import Gpu
+from undercard.domain.progress import Stage
+from undercard.hardware.devices import Gpu
 from undercard.hardware.probe import this_device
 from undercard.lanes import Lane
-from undercard.progress import Stage
 from undercard.session import Session
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("prefect_server")]

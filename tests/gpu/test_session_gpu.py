@@ -20,10 +20,10 @@ from tests.greedy_backends.greedy import BACKEND, GB
 from tests.stagings import staging
 from undercard import backends, store
 from undercard.backends import Work
-from undercard.devices import Device, Gpu
+from undercard.domain.requests import RenderRequest
 from undercard.errors import DeviceBusy, DeviceFault, OutOfMemory
+from undercard.hardware.devices import Device, Gpu
 from undercard.hardware.probe import tenants, this_device
-from undercard.requests import RenderRequest
 from undercard.session import Session, alone_on
 
 pytestmark = pytest.mark.gpu

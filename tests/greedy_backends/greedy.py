@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from undercard import progress, store
+from undercard import store
 from undercard.backends import Needs, Rendered, Renderer, Rung, Work
-from undercard.devices import Device
-from undercard.requests import RenderRequest
+from undercard.domain import progress
+from undercard.domain.requests import RenderRequest
+from undercard.hardware.devices import Device
 
 GB = 1_000_000_000
 

@@ -29,11 +29,12 @@ from typing import NotRequired, TypedDict, cast
 
 from PIL import Image, ImageChops
 
-from undercard import progress, settings, store
+from undercard import settings, store
 from undercard.backends import Needs, Rendered, Renderer, Rung, Work
-from undercard.devices import CONTEXT_BYTES, Device
+from undercard.domain import progress
+from undercard.domain.requests import RenderRequest
 from undercard.errors import OutOfMemory
-from undercard.requests import RenderRequest
+from undercard.hardware.devices import CONTEXT_BYTES, Device
 
 GB = 1_000_000_000
 FAULT = re.compile(r"fault: (\w+)(?: over (\d+))?( once)?")

@@ -8,13 +8,13 @@ from itertools import islice
 import numpy as np
 
 from tests.previz.stagings import blue, red, staged
+from undercard.domain.staging import Camera, Staging, Vec3
 from undercard.gate import Fault, Pixels, judge
 from undercard.labelled import structure
 from undercard.labelled.limbs import Extra, extras, planted, strength
 from undercard.labelled.shoot import shoot
 from undercard.previz.limbs import Kind, Limb
 from undercard.previz.render import DRAFT, draw
-from undercard.staging import Camera, Staging, Vec3
 
 SIZE = (256, 144)
 WIDE = Camera((0.0, 1.5, 5.0), (0.0, 1.0, 0.0), 35.0)

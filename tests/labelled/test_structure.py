@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.previz.stagings import blue, red, staged
+from undercard.domain.staging import Camera, Vec2
 from undercard.labelled.structure import HALF, NEARLY_WHOLE, PART, shown
 from undercard.previz.render import DRAFT, draw
-from undercard.staging import Camera, Vec2
 
 SIZE = (256, 144)
 WIDE = Camera((0.0, 1.5, 5.0), (0.0, 1.0, 0.0), 35.0)

@@ -14,10 +14,10 @@ from tests.models import tiny_models
 from tests.models.hub_server import Published, Repository, serving
 from tests.models.tiny_models import GGUF_FILE
 from undercard import catalogue_file, provision_choice, provisioning, weights
+from undercard.domain.progress import Meter
 from undercard.models import presence
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, RemoteFile
-from undercard.progress import Meter
 from undercard.provisioning import Plan
 
 

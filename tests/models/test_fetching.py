@@ -16,10 +16,10 @@ from tests.models import tiny_models
 from tests.models.conftest import beside, ranges
 from tests.models.hub_server import Fault, Published, sha256
 from tests.models.tiny_models import GGUF_FILE
+from undercard.domain.progress import Meter
 from undercard.errors import HubUnreachable, NoRoom
 from undercard.models.fetching import TRIES, Fetcher, Stopped
 from undercard.models.hub import Hub, RemoteFile
-from undercard.progress import Meter
 
 
 def test_a_file_arrives_whole_and_its_digest_is_returned(

@@ -12,11 +12,11 @@ from tests.models.hub_server import Published
 from tests.models.test_presence import write
 from tests.models.tiny_models import GGUF_FILE
 from undercard import provisioning, settings, weights
+from undercard.domain.progress import Meter
 from undercard.errors import BadDownload
 from undercard.models import lock
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
-from undercard.progress import Meter
 
 
 def test_a_file_that_was_cut_since_is_moved_aside_and_fetched_again(hub: Hub, published: Published) -> None:

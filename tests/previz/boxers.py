@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.staging import Corner, Look, PlacedFighter, Pose, Stance
 from undercard.previz import rig
 from undercard.previz.figure import Figure, figure
-from undercard.staging import Corner, Look, PlacedFighter, Pose, Stance
 
 RED = Look(skin="#c68642", trunks="#aa1111", gloves="#bb1111", boots="#111111", hair="#221100")
 NOSE, LEFT_EYE, LEFT_EAR, LEFT_SHOULDER, RIGHT_SHOULDER = 0, 1, 3, 5, 6

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from undercard.domain.staging import Camera, Look, PlacedFighter, Staging, Vec2
 from undercard.previz import poses
-from undercard.staging import Camera, Look, PlacedFighter, Staging, Vec2
 
 RED = Look("#b97a56", "#b01018", "#c01018", "#7a0a10", "#1a120c")
 BLUE = Look("#5a3420", "#1030b0", "#1030c8", "#e8e8e8", "#0a0806")

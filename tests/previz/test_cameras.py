@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.previz.stagings import blue, red
+from undercard.domain.staging import PlacedFighter
 from undercard.errors import BadInput
 from undercard.previz import cameras, framing
 from undercard.previz.figure import figure
 from undercard.previz.view import look_through
-from undercard.staging import PlacedFighter
 
 WANTED = {
     "wide",

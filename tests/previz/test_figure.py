@@ -13,11 +13,11 @@ from tests.previz.boxers import (
     part,
     placed,
 )
+from undercard.domain.staging import Corner, Stance
 from undercard.previz import poses, rig
 from undercard.previz.figure import Figure, figure
 from undercard.previz.mesh import Texture
 from undercard.previz.outfit import linear
-from undercard.staging import Corner, Stance
 
 
 @pytest.mark.parametrize("name", poses.names())

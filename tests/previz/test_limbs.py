@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.previz.stagings import SIZE, blue, red, staged
+from undercard.domain.staging import Camera, PlacedFighter
 from undercard.previz import rig
 from undercard.previz.figure import figure
 from undercard.previz.limbs import Limb, limb_mesh
 from undercard.previz.render import DRAFT, draw
-from undercard.staging import Camera, PlacedFighter
 
 RAISED = replace(red(), pose=replace(red().pose, lead_hand=(0.35, 2.1, 0.1)))
 THIRD_ARM = Limb(RAISED, "arm", "lead")

@@ -22,10 +22,10 @@ from tests.previz.boxers import (
     drawn,
     placed,
 )
+from undercard.domain.staging import Aim, Pose, Stance, Vec3
 from undercard.previz import poses, rig, rotations
 from undercard.previz.figure import figure
 from undercard.previz.posing import bend
-from undercard.staging import Aim, Pose, Stance, Vec3
 
 UPRIGHT = {"pelvis_turn": [4.0, 0.0, 0.0], "spine_turn": [0.0, -4.0, 0.0], "head_turn": [-4.0, -5.0, 0.0]}
 

@@ -18,10 +18,10 @@ from tests.previz.boxers import (
     part,
     placed,
 )
+from undercard.domain.staging import Aim, Staging, Stance, between
+from undercard.domain.staging import Camera as StageCamera
 from undercard.previz import poses
 from undercard.previz.figure import Figure, figure
-from undercard.staging import Aim, Staging, Stance, between
-from undercard.staging import Camera as StageCamera
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.previz.stagings import SIZE, blue, red, staged
+from undercard.domain.staging import Camera
 from undercard.errors import BadInput
 from undercard.previz import bands, lights
 from undercard.previz.frame import Flags, Frame, Pixels
 from undercard.previz.render import DRAFT, draw
-from undercard.staging import Camera
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tests.previz.stagings import SIZE, blue, red, staged
+from undercard.domain.staging import Camera, Staging
 from undercard.previz.frame import COCO, Keypoints
 from undercard.previz.render import DRAFT, draw
-from undercard.staging import Camera, Staging
 
 NOSE, LEFT_WRIST = COCO.index("nose"), COCO.index("left_wrist")
 TORSO = [COCO.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.previz.stagings import red, staged
+from undercard.domain.staging import Camera, Staging
 from undercard.previz import cameras
 from undercard.previz.figure import figure
 from undercard.previz.frame import COCO
 from undercard.previz.sight import sighted
-from undercard.staging import Camera, Staging
 
 SIZE = (512, 288)
 LEFT_WRIST = COCO.index("left_wrist")

@@ -10,14 +10,14 @@ import pytest
 from tests import shot_lists
 from undercard import backends, gate, planning, shotlist, store
 from undercard.conditioning import control_request
-from undercard.devices import Device
+from undercard.domain.requests import Control, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Repair, Take
 from undercard.gate import Fault, Finding, Verdict
+from undercard.hardware.devices import Device
 from undercard.keyframes import asked
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planned import PlannedKeyframe
 from undercard.pursuit import Pursuit, begin
-from undercard.requests import Control, Sheet
 
 EXACT, COARSE, PREVIZ = "", "coarse", "previz"
 REWORDED = Approach(

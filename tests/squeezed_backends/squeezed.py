@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from undercard import settings
 from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.bf16 import BACKEND as BF16
-from undercard.devices import Device
-from undercard.requests import RenderRequest
+from undercard.domain.requests import RenderRequest
+from undercard.hardware.devices import Device
 
 GB = 1_000_000_000
 CAPS = (10.0, 10.0, 5.5, 5.5, 3.0)

@@ -15,10 +15,10 @@ from typing import Protocol, runtime_checkable
 
 from PIL.Image import Image
 
-from undercard.devices import Device
+from undercard.domain.requests import RenderRequest, Size
 from undercard.errors import BackendUnavailable, UnknownBackend
+from undercard.hardware.devices import Device
 from undercard.recipe import recipe
-from undercard.requests import RenderRequest, Size
 
 
 @dataclass(frozen=True, slots=True)

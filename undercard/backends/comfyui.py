@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import card_speed
 from undercard.backends import Needs, Renderer, Rung, Work
-from undercard.devices import Device, Gpu
 from undercard.engine_costs import STORAGES, Costs
+from undercard.hardware import card_speed
+from undercard.hardware.devices import Device, Gpu
 
 _SLOWNESS = 6.0
 """A step of ComfyUI 0.33 with GGUF Q4_K_M against the arithmetic alone: 1.74 s on an H100 with 10 GB free

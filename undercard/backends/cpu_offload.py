@@ -8,11 +8,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import devices, distilled, qwen, weights
+from undercard import distilled, qwen, weights
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.borrowed.costs import Costs, copy_rate, open_seconds
-from undercard.devices import Device
 from undercard.engine_costs import ENCODER_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.hardware import devices
+from undercard.hardware.devices import Device
 from undercard.recipe import recipe
 
 

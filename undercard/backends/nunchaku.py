@@ -6,8 +6,8 @@ import importlib.util
 from dataclasses import dataclass
 
 from undercard import weights
-from undercard.devices import Device, Gpu
 from undercard.engine_costs import STORAGES
+from undercard.hardware.devices import Device, Gpu
 from undercard.quantised import QuantisedBackend, Way
 from undercard.quantised_files import Kind
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from undercard.backends import Needs, Rendered, Rung, Work
-from undercard.devices import Device
-from undercard.requests import RenderRequest
+from undercard.domain.requests import RenderRequest
+from undercard.hardware.devices import Device
 
 _CORE_SECONDS_A_MEGAPIXEL = 1.35
 """Processor seconds for a million pixels, measured from 512×288 to 1920×1080 (benchmarks/results/previz.json)."""

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
-from undercard import progress
-from undercard.canvas import canvas
+from undercard.domain import progress
+from undercard.domain.canvas import canvas
+from undercard.domain.requests import RenderRequest
 from undercard.engine.pictures import negative_prompt, references
-from undercard.requests import RenderRequest
 
 
 def ask(pipeline: Any, request: RenderRequest, steps: int, output_type: str, guidance: float = 1.0) -> Any:

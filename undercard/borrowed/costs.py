@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from undercard import card_speed, devices, engine_costs
+from undercard import engine_costs
 from undercard.architecture import BF16_BYTES, Architecture
 from undercard.backends import Needs, Rung, Work
-from undercard.devices import Device, Gpu
 from undercard.engine_costs import (
     ENCODER_SECONDS,
     HOST_BYTES,
@@ -23,6 +22,8 @@ from undercard.engine_costs import (
     VAE_DECODE_SECONDS_A_PIXEL,
     VAE_ENCODE_SECONDS,
 )
+from undercard.hardware import card_speed, devices
+from undercard.hardware.devices import Device, Gpu
 
 PAGEABLE_BYTES_PER_SECOND = 5.5e9
 """From ordinary host memory to a card, a layer at a time: measured 7.77 s a step for 40.9 GB on one host and 5.33 on

@@ -21,8 +21,8 @@ from PIL.Image import Image
 
 from undercard.borrowed.calling import ask, tell_of_pictures
 from undercard.borrowed.renderer import Draw
+from undercard.domain.requests import RenderRequest
 from undercard.engine import schedule
-from undercard.requests import RenderRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from undercard.devices import Gpu
 from undercard.errors import BadCheckpoint
+from undercard.hardware.devices import Gpu
 from undercard.headers import safetensors_header
 
 RELEASE = "1.2.1"

@@ -15,13 +15,13 @@ import torch
 from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from PIL.Image import Image
 
-from undercard import progress
 from undercard.borrowed.calling import ask, tell_of_pictures
 from undercard.borrowed.renderer import Draw
+from undercard.domain import progress
+from undercard.domain.requests import RenderRequest
 from undercard.engine import pipeline, schedule, text
 from undercard.engine.lora import open_lora
 from undercard.engine.pipeline import StagedPipeline
-from undercard.requests import RenderRequest
 
 
 @dataclass(frozen=True, slots=True)

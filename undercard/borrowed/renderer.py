@@ -13,12 +13,12 @@ from typing import TypeAlias
 import torch
 from PIL.Image import Image
 
-from undercard import progress
 from undercard.backends import Rendered, Rung
-from undercard.canvas import middle
+from undercard.domain import progress
+from undercard.domain.canvas import middle
+from undercard.domain.requests import RenderRequest
 from undercard.engine import card
 from undercard.engine.faults import stage
-from undercard.requests import RenderRequest
 
 Draw: TypeAlias = Callable[[RenderRequest], Image]
 """Returns the request's picture on its canvas, RGB; raises what torch raises, or what `faults.stage` makes of it."""

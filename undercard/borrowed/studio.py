@@ -23,16 +23,17 @@ from PIL import Image
 from torch import Tensor
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen2_5_vl
 
-from undercard import progress, qwen
+from undercard import qwen
 from undercard.borrowed.calling import tell_of_pictures
 from undercard.borrowed.renderer import Draw
-from undercard.canvas import canvas
+from undercard.domain import progress
+from undercard.domain.canvas import canvas
+from undercard.domain.requests import RenderRequest
 from undercard.engine import text, transformer
 from undercard.engine.checkpoint import Checkpoint, open_checkpoint
 from undercard.engine.lora import Lora, open_lora
 from undercard.engine.pictures import references
 from undercard.errors import BadCheckpoint
-from undercard.requests import RenderRequest
 
 GIB = 1024**3
 """DiffSynth's limits are in units of it."""

@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import Protocol
 
 from undercard.domain.keys import content_key
+from undercard.domain.requests import Size
 from undercard.errors import UnknownBackend
-from undercard.requests import Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from undercard import progress, settings, store
-from undercard.canvas import canvas, middle
+from undercard import settings, store
 from undercard.clips import ClipRequest, RenderedClip
 from undercard.comfyui.client import Client
 from undercard.comfyui.clip_server import ClipWay, ClipWishes
@@ -23,8 +22,10 @@ from undercard.comfyui.job import Finished, Job
 from undercard.comfyui.nodes import Picture
 from undercard.comfyui.patience import patiently
 from undercard.comfyui.wan_graph import ClipValues
+from undercard.domain import progress
+from undercard.domain.canvas import canvas, middle
+from undercard.domain.requests import Size
 from undercard.errors import BackendError
-from undercard.requests import Size
 
 LEAST_FRAMES = 2
 

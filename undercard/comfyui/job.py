@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from undercard import progress
 from undercard.comfyui import faults
 from undercard.comfyui.client import Client, History, ServerGone
 from undercard.comfyui.events import Event, Events, listening
 from undercard.comfyui.guard import Guard
 from undercard.comfyui.nodes import Graph, Picture
 from undercard.comfyui.patience import RETURN_SECONDS, patiently
+from undercard.domain import progress
 from undercard.errors import BackendError, DeviceFault
 
 LOOK_SECONDS = 1.0

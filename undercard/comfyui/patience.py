@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from undercard import progress
 from undercard.comfyui.client import ServerGone
+from undercard.domain import progress
 
 T = TypeVar("T")
 

@@ -11,17 +11,18 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from undercard import progress, store
+from undercard import store
 from undercard.backends import Rendered
-from undercard.canvas import canvas, middle
 from undercard.comfyui.client import Client
 from undercard.comfyui.guard import Guard
 from undercard.comfyui.job import Finished, Job
 from undercard.comfyui.nodes import Values
 from undercard.comfyui.patience import patiently
 from undercard.comfyui.server import Way, Wishes
+from undercard.domain import progress
+from undercard.domain.canvas import canvas, middle
+from undercard.domain.requests import RenderRequest, Size
 from undercard.errors import BackendError
-from undercard.requests import RenderRequest, Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from undercard.requests import Control, Sheet
+from undercard.domain.requests import Control, Sheet
 from undercard.store import StoredFile
 
 Outcome: TypeAlias = Literal["rendered", "out of memory", "host memory", "device busy", "device fault", "failed"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PIL import Image
 
 from undercard import store
+from undercard.domain.requests import RenderRequest
 from undercard.errors import BackendError
-from undercard.requests import RenderRequest
 
 NO_PROMPT = " "
 """The negative prompt where a request has none, as in the model's own example of use."""

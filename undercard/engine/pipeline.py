@@ -13,14 +13,14 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from undercard import settings
-from undercard.canvas import canvas, middle
+from undercard.domain.canvas import canvas, middle
+from undercard.domain.requests import Size
 from undercard.engine import tensor_files
 from undercard.engine.embeddings import Embeddings
 from undercard.engine.faults import stage
 from undercard.engine.modulation import Tables
 from undercard.engine.schedule import timesteps
 from undercard.engine.vae import PictureVae
-from undercard.requests import Size
 
 
 class StagedPipeline(QwenImageEditPlusPipeline):  # type: ignore[misc]  # diffusers counts as Any

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from undercard import progress
 from undercard.backends import Rendered, Rung
+from undercard.domain import progress
+from undercard.domain.requests import RenderRequest
 from undercard.engine import card, embeddings, pictures, pipeline, text_streaming
 from undercard.engine.codecs import codec_named
 from undercard.engine.embeddings import Wording
@@ -23,7 +24,6 @@ from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
 from undercard.recipe import recipe
-from undercard.requests import RenderRequest
 
 
 @dataclass(slots=True)

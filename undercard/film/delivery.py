@@ -12,11 +12,11 @@ import av
 import numpy as np
 from PIL import Image
 
+from undercard.domain.requests import Size
 from undercard.errors import BadFilm, BadInput
 from undercard.film import ffmpeg, lossless
 from undercard.film.delivery_presets import CODE_POINTS, LIMITED_RANGE, Preset, preset
 from undercard.film.pixels import Pixels
-from undercard.requests import Size
 
 REVISION = 1
 """Raised whenever the same frames would give other bytes."""

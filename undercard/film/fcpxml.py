@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import opentimelineio as otio
 
-from undercard.requests import Size
+from undercard.domain.requests import Size
 
 VERSION = "1.8"
 

@@ -14,8 +14,8 @@ from typing import IO, Any
 import ffmpeg
 import imageio_ffmpeg
 
+from undercard.domain.requests import Size
 from undercard.errors import EncodingFailed
-from undercard.requests import Size
 
 BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 BT2020 = {"color_primaries": "bt2020", "color_trc": "bt2020-10", "colorspace": "bt2020nc"}

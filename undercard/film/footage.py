@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from undercard.domain.requests import Size
 from undercard.errors import BadInput
 from undercard.film.pixels import Pixels
 from undercard.film.reel import Reel
 from undercard.film.timing import REAL_TIME, Moment, Timing
-from undercard.requests import Size
 
 Draw: TypeAlias = Callable[[Moment], Pixels]
 """Draw one moment of the shot's action: RGB, uint8, shape (height, width, 3) of the film's size."""

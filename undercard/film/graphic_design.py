@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from undercard.domain.requests import Size
 from undercard.film.layer import Layer
 from undercard.film.typeface import Fonts, Lettering, fitted, lettering, wrapped
-from undercard.requests import Size
 
 SAFE = 0.05
 """Graphics stay so far from the picture's edges, as a share of it (EBU R 95)."""

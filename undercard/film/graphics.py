@@ -10,13 +10,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from undercard.domain.requests import Size
 from undercard.errors import BadInput
 from undercard.film import graphic_design as design
 from undercard.film.layer import Layer, Overlay
 from undercard.film.pixels import Pixels
 from undercard.film.timing import Moment
 from undercard.film.typeface import Fonts
-from undercard.requests import Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import opentimelineio as otio
 
+from undercard.domain.requests import Size
 from undercard.errors import FilmError
 from undercard.film import fcpxml
 from undercard.film.sound import Effect, Score
 from undercard.film.synthesis import RATE
 from undercard.film.timeline import Timeline
-from undercard.requests import Size
 from undercard.store import write_atomically
 
 NAMESPACE = "undercard"

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
+from undercard.domain.requests import Size
 from undercard.film.pixels import Pixels
-from undercard.requests import Size
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom, px."""

@@ -9,10 +9,10 @@ from pathlib import Path
 import av
 import numpy as np
 
+from undercard.domain.requests import Size
 from undercard.errors import BadFilm
 from undercard.film import ffmpeg
 from undercard.film.pixels import Pixels
-from undercard.requests import Size
 
 REVISION = 1
 """Raised whenever the same frames would give other pixels."""

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from undercard.domain.requests import Size
 from undercard.errors import BadInput, FilmError
 from undercard.film.camera_moves import hold, pan_down, pan_left, pan_right, pan_up, pull_out, push_in
 from undercard.film.flow import flow as optical_flow
@@ -19,7 +20,6 @@ from undercard.film.pixels import Pixels, mix
 from undercard.film.reel import Reel, running
 from undercard.film.stills import fitted_opener
 from undercard.film.timing import REAL_TIME, Moment, Timing
-from undercard.requests import Size
 
 CLIP = "clip"
 """The motion that a video model makes."""

@@ -14,10 +14,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.requests import Size
 from undercard.errors import BadFilm
 from undercard.film.boxes import box, full, inside, outer
 from undercard.film.track import ENTRY_BYTES, Numbers, Stretch, Track
-from undercard.requests import Size
 
 UNITY = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 """The matrix of a picture that is shown as it is."""

@@ -18,6 +18,7 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from undercard.domain.requests import Size
 from undercard.errors import BadFilm
 from undercard.film import mp4
 from undercard.film.boxes import outer
@@ -27,7 +28,6 @@ from undercard.film.synthesis import RATE
 from undercard.film.timeline import Timeline
 from undercard.film.track import Track, joined
 from undercard.film.watch import Expected, Look, faults, points, step_fault, unlike
-from undercard.requests import Size
 
 BT709 = 1
 """Code point of BT.709 for primaries, transfer and matrix alike (ITU-T H.273, tables 2 to 4)."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.requests import Size
 from undercard.errors import BadInput
 from undercard.film.flow import flow as optical_flow
 from undercard.film.pixels import Pixels
 from undercard.film.stills import fitted, open_still
-from undercard.requests import Size
 
 COLUMNS, ROWS = 4, 3
 """Of the grid on which the light of a clip is brought to that of its stills: coarse, so that no shape goes along."""

@@ -14,13 +14,13 @@ from typing import IO, TypeAlias
 
 import numpy as np
 
+from undercard.domain.requests import Size
 from undercard.errors import BadFilm, EncodingFailed, FilmError
 from undercard.film import ffmpeg, h264, mp4
 from undercard.film.pixels import Pixels, mix
 from undercard.film.timeline import Clip, Piece, Span, check_size
 from undercard.film.track import Content, Track, joined
 from undercard.film.transition import TransitionKind, transition_kind
-from undercard.requests import Size
 
 REVISION = 4
 """Raised whenever the same stills would give other frames or other bytes; part of a cached segment's key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from undercard.requests import Size
+from undercard.domain.requests import Size
 
 Box: TypeAlias = tuple[int, int, int, int]
 """(left, top, right, bottom) px."""

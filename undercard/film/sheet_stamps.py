@@ -6,7 +6,7 @@ from functools import cache
 
 from PIL import Image, ImageDraw
 
-from undercard.requests import Size
+from undercard.domain.requests import Size
 
 
 @cache

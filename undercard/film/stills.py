@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from undercard.domain.requests import Size
 from undercard.errors import UnreadableImage
 from undercard.film.pixels import Pixels
-from undercard.requests import Size
 
 
 def open_still(path: Path) -> Image.Image:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from undercard.domain.requests import Size
 from undercard.errors import BadInput
 from undercard.film.graphics import Graphic, graphic_kind
 from undercard.film.motion import motion_kind
 from undercard.film.timing import REAL_TIME, Timing
 from undercard.film.transition import transition_kind
-from undercard.requests import Size
 
 MAX_FPS = 1000
 """Far above any film; an fps beyond it is a slip of the keyboard."""

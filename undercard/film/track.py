@@ -12,9 +12,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.requests import Size
 from undercard.errors import BadFilm
 from undercard.film.boxes import inside
-from undercard.requests import Size
 
 Numbers: TypeAlias = NDArray[np.int64]
 ENTRY_BYTES = 86

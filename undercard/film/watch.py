@@ -10,8 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.requests import Size
 from undercard.film.pixels import Pixels
-from undercard.requests import Size
 
 Look: TypeAlias = NDArray[np.float32]
 """Luma of a frame at points on a grid, in code values of limited range: 16 is black, 235 white."""

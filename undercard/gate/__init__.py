@@ -13,9 +13,9 @@ from typing import Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from undercard.domain.requests import Size
 from undercard.gate._evidence import Evidence, Exhibit, evidence_of
 from undercard.gate._pictures import Grey, Pixels
-from undercard.requests import Size
 
 __all__ = [
     "REVISION", "Check", "Evidence", "Exhibit", "Fault", "Finding", "Grey", "Opinion", "Pixels", "Region", "Verdict",

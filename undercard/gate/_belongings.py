@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from undercard.staging import Look
+from undercard.domain.staging import Look
 from undercard.vision.adherence import Flags
 from undercard.vision.colour import FOREARMS, lab, levels
 from undercard.vision.networks import Floats

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from undercard.domain.requests import Control, Size
+from undercard.domain.staging import Staging
 from undercard.gate._pictures import Channels, Grey, Pixels, Source, decoded, opened, thumbnail
-from undercard.requests import Control, Size
-from undercard.staging import Staging
 from undercard.store import StoredFile
 
 PREVIZ = "previz"

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from undercard.domain.staging import Look
 from undercard.gate import Evidence, Finding, Pixels
 from undercard.gate._people import Cast, Fighter, cast_of, region, same_size
 from undercard.gate._thresholds import threshold
-from undercard.staging import Look
 from undercard.vision.colour import Lab, lab, worn
 from undercard.vision.networks import Floats
 

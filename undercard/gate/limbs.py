@@ -15,13 +15,13 @@ from typing import cast
 import numpy as np
 from PIL import Image, ImageDraw
 
+from undercard.domain.staging import Look
 from undercard.gate import Check, Evidence, Finding, Pixels, burnt, corner, crushed, identity, jump
 from undercard.gate import cast as colour_cast
 from undercard.gate._belongings import ANKLES, beside_all, own_colours
 from undercard.gate._people import BURNT_OUT, CRUSHED, Cast, Fighter, cast_of, region, same_size, spoilt
 from undercard.gate._thresholds import threshold
 from undercard.gate._view import View, view_of
-from undercard.staging import Look
 from undercard.vision.adherence import Flags, Target
 from undercard.vision.colour import FOREARMS
 from undercard.vision.heat import KINDS, Heat

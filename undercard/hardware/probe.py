@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from undercard.devices import Device, Gpu, Tenant, shrunk
 from undercard.hardware.cores import cores
+from undercard.hardware.devices import Device, Gpu, Tenant, shrunk
 
 
 def this_device() -> Device:
@@ -13,7 +13,8 @@ def this_device() -> Device:
     there is no driver. `UNDERCARD_VRAM_LIMIT` makes each as small as it says.
     """
     # Whoever only counts cores needs neither psutil nor the driver.
-    from undercard import copy_rates, host_memory, nvml, settings
+    from undercard import settings
+    from undercard.hardware import copy_rates, host_memory, nvml
 
     chosen = settings.load()
     host = host_memory.look()
@@ -37,6 +38,6 @@ def _chosen(cards: tuple[Gpu, ...], device: str) -> tuple[Gpu, ...]:
 
 def tenants(gpu: Gpu) -> tuple[Tenant, ...]:
     """Return the processes that hold memory on *gpu*, most first; fewer than there are where they cannot be seen."""
-    from undercard import nvml
+    from undercard.hardware import nvml
 
     return nvml.tenants(gpu.uuid)

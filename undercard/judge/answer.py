@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from undercard.domain.requests import Size
 from undercard.errors import JudgeUnheard
 from undercard.gate import Region
-from undercard.requests import Size
 
 MOST_WORDS = 240
 """Letters of a cause that are passed on."""

@@ -8,9 +8,9 @@ import io
 from PIL import Image
 
 from undercard.domain.colours import colour_name
+from undercard.domain.staging import PlacedFighter, Staging
 from undercard.gate import Evidence, Pixels
 from undercard.previz import lights
-from undercard.staging import PlacedFighter, Staging
 
 REVISION = 1
 """Raised with every change of what is asked or of how answers are read, so that no old answer is believed."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from undercard.domain.requests import Size
 from undercard.gate import Evidence, Fault
 from undercard.labelled import defects, structure
 from undercard.labelled.labels import FAULTS, STRENGTHS
 from undercard.labelled.shoot import Shoot, shoot
-from undercard.requests import Size
 
 
 @dataclass(frozen=True, slots=True)

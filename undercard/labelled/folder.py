@@ -13,9 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from undercard.domain.requests import Size
 from undercard.errors import BadInput, UnreadableImage
 from undercard.gate import Evidence, Fault
-from undercard.requests import Size
 
 GOOD = "good"
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp"})

@@ -11,6 +11,8 @@ from itertools import islice
 
 import numpy as np
 
+from undercard.domain.requests import Size
+from undercard.domain.staging import Pose, Staging, Vec3
 from undercard.gate import Pixels
 from undercard.labelled.labels import STRENGTHS
 from undercard.previz import poses
@@ -20,8 +22,6 @@ from undercard.previz.limbs import End, Kind, Limb
 from undercard.previz.mesh import Floats
 from undercard.previz.render import DRAFT, draw
 from undercard.previz.view import look_through
-from undercard.requests import Size
-from undercard.staging import Pose, Staging, Vec3
 
 ARMS_SHARE = 0.7
 """Of the limbs; models draw an arm too many more often than a leg."""

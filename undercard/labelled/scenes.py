@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from undercard.domain.colours import COLOURS
+from undercard.domain.staging import Corner, Look, PlacedFighter, Staging, Stance
 from undercard.previz import cameras, lights, poses
-from undercard.staging import Corner, Look, PlacedFighter, Staging, Stance
 from undercard.vision.colour import lab
 
 SKINS = ("porcelain", "fair", "tan", "brown", "umber", "ebony")

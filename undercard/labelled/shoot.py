@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
+from undercard.domain.requests import SEED_LIMIT, Size
+from undercard.domain.staging import Camera, PlacedFighter, Staging
 from undercard.gate import Evidence, Pixels
 from undercard.labelled.edits import Grade, grade, redrawn
 from undercard.labelled.scenes import Scene, scene
@@ -17,8 +19,6 @@ from undercard.previz.frame import Keypoints
 from undercard.previz.maps import keypoints_json
 from undercard.previz.poses import pose
 from undercard.previz.render import draw
-from undercard.requests import SEED_LIMIT, Size
-from undercard.staging import Camera, PlacedFighter, Staging
 
 BACKEND = "stand-in"
 """What the examples say drew them."""

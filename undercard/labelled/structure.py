@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from undercard.domain.requests import SEED_LIMIT
+from undercard.domain.staging import Staging
 from undercard.gate import Pixels
 from undercard.labelled import limbs, scenes
 from undercard.labelled.shoot import Shoot
 from undercard.previz.frame import Frame, Keypoints
 from undercard.previz.render import DRAFT, draw
-from undercard.requests import SEED_LIMIT
-from undercard.staging import Staging
 
 LEAST_VISIBLE = 8
 """Joints of a fighter who can be missed; of an arm at the picture's edge nobody says that it is missing."""

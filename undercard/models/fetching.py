@@ -18,9 +18,9 @@ from pathlib import Path
 import filelock
 
 from undercard import settings
+from undercard.domain.progress import Meter
 from undercard.errors import BadCheckpoint, BadDownload, HubUnreachable, NoRoom
 from undercard.models.hub import Hub, RemoteFile
-from undercard.progress import Meter
 from undercard.store import FULL
 
 TRIES = 6

@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from undercard.domain.staging import Camera, PlacedFighter
 from undercard.errors import BadInput
 from undercard.previz import framing
 from undercard.previz.framing import Action, Spot
-from undercard.staging import Camera, PlacedFighter
 
 
 class Setup(BaseModel):

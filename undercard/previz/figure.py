@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.staging import PlacedFighter
 from undercard.previz import rig as rigs
 from undercard.previz.mesh import Floats, Ints, Mesh
 from undercard.previz.outfit import materials
 from undercard.previz.posing import Skeleton, bend
 from undercard.previz.rig import Rig
 from undercard.previz.rotations import Matrix, Vector, turn, unit
-from undercard.staging import PlacedFighter
 
 # The fist as a ball: its middle before the wrist, and its radius less what the padding gives; metres (`gear.glove`).
 FIST_METRES = 0.107

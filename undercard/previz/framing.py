@@ -10,10 +10,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.staging import PlacedFighter
 from undercard.previz.figure import figure
 from undercard.previz.ring import ROPE_HALF, ROPE_HEIGHTS
 from undercard.previz.view import SENSOR_WIDTH_MM
-from undercard.staging import PlacedFighter
 
 Vector: TypeAlias = NDArray[np.float64]
 

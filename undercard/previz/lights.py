@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from undercard.domain.staging import Vec3
 from undercard.errors import BadInput
 from undercard.previz.mesh import Floats
-from undercard.staging import Vec3
 
 
 @dataclass(frozen=True, slots=True)

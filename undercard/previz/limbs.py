@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from undercard.domain.staging import PlacedFighter
 from undercard.previz import rig as rigs
 from undercard.previz.figure import figure
 from undercard.previz.mesh import Mesh
-from undercard.staging import PlacedFighter
 
 End: TypeAlias = Literal["lead", "rear"]
 Kind: TypeAlias = Literal["arm", "leg"]

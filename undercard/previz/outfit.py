@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from undercard.domain.staging import Look
 from undercard.previz.mesh import Material, Texture
-from undercard.staging import Look
 
 Colour = tuple[float, float, float]
 

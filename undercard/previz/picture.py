@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from undercard.domain.staging import Vec3
 from undercard.previz.bands import Bands
 from undercard.previz.lights import Light
 from undercard.previz.mesh import Floats, Ints
 from undercard.previz.scene import Scene
 from undercard.previz.view import View
-from undercard.staging import Vec3
 
 
 @dataclass(frozen=True, slots=True)

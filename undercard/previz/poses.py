@@ -11,8 +11,8 @@ from functools import cache
 from importlib import resources
 from typing import Literal, TypeAlias, cast
 
+from undercard.domain.staging import Pose, Vec3
 from undercard.errors import BadInput
-from undercard.staging import Pose, Vec3
 
 Strike: TypeAlias = Literal["lead", "rear"]
 Target: TypeAlias = Literal["head", "body"]

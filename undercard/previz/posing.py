@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.staging import Pose, Stance, Vec3
 from undercard.previz.rig import Rig
 from undercard.previz.rotations import (
     Matrix,
@@ -22,7 +23,6 @@ from undercard.previz.rotations import (
     turn,
     unit,
 )
-from undercard.staging import Pose, Stance, Vec3
 
 # Poses are written for a boxer whose shoulders are this high, and scaled to the rig.
 NOMINAL_SHOULDER_METRES = 1.44

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from undercard.domain.staging import PlacedFighter, Staging, Vec3
 from undercard.errors import BadInput
 from undercard.previz import exposure, illumination, lights, passes
 from undercard.previz.bands import bands
@@ -16,7 +17,6 @@ from undercard.previz.picture import Sampling, Shot
 from undercard.previz.ring import ring
 from undercard.previz.scene import Scene
 from undercard.previz.view import View, look_through
-from undercard.staging import PlacedFighter, Staging, Vec3
 
 Quality = Sampling
 DRAFT = Sampling(key=2, rim=1, sky=2, edge=0)

@@ -9,8 +9,8 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
+from undercard.domain.staging import Corner
 from undercard.previz.mesh import Floats, Ints
-from undercard.staging import Corner
 
 FACE_POINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "chin")
 

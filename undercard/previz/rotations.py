@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.staging import Vec3
+from undercard.domain.staging import Vec3
 
 Vector: TypeAlias = NDArray[np.float64]
 """Shape (3,)."""

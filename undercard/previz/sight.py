@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from undercard.domain.staging import Staging
 from undercard.previz.figure import figure
 from undercard.previz.view import look_through
-from undercard.staging import Staging
 
 FACE_JOINTS = 5
 """Nose, eyes and ears: COCO's first."""

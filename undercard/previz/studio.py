@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
+from undercard.domain.staging import Staging
 from undercard.previz.lights import Lamp, Light
 from undercard.previz.mesh import Material, Mesh
 from undercard.previz.picture import Sampling
 from undercard.previz.render import draw_within
 from undercard.previz.shapes import grid_faces, mesh
-from undercard.staging import Staging
 
 LIGHT = Light(
     about="a photographer's studio: large soft lamps, a grey backdrop",

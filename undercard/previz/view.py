@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from undercard.domain.staging import Camera
 from undercard.previz.mesh import Floats
-from undercard.staging import Camera
 
 SENSOR_WIDTH_MM = 36.0
 """Width of the frame that `Camera.lens_mm` refers to (full frame)."""

@@ -14,10 +14,10 @@ from PIL import Image
 
 from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.previz import BACKEND as PREVIZ
-from undercard.devices import Device
+from undercard.domain.requests import RenderRequest
 from undercard.errors import BackendError
+from undercard.hardware.devices import Device
 from undercard.planned import SEED_STRIDE
-from undercard.requests import RenderRequest
 
 
 class FaultyRenderer:

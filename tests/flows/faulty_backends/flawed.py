@@ -16,10 +16,10 @@ from PIL import Image, ImageFilter, ImageOps
 from tests.flows.planted_gate.planted import MARKS, SIDE
 from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.previz import BACKEND as PREVIZ
-from undercard.controls import CONTROLS
-from undercard.devices import Device
+from undercard.domain.controls import CONTROLS
+from undercard.domain.requests import RenderRequest
+from undercard.hardware.devices import Device
 from undercard.planned import SEED_STRIDE
-from undercard.requests import RenderRequest
 from undercard.wording import INSISTENCE
 
 FLAW = re.compile(r"flaw: (\w+)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undercard.devices import Gpu
+from undercard.hardware.devices import Gpu
 
 EFFICIENCY = 0.595
 """Share of a card's nominal bf16 rate that a step reaches: 170 TFLOP in 0.289 s on an H100 of 989 TFLOP/s."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psutil
 
 from undercard import settings
-from undercard.devices import Gpu, Tenant
+from undercard.hardware.devices import Gpu, Tenant
 
 T = TypeVar("T")
 Nvml = Any

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from undercard.domain.keys import LATER, content_key
-from undercard.staging import Staging
+from undercard.domain.staging import Staging
 from undercard.store import StoredFile
 
 Size: TypeAlias = tuple[int, int]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from undercard import settings, store
-from undercard.devices import Gpu, child_variables
+from undercard.hardware.devices import Gpu, child_variables
 
 COMMAND = (sys.executable, "-m", "undercard.engine.copy_speed")
 WAIT_SECONDS = 90.0

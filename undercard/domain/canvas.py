@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL.Image import Image
 
-from undercard.requests import Size
+from undercard.domain.requests import Size
 
 PATCH = 16
 """Pixels on a side of what one token stands for: the VAE's 8 by the transformer's 2."""
