@@ -24,7 +24,7 @@ from benchmarks.engine_child import cap
 from benchmarks.engine_table import print_table
 from undercard import backends
 from undercard.hardware.probe import this_device
-from undercard.weights import QUANTISED
+from undercard.models.weights import QUANTISED
 
 NAMES = tuple(name for name in backends.names() if name != "previz")
 """Of every backend that holds a model."""

@@ -30,16 +30,17 @@ from benchmarks.engine_inputs import inputs_of
 from benchmarks.engine_meter import Peaks
 from benchmarks.engine_ours import machine
 from benchmarks.engine_rows import GB, STEPS, Row
-from undercard import backends, settings, weights
+from undercard import backends, settings
 from undercard.backends import Renderer, Rung, Work
-from undercard.catalogue import COMFYUI
 from undercard.domain import progress
 from undercard.domain.progress import Stage
 from undercard.domain.requests import RenderRequest
 from undercard.engine.renderer import EngineRenderer
 from undercard.errors import OutOfMemory
 from undercard.hardware.devices import Device
-from undercard.weights import QUANTISED
+from undercard.models import weights
+from undercard.models.catalogue import COMFYUI
+from undercard.models.weights import QUANTISED
 
 KEYFRAMES = 3
 """Warm ones, at the most."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import quantised_weights
-from undercard.headers import safetensors_header
+from undercard.models.headers import safetensors_header
 
 GGUF = "qwen-image-edit-2511-Q4_K_M.gguf"
 BF16 = "qwen_image_edit_2511_bf16.safetensors"

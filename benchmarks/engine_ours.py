@@ -15,7 +15,7 @@ from benchmarks.engine_rows import GB, STEPS, Row
 from undercard.backends import Rung, Work
 from undercard.errors import OutOfMemory
 from undercard.hardware.devices import Device
-from undercard.weights import QUANTISED
+from undercard.models.weights import QUANTISED
 
 if TYPE_CHECKING:
     from benchmarks.engine_inputs import Inputs
@@ -64,8 +64,9 @@ def measure_ours(
 def _model(name: str, checkpoint: Path) -> Model:
     """Return what the backend called *name* opens; its file is written first where it has one, and settings say so."""
     from benchmarks import engine_meter, quantised_weights
-    from undercard import backends, weights
+    from undercard import backends
     from undercard.engine.opening import Model
+    from undercard.models import weights
     from undercard.quantised import QuantisedBackend
     from undercard.qwen import QwenBackend
 

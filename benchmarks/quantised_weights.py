@@ -24,7 +24,7 @@ from torch import Tensor
 from benchmarks import kquants, svdq_packing
 from undercard.engine.checkpoint import DTYPES, Checkpoint, open_checkpoint
 from undercard.engine.nunchaku_file import AFTER_GELU, FUSED
-from undercard.file_marks import ZERO_COND_T
+from undercard.models.file_marks import ZERO_COND_T
 
 NAMES = {
     "gguf": "edit-Q4_K_M.gguf",

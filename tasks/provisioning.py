@@ -11,12 +11,13 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
-from undercard import proving, provision_choice, provisioning
+from undercard import proving, provision_choice
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.domain.units import gigabytes
 from undercard.errors import HubUnreachable
 from undercard.hardware.probe import this_device
+from undercard.models import provisioning
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from undercard import backends, catalogue_file, settings, weights
-from undercard.catalogue import TRANSFORMERS, Catalogue, FileSpec, Layout, ModelSpec
+from undercard import backends, settings
 from undercard.errors import BadCatalogue, BadInput, UnknownModel
+from undercard.models import catalogue_file, weights
+from undercard.models.catalogue import TRANSFORMERS, Catalogue, FileSpec, Layout, ModelSpec
 
 BRIEF = {
     *("bf16", "fp8", "int8", "nf4", "gguf", "fp8-lightning", "nunchaku", "nunchaku-official"),

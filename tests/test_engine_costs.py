@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cards import GB, H100, RTX_3060, machine
-from undercard.architecture import Architecture, architecture
 from undercard.backends import Work
 from undercard.domain.requests import Size
 from undercard.engine_costs import ENCODER_HOST_BYTES, HOST_BYTES, STORAGES, VAE_WEIGHT_BYTES, Costs
 from undercard.engine_rungs import rungs_for
 from undercard.hardware import card_speed, devices
+from undercard.models.architecture import Architecture, architecture
 
 SQUARE = Work((1024, 1024), references=1)
 PLAIN, PACKED = STORAGES["bf16-plain"], STORAGES["bf16"]

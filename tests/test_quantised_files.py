@@ -14,13 +14,13 @@ from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
 
 from tests.engine import stored_files
-from undercard.architecture import QWEN_IMAGE_EDIT
 from undercard.engine import formats, stored_blocks, transformer
 from undercard.engine.formats import format_named
 from undercard.engine.formats.gguf import Ggml
 from undercard.engine.stored import open_stored
 from undercard.errors import BadCheckpoint
-from undercard.quantised_files import GGUF_TYPES, Kind, contents, low_rank_bytes, mismatch
+from undercard.models.architecture import QWEN_IMAGE_EDIT
+from undercard.models.quantised_files import GGUF_TYPES, Kind, contents, low_rank_bytes, mismatch
 
 KINDS = {"q4_k_m": Kind.GGUF, "lightx2v": Kind.FP8, "plain cast": Kind.FP8, "svdq": Kind.NUNCHAKU}
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.hungry_backends.hungry import BACKEND
 from undercard import backends
-from undercard.recipe import SAMPLE_BYTES, _digest, recipe
+from undercard.models.fingerprint import SAMPLE_BYTES, _digest, recipe
 
 
 @pytest.fixture(autouse=True)

@@ -96,9 +96,10 @@ def doctor() -> None:
 
 def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> None:
     """Print what *device* has and which backends of *found* work on it."""
-    from undercard import doctor_view, outlook, plan_view, weights
+    from undercard import doctor_view, outlook, plan_view
     from undercard.doctor_view import Diagnosis
     from undercard.judge.condition import condition
+    from undercard.models import weights
 
     torch, chosen = installed("torch"), settings.load()
     console.print(f"undercard {__version__} · {f'torch {torch}' if torch else 'without torch'}", highlight=False)
@@ -115,8 +116,9 @@ def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> 
 
 def _advice(device: Device, found: Sequence[AnyBackend], diagnoses: Sequence[Diagnosis]) -> str:
     """Return the one thing to do for a model to render here; empty where one does, or without a card."""
-    from undercard import provision_choice, weights
+    from undercard import provision_choice
     from undercard.domain.units import gigabytes
+    from undercard.models import weights
 
     models = {each.name for each in found if each.in_child}
     if not device.gpus or any(each.reason is None and each.name in models for each in diagnoses):

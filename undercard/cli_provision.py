@@ -19,7 +19,7 @@ from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 
 if TYPE_CHECKING:
-    from undercard.provisioning import Plan
+    from undercard.models.provisioning import Plan
 
 REDRAW_SECONDS = 0.25
 INTERRUPTED = 130
@@ -46,7 +46,8 @@ def provision(
     Says first what is missing, how large it is and whether the disk has the room. What lies on this machine already is
     used where it is; an interrupted download goes on where it stopped.
     """
-    from undercard import provision_choice, provision_view, provisioning
+    from undercard import provision_choice, provision_view
+    from undercard.models import provisioning
     from undercard.models.hub import Hub
 
     console = Console()
@@ -78,7 +79,7 @@ def _nothing_to_fetch(device: Device) -> str:
 
 
 def _fetch(planned: Plan, console: Console) -> None:
-    from undercard import provisioning
+    from undercard.models import provisioning
     from undercard.models.fetching import Fetcher
     from undercard.models.hub import Hub
 

@@ -11,11 +11,12 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from undercard import backends, distilled
+from undercard import backends
 from undercard.console import place
 from undercard.domain.requests import MOST_STEPS
 from undercard.judge.condition import Condition
-from undercard.weights import Weights
+from undercard.models import lightning
+from undercard.models.weights import Weights
 
 REMEDY = "; "
 """Between what is wrong and what to do, in every reason."""
@@ -97,9 +98,9 @@ def _why(diagnosis: Diagnosis) -> Text:
 def _with(backend: str, weights: Weights | None) -> str:
     if weights is None:
         return ""
-    more = weights.steps < MOST_STEPS and distilled.in_steps(backend, MOST_STEPS) is not None
+    more = weights.steps < MOST_STEPS and lightning.in_steps(backend, MOST_STEPS) is not None
     repairs = f", {MOST_STEPS} to repair" if more and "steps" in backends.heeded(backend) else ""
-    guidance = distilled.guidance(backend)
+    guidance = lightning.guidance(backend)
     guided = f", guided by {guidance:g}" if guidance > 1.0 else ""
     files = [path for path in (weights.transformer or weights.folder, weights.lora) if path is not None]
     return f"{weights.steps} steps{repairs}{guided} · {escape(' + '.join(place(path) for path in files))}"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from undercard.architecture import BF16_BYTES, QWEN_IMAGE_EDIT, Architecture
 from undercard.backends import Work
 from undercard.hardware import card_speed, devices
 from undercard.hardware.devices import Gpu
+from undercard.models.architecture import BF16_BYTES, QWEN_IMAGE_EDIT, Architecture
 
 # ---- the step
 STEP_OVERHEAD_SECONDS = 0.005

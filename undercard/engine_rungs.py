@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from undercard.architecture import QWEN_IMAGE_EDIT, Architecture
 from undercard.backends import Needs, Rung, Work
 from undercard.engine_costs import FRAGMENT_BYTES, Costs, Storage
 from undercard.hardware import card_speed, devices
 from undercard.hardware.devices import Device, Gpu
+from undercard.models.architecture import QWEN_IMAGE_EDIT, Architecture
 
 STRIPS_SAVE_BYTES = 100_000_000
 """How much less than whole pictures strips are given, at least."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from undercard import backends, catalogue_file, rungs, weight_settings, weights
-from undercard.catalogue import Catalogue, Edition, KitSpec
+from undercard import backends, rungs
 from undercard.errors import UnknownModel
 from undercard.hardware.devices import Device
-from undercard.models import kits, presence
+from undercard.models import catalogue_file, kits, presence, weight_settings, weights
+from undercard.models.catalogue import Catalogue, Edition, KitSpec
 from undercard.models.kits import Filled, Pick, Wish
 from undercard.outlook import USUAL
 

@@ -14,7 +14,7 @@ from undercard.console import duration, place
 from undercard.domain.progress import Meter
 from undercard.domain.units import gigabytes
 from undercard.models import lock
-from undercard.provisioning import SPARE_BYTES, Item, Plan
+from undercard.models.provisioning import SPARE_BYTES, Item, Plan
 
 
 def plan(planned: Plan) -> Group:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from undercard import backends, distilled, gate, prompts, weights
+from undercard import backends, gate, prompts
 from undercard.backends import Rung
 from undercard.conditioning import control_request, follows_itself, lacking
 from undercard.domain.requests import MOST_STEPS, Control, RenderRequest, Sheet
@@ -15,6 +15,7 @@ from undercard.keyframes import accepted_take, asked
 from undercard.ladder import Tried, kind
 from undercard.likeness import Likeness
 from undercard.manifest import Judged, KeyframeRecord, best_of
+from undercard.models import lightning, weights
 from undercard.planned import PlannedKeyframe
 from undercard.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
 
@@ -117,7 +118,7 @@ class Pursuit:
         if rejected is None or "steps" in backends.heeded(rejected.take.backend):
             return ""
         asked_for = any(Remedy.MORE_STEPS in REMEDIES[fault] for fault in rejected.verdict.faults)
-        return distilled.lacking(rejected.take.backend, MOST_STEPS) if asked_for else ""
+        return lightning.lacking(rejected.take.backend, MOST_STEPS) if asked_for else ""
 
     def _means(self, take: Take, neighbour: Take | None, *, finer: bool) -> Means:
         keyframe = self.keyframe

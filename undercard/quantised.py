@@ -10,13 +10,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from undercard import distilled, weights
 from undercard.backends import Renderer, Rung, Work
 from undercard.engine_costs import STORAGES, Storage
 from undercard.engine_rungs import fastest_first, rung_from_disk, rungs_for
 from undercard.errors import BadCheckpoint
 from undercard.hardware.devices import Device
-from undercard.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
+from undercard.models import lightning, weights
+from undercard.models.fingerprint import recipe
+from undercard.models.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
+from undercard.models.weights import Weights
 from undercard.qwen import (
     config_of,
     heeded,
@@ -26,8 +28,6 @@ from undercard.qwen import (
     require,
     told_architecture,
 )
-from undercard.recipe import recipe
-from undercard.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class QuantisedBackend:
 
     def recipe(self, steps: int = 0) -> str:
         """Return what decides its pixels: the file for *steps* steps in place of the folder's weights, and guidance."""
-        return recipe(self.name, steps=steps, guidance=distilled.guidance(self.name))
+        return recipe(self.name, steps=steps, guidance=lightning.guidance(self.name))
 
     def way(self, device: Device) -> Way:
         """Return how the engine computes with the file on *device*."""
@@ -81,7 +81,7 @@ class QuantisedBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; also from disk."""
-        steps, passes = weights.steps(self.name), distilled.passes(self.name)
+        steps, passes = weights.steps(self.name), lightning.passes(self.name)
         model, way = told_architecture(self.name), self.way(device)
         rungs = rungs_for(way.storage, self.name, work, device, steps=steps, model=model, passes=passes)
         if self.reads_from_disk:
@@ -122,7 +122,7 @@ class QuantisedBackend:
                 lora_strength=found.lora_strength,
                 file=found.transformer,
                 four_bits=self.way(device).four_bits,
-                guidance=distilled.guidance(self.name),
+                guidance=lightning.guidance(self.name),
             )
 
         return renderer.opened(model(found), rung, [model(other) for other in in_other_steps(self.name)])

@@ -9,16 +9,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from undercard import distilled, settings, weights
-from undercard.architecture import QWEN_IMAGE_EDIT, Architecture, architecture
+from undercard import settings
 from undercard.backends import Renderer, Rung, Work
 from undercard.domain.requests import MOST_STEPS
 from undercard.engine_costs import STORAGES
 from undercard.engine_rungs import rung_from_disk, rungs_for
 from undercard.errors import BackendUnavailable
 from undercard.hardware.devices import Device
-from undercard.recipe import recipe
-from undercard.weights import Weights
+from undercard.models import lightning, weights
+from undercard.models.architecture import QWEN_IMAGE_EDIT, Architecture, architecture
+from undercard.models.fingerprint import recipe
+from undercard.models.weights import Weights
 
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 
@@ -39,7 +40,7 @@ class QwenBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; last, from disk."""
-        steps, passes = weights.steps(self.name), distilled.passes(self.name)
+        steps, passes = weights.steps(self.name), lightning.passes(self.name)
         model = told_architecture(self.name)
         rungs = rungs_for(STORAGES[self.name], self.name, work, device, steps=steps, model=model, passes=passes)
         if not self.exact or weights.lora(self.name) is not None:
@@ -55,7 +56,7 @@ class QwenBackend:
 
     def recipe(self, steps: int = 0) -> str:
         """Return what decides its pixels: the weights for *steps* steps, and guidance."""
-        return recipe(self.name, steps=steps, guidance=distilled.guidance(self.name))
+        return recipe(self.name, steps=steps, guidance=lightning.guidance(self.name))
 
     def heeds(self) -> frozenset[str]:
         """Return what it can do otherwise: decode whole, and more steps where it has the weights for them."""
@@ -84,7 +85,7 @@ class QwenBackend:
                 device=place,
                 lora=found.lora,
                 lora_strength=found.lora_strength,
-                guidance=distilled.guidance(self.name),
+                guidance=lightning.guidance(self.name),
             )
 
         return renderer.opened(model(found), rung, [model(other) for other in in_other_steps(self.name)])
@@ -98,7 +99,7 @@ def heeded(backend: str) -> frozenset[str]:
 def in_other_steps(backend: str) -> tuple[Weights, ...]:
     """Return what *backend* renders with in more steps than usual, as far as that is here."""
     usual = weights.of(backend)
-    more = distilled.in_steps(backend, MOST_STEPS) if usual is not None and usual.steps < MOST_STEPS else None
+    more = lightning.in_steps(backend, MOST_STEPS) if usual is not None and usual.steps < MOST_STEPS else None
     return () if more is None else (more,)
 
 

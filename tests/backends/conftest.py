@@ -70,7 +70,7 @@ def quantised_models(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def use_file_of(qwen_on_the_processor: Path, quantised_models: Quantise, monkeypatch: pytest.MonkeyPatch) -> Quantise:
     """Return what lets a backend compute on the processor with a file of its own."""
-    from undercard import weights
+    from undercard.models import weights
 
     def use(backend: str) -> Quantised:
         model = quantised_models(backend)

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from tests.previz.stagings import staged
-from undercard import backends, store, weights
+from undercard import backends, store
 from undercard.backends import Backend, Rung, Work
 from undercard.domain.requests import RenderRequest
 from undercard.errors import UnknownBackend
 from undercard.hardware.devices import Device, Gpu
 from undercard.hardware.probe import this_device
+from undercard.models import weights
 
 SIZE = (64, 36)
 NEEDED = {"comfyui": "comfyui", "qwen-image-edit": "qwen_on_the_processor"}

@@ -19,10 +19,11 @@ from tests.backends.conftest import KINDS, Quantise, quantised
 from tests.backends.keyframes import request_of, told_of_pictures
 from tests.engine import lora_files
 from tests.engine.wholes import Case, render_whole
-from undercard import backends, weights
+from undercard import backends
 from undercard.backends import Rendered, Rung, Work
 from undercard.engine.stored import open_stored
 from undercard.hardware.devices import Device, Gpu
+from undercard.models import weights
 
 DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
 CARD = Device(

@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.backends.conftest import KINDS, Quantise
-from undercard import backends, choosing, weights
+from undercard import backends, choosing
 from undercard.backends import Work
 from undercard.errors import BackendUnavailable, BadCheckpoint
 from undercard.hardware.devices import Device
+from undercard.models import weights
 
 DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
 SQUARE = Work((1024, 1024))

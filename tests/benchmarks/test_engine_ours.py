@@ -6,8 +6,8 @@ import pytest
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as published
 
 from benchmarks import engine_ours, engine_weights
-from undercard import weights
-from undercard.weights import QUANTISED
+from undercard.models import weights
+from undercard.models.weights import QUANTISED
 
 
 @pytest.fixture(autouse=True)

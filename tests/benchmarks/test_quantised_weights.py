@@ -15,8 +15,8 @@ from tests.engine.formats.weights import gaussian, relative_error
 from undercard.engine import formats, stored_blocks, transformer
 from undercard.engine.checkpoint import open_checkpoint
 from undercard.engine.stored import open_stored
-from undercard.file_marks import ZERO_COND_T
-from undercard.quantised_files import Kind, contents
+from undercard.models.file_marks import ZERO_COND_T
+from undercard.models.quantised_files import Kind, contents
 
 KINDS = {"gguf": Kind.GGUF, "fp8-lightning": Kind.FP8, "nunchaku": Kind.NUNCHAKU}
 ERRORS = {"gguf": 0.08, "fp8-lightning": 0.03, "nunchaku": 0.13}

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from tests.comfyui.fake_server import recorded
-from undercard import catalogue_file
 from undercard.comfyui.files import Listed, Wanted, choose, listed
 from undercard.comfyui.nodes import Schemas, schema
 from undercard.errors import BackendUnavailable
+from undercard.models import catalogue_file
 
 CLIP, VAE = "qwen_2.5_vl_7b_fp8_scaled.safetensors", "qwen_image_vae.safetensors"
 LORAS = [

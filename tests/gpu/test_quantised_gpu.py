@@ -18,7 +18,7 @@ from undercard.engine import four_bit_kernels
 from undercard.engine.four_bit_kernels import KernelsMissing, kernels_on
 from undercard.engine.four_bits import FourBit, Kernels, parts_of
 from undercard.engine.opening import Model, open_model, prove
-from undercard.weights import QUANTISED
+from undercard.models.weights import QUANTISED
 
 pytestmark = pytest.mark.gpu
 

@@ -13,12 +13,12 @@ from tests.cards import machine
 from tests.models import tiny_models
 from tests.models.hub_server import Published, Repository, serving
 from tests.models.tiny_models import GGUF_FILE
-from undercard import catalogue_file, provision_choice, provisioning, weights
+from undercard import provision_choice
 from undercard.domain.progress import Meter
-from undercard.models import presence
+from undercard.models import catalogue_file, presence, provisioning, weights
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, RemoteFile
-from undercard.provisioning import Plan
+from undercard.models.provisioning import Plan
 
 
 @pytest.fixture(scope="session")

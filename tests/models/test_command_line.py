@@ -15,7 +15,8 @@ from rich.console import Console
 
 from tests.cards import RTX_3060, machine
 from tests.models.hub_server import Fault, Published
-from undercard import backends, cli_plan, rungs, settings, weights
+from undercard import backends, cli_plan, rungs, settings
+from undercard.models import weights
 
 GGUF = "edit-Q4_K_M.gguf"
 CODE = """

@@ -12,8 +12,8 @@ import tasks.provisioning
 from flows.provision import provision
 from tests.models import tiny_models
 from tests.models.hub_server import Fault, Published
-from undercard import weights
 from undercard.errors import HubRefused
+from undercard.models import weights
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.models import tiny_models
 from tests.models.hub_server import Published
-from undercard import catalogue_file
-from undercard.catalogue import ModelSpec
 from undercard.errors import BadCheckpoint
+from undercard.models import catalogue_file
+from undercard.models.catalogue import ModelSpec
 from undercard.models.folders import edition_of, prove_folder
 
 

@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from tests.engine import stored_files
 from undercard.errors import BadCheckpoint
-from undercard.gguf_header import GGML_TYPES
+from undercard.models.gguf_header import GGML_TYPES
 from undercard.models.layouts import read_header
 
 

@@ -11,7 +11,7 @@ from tests.models.conftest import fetched, place_of, planned
 from tests.models.hub_server import Published
 from tests.models.test_presence import write
 from tests.models.tiny_models import GGUF_FILE
-from undercard import weights
+from undercard.models import weights
 from undercard.models.hub import Hub
 
 

@@ -9,9 +9,8 @@ import pytest
 
 from tests.models import tiny_models
 from tests.models.hub_server import Published
-from undercard import catalogue_file, weights
-from undercard.catalogue import ModelSpec
-from undercard.models import presence
+from undercard.models import catalogue_file, presence, weights
+from undercard.models.catalogue import ModelSpec
 
 NAME = "edit-Q4_K_M.gguf"
 

@@ -14,10 +14,10 @@ from tests.models import tiny_models
 from tests.models.conftest import fetched, place_of, planned
 from tests.models.hub_server import Fault, Published, sha256
 from tests.models.tiny_models import GGUF_FILE
-from undercard import provisioning, settings, weights
+from undercard import settings
 from undercard.domain.progress import Meter
 from undercard.errors import BadDownload, HubRefused, HubUnreachable, NoRoom
-from undercard.models import lock
+from undercard.models import lock, provisioning, weights
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
 

@@ -13,7 +13,8 @@ from tests.backends.requests import DEVICE
 from tests.engine.wholes import Case, render_whole
 from tests.models.conftest import fetched
 from tests.models.hub_server import Published
-from undercard import backends, weights
+from undercard import backends
+from undercard.models import weights
 from undercard.models.hub import Hub
 
 

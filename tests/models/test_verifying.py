@@ -11,10 +11,10 @@ from tests.models.conftest import fetched, place_of, planned
 from tests.models.hub_server import Published
 from tests.models.test_presence import write
 from tests.models.tiny_models import GGUF_FILE
-from undercard import provisioning, settings, weights
+from undercard import settings
 from undercard.domain.progress import Meter
 from undercard.errors import BadDownload
-from undercard.models import lock
+from undercard.models import lock, provisioning, weights
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
 

@@ -9,10 +9,9 @@ import pytest
 from tests.models import tiny_models
 from tests.models.hub_server import Published
 from tests.models.test_presence import write
-from undercard import catalogue_file, weights
-from undercard.models import presence
+from undercard.models import catalogue_file, presence, weights
+from undercard.models.fingerprint import recipe
 from undercard.models.presence import target_of
-from undercard.recipe import recipe
 
 GGUF, LORA = "edit-Q4_K_M.gguf", "edit-4steps.safetensors"
 FP8 = "edit_fp8_lightning.safetensors"

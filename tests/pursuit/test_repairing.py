@@ -28,7 +28,7 @@ def test_only_a_picture_that_was_decoded_in_tiles_is_decoded_whole(
 
 
 def test_what_more_steps_would_mend_says_what_they_lack(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("undercard.distilled.lacking", lambda backend, steps: f"{backend} lacks {steps}")
+    monkeypatch.setattr("undercard.models.lightning.lacking", lambda backend, steps: f"{backend} lacks {steps}")
     record = film.record(0, film.take(0, EXACT), passed=False)
     finding = record.takes[0].verdict.findings[0].model_copy(update={"fault": Fault.SOFT})
     soft = record.takes[0].model_copy(update={"verdict": Verdict(findings=(finding,))})

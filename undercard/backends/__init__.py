@@ -18,7 +18,7 @@ from PIL.Image import Image
 from undercard.domain.requests import RenderRequest, Size
 from undercard.errors import BackendUnavailable, UnknownBackend
 from undercard.hardware.devices import Device
-from undercard.recipe import recipe
+from undercard.models.fingerprint import recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import distilled, qwen, weights
+from undercard import qwen
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.borrowed.costs import Costs, copy_rate, open_seconds
 from undercard.engine_costs import ENCODER_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 from undercard.hardware import devices
 from undercard.hardware.devices import Device
-from undercard.recipe import recipe
+from undercard.models import lightning, weights
+from undercard.models.fingerprint import recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class CpuOffloadBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return its one way: a layer at a time, or all of it on the processor."""
-        asked = weights.steps(self.name) * distilled.passes(self.name)
+        asked = weights.steps(self.name) * lightning.passes(self.name)
         costs = Costs(work, asked, qwen.told_architecture(self.name))
         weight_bytes = costs.transformer_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
         gpu = device.gpu
@@ -54,7 +55,7 @@ class CpuOffloadBackend:
 
     def recipe(self, steps: int = 0) -> str:
         """Return what decides its pixels: the weights and guidance, as of every exact backend."""
-        return recipe(self.name, steps=steps, guidance=distilled.guidance(self.name))
+        return recipe(self.name, steps=steps, guidance=lightning.guidance(self.name))
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the pipeline.
@@ -69,7 +70,7 @@ class CpuOffloadBackend:
         from undercard.borrowed import renderer
         from undercard.borrowed.offloaded import Offloaded
 
-        guidance = distilled.guidance(self.name)
+        guidance = lightning.guidance(self.name)
         model = Offloaded(found.folder, found.steps, found.lora, found.lora_strength, guidance)
         return renderer.opened(model.load, qwen.place_of(device), rung)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import qwen, weights
+from undercard import qwen
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.borrowed.costs import Costs, block_bytes, copy_rate, open_seconds
 from undercard.engine_costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
+from undercard.models import weights
 
 NEEDED = (*qwen.NEEDED, "diffsynth", "torchvision")
 CAST_BYTES_PER_SECOND = 2.9e9

@@ -10,14 +10,15 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import qwen, weights
+from undercard import qwen
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.borrowed import nunchaku_package
 from undercard.borrowed.costs import Costs, copy_rate, open_seconds
 from undercard.engine_costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
-from undercard.weights import Weights
+from undercard.models import weights
+from undercard.models.weights import Weights
 
 BYTES_A_WEIGHT = 0.86
 """Of a block, for a weight of those outside its modulation, which is in it: measured 5.1 GB with 20 blocks on the card

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from undercard import engine_costs
-from undercard.architecture import BF16_BYTES, Architecture
 from undercard.backends import Needs, Rung, Work
 from undercard.engine_costs import (
     ENCODER_SECONDS,
@@ -24,6 +23,7 @@ from undercard.engine_costs import (
 )
 from undercard.hardware import card_speed, devices
 from undercard.hardware.devices import Device, Gpu
+from undercard.models.architecture import BF16_BYTES, Architecture
 
 PAGEABLE_BYTES_PER_SECOND = 5.5e9
 """From ordinary host memory to a card, a layer at a time: measured 7.77 s a step for 40.9 GB on one host and 5.33 on

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from undercard.errors import BadCheckpoint
 from undercard.hardware.devices import Gpu
-from undercard.headers import safetensors_header
+from undercard.models.headers import safetensors_header
 
 RELEASE = "1.2.1"
 """The newest, of 24 January 2026. Its repository has not moved since February."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from undercard.errors import BadCheckpoint
-from undercard.headers import Described, safetensors_header
+from undercard.models.headers import Described, safetensors_header
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -19,7 +19,7 @@ from undercard.engine.four_bits import FourBitLayout, Kernels, parts_of
 from undercard.engine.nunchaku_file import AFTER_GELU, NunchakuFile, thirds_of
 from undercard.engine.transformer import PREFIX
 from undercard.errors import BadCheckpoint
-from undercard.quantised_files import MODULATIONS
+from undercard.models.quantised_files import MODULATIONS
 
 ALIGNMENT = 256
 """Bytes; as torch aligns what it allocates, since nobody says what the kernels rely on."""

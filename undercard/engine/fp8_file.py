@@ -12,9 +12,9 @@ from torch import Tensor
 from undercard.engine.checkpoint import Checkpoint, Entry
 from undercard.engine.formats.fp8 import row_scale
 from undercard.engine.stored import Parameter, as_bf16, known
-from undercard.file_marks import ZERO_COND_T, edit_2511
-from undercard.fp8_layouts import is_beside, scales_of
-from undercard.headers import plain_name, safetensors_header
+from undercard.models.file_marks import ZERO_COND_T, edit_2511
+from undercard.models.fp8_layouts import is_beside, scales_of
+from undercard.models.headers import plain_name, safetensors_header
 
 
 @dataclass(frozen=True, slots=True)

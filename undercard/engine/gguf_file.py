@@ -12,9 +12,9 @@ from torch import Tensor
 from undercard.engine.checkpoint import Checkpoint, Entry, opened, read_into
 from undercard.engine.formats import format_named
 from undercard.engine.stored import Parameter, known
-from undercard.file_marks import ZERO_COND_T, edit_2511
-from undercard.headers import Described, plain_name
-from undercard.quantised_files import open_gguf_header
+from undercard.models.file_marks import ZERO_COND_T, edit_2511
+from undercard.models.headers import Described, plain_name
+from undercard.models.quantised_files import open_gguf_header
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from torch import nn
 
 from undercard.engine.checkpoint import Checkpoint
 from undercard.errors import BadCheckpoint
-from undercard.headers import plain_name
+from undercard.models.headers import plain_name
 
 DOWN_UP = (".lora_down.weight", ".lora_up.weight")
 NAMINGS = (DOWN_UP, (".lora_A.weight", ".lora_B.weight"), (".lora_A.default.weight", ".lora_B.default.weight"))

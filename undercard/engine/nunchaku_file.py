@@ -13,8 +13,8 @@ from undercard.engine.formats import _nunchaku
 from undercard.engine.formats.svdq import kept_rank
 from undercard.engine.stored import Parameter, as_bf16, known
 from undercard.errors import BadCheckpoint
-from undercard.headers import safetensors_header
-from undercard.quantised_files import MODULATIONS, TILE, svdq
+from undercard.models.headers import safetensors_header
+from undercard.models.quantised_files import MODULATIONS, TILE, svdq
 
 FUSED = {
     "attn.to_qkv": ("attn.to_q", "attn.to_k", "attn.to_v"),

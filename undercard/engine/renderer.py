@@ -23,7 +23,7 @@ from undercard.engine.opening import Model, Proved, Ready, open_model, prove, re
 from undercard.engine.pipeline import Denoising
 from undercard.engine.streaming import CudaStreamer
 from undercard.engine.vae import PictureVae
-from undercard.recipe import recipe
+from undercard.models.fingerprint import recipe
 
 
 @dataclass(slots=True)

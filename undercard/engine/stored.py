@@ -18,8 +18,8 @@ from torch import Tensor
 from undercard.engine.checkpoint import Entry, open_checkpoint
 from undercard.engine.formats import Shape, format_named
 from undercard.errors import BadCheckpoint
-from undercard.file_marks import QUANTISATION
-from undercard.headers import is_gguf
+from undercard.models.file_marks import QUANTISATION
+from undercard.models.headers import is_gguf
 
 
 @dataclass(frozen=True, slots=True)

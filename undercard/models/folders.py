@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from undercard.catalogue import Edition, ModelSpec
 from undercard.errors import BadCheckpoint
-from undercard.headers import safetensors_header
+from undercard.models.catalogue import Edition, ModelSpec
+from undercard.models.headers import safetensors_header
 from undercard.models.layouts import QWEN_IMAGE
 
 INDEX = "model_index.json"

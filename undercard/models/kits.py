@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from undercard.catalogue import COMFYUI, Catalogue, KitSpec, ModelSpec
 from undercard.models import presence
+from undercard.models.catalogue import COMFYUI, Catalogue, KitSpec, ModelSpec
 from undercard.models.presence import Look
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from undercard.catalogue import Edition, Layout, ModelSpec
 from undercard.errors import BadCheckpoint
-from undercard.file_marks import ARCHITECTURE, QUANTISATION, edit_2511
-from undercard.fp8_layouts import BEFORE, NOW
-from undercard.gguf_header import gguf_header
-from undercard.headers import Described, Header, is_gguf, plain_name, safetensors_header
+from undercard.models.catalogue import Edition, Layout, ModelSpec
+from undercard.models.file_marks import ARCHITECTURE, QUANTISATION, edit_2511
+from undercard.models.fp8_layouts import BEFORE, NOW
+from undercard.models.gguf_header import gguf_header
+from undercard.models.headers import Described, Header, is_gguf, plain_name, safetensors_header
 
 BLOCK = re.compile(r"transformer_blocks\.(\d+)\.")
 LINEAR = re.compile(

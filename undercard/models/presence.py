@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from undercard import settings
-from undercard.catalogue import ModelSpec
 from undercard.errors import BadCheckpoint
 from undercard.models import lock
+from undercard.models.catalogue import ModelSpec
 from undercard.models.folders import INDEX, edition_of, prove_folder
 from undercard.models.layouts import prove
 from undercard.settings import Settings

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from undercard import catalogue_file, settings, weights
-from undercard.models import kits
+from undercard import settings
+from undercard.models import catalogue_file, kits, weights
 from undercard.models.kits import Wish
-from undercard.weight_settings import STEPS, is_fused, named
-from undercard.weights import Weights
+from undercard.models.weight_settings import STEPS, is_fused, named
+from undercard.models.weights import Weights
 
 
 def is_distilled(backend: str, found: Weights) -> bool:

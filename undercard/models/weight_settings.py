@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from undercard import settings
-from undercard.catalogue import Edition
 from undercard.errors import BadCheckpoint
+from undercard.models.catalogue import Edition
 from undercard.models.folders import CONFIG, PARTS, TRANSFORMER, edition_of
 from undercard.models.kits import Wish
 from undercard.models.layouts import read_header, recognise

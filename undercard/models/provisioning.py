@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from undercard import settings, weights
-from undercard.catalogue import KINDS, FileSpec, ModelSpec
+from undercard import settings
 from undercard.domain.units import gigabytes
 from undercard.errors import BadCheckpoint, BadDownload, HubRefused, HubUnreachable, NoRoom
-from undercard.models import folders, layouts, lock, presence
+from undercard.models import folders, layouts, lock, presence, weights
+from undercard.models.catalogue import KINDS, FileSpec, ModelSpec
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, Listing, RemoteFile
 from undercard.models.kits import Pick

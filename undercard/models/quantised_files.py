@@ -11,12 +11,12 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import fp8_layouts
-from undercard.architecture import BF16_BYTES, Architecture, architecture
 from undercard.errors import BadCheckpoint
-from undercard.file_marks import ARCHITECTURE, QUANTISATION, edit_2511
-from undercard.gguf_header import gguf_header
-from undercard.headers import Header, is_gguf, plain_name, safetensors_header
+from undercard.models import fp8_layouts
+from undercard.models.architecture import BF16_BYTES, Architecture, architecture
+from undercard.models.file_marks import ARCHITECTURE, QUANTISATION, edit_2511
+from undercard.models.gguf_header import gguf_header
+from undercard.models.headers import Header, is_gguf, plain_name, safetensors_header
 
 GGUF_TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
 """Those of ggml that are decoded (engine/formats/gguf.py)."""

@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 
 from undercard.errors import BadCheckpoint
-from undercard.headers import GGUF_MAGIC, LARGEST_HEADER, Described, Header, require_whole
+from undercard.models.headers import GGUF_MAGIC, LARGEST_HEADER, Described, Header, require_whole
 
 VERSIONS = (2, 3)
 GGML_TYPES = {

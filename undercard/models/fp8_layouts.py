@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from undercard.errors import BadCheckpoint
-from undercard.headers import Described, Header, plain_name
+from undercard.models.headers import Described, Header, plain_name
 
 MARKER = "scaled_fp8"
 BEFORE, NOW = ".scale_weight", ".weight_scale"

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import distilled, weights
+from undercard.models import lightning, weights
 
 REVISION = 1
 """Raised when the engine gives exact pixels that differ from those it gave before: no backend's revision is in the
@@ -33,7 +33,7 @@ def recipe(backend: str = weights.ENGINE, *, steps: int = 0, guidance: float = 1
     folder = weights.folder(backend)
     if folder is None:
         return ""
-    other = distilled.in_steps(backend, steps) if steps else None
+    other = lightning.in_steps(backend, steps) if steps else None
     guided = f" guided by {guidance:g}" if guidance > 1.0 else ""
     if other is not None:
         strength = f" at {other.lora_strength:g}" if other.lora_strength != 1.0 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from undercard.headers import Header, plain_name
+from undercard.models.headers import Header, plain_name
 
 ARCHITECTURE = "qwen_image"
 """Of GGUF files."""

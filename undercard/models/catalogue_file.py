@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from undercard import settings
-from undercard.catalogue import TRANSFORMERS, Catalogue, KitSpec, Layout, ModelSpec
 from undercard.domain.problems import where
 from undercard.errors import BadCatalogue, BadInput, Problem
+from undercard.models.catalogue import TRANSFORMERS, Catalogue, KitSpec, Layout, ModelSpec
 
 Place: TypeAlias = "tuple[str | int, ...]"
 Fault: TypeAlias = "tuple[Place, str, str]"

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import catalogue_file, settings
-from undercard.catalogue import COMFYUI
+from undercard import settings
 from undercard.errors import BadCheckpoint
-from undercard.models import kits, presence
+from undercard.models import catalogue_file, kits, presence
+from undercard.models.catalogue import COMFYUI
 from undercard.models.kits import Filled, Pick
+from undercard.models.weight_settings import SETTINGS, Own, is_fused, named, named_paths, own_lora, own_transformer
+from undercard.models.weight_settings import setting as setting
 from undercard.settings import Settings
-from undercard.weight_settings import SETTINGS, Own, is_fused, named, named_paths, own_lora, own_transformer
-from undercard.weight_settings import setting as setting
 
 ENGINE = "bf16"
 """The backend that is meant where none is named: all of the engine's take the same folder and LoRA."""
