@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.gate_networks_set import Case, cases
-from undercard import direction, shotlist
 from undercard.domain.requests import Size
 from undercard.domain.timecode import parse_size
 from undercard.gate import Check, Evidence, Finding, Pixels, corner, count, identity, limbs, pose, stranger
@@ -32,6 +31,8 @@ from undercard.labelled.structure import HALF, shown
 from undercard.previz.frame import Frame
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
+from undercard.shotlist import direction
+from undercard.shotlist.load import load_shot_list
 from undercard.vision.adherence import Target, adherence
 from undercard.vision.pose import Person
 
@@ -99,7 +100,7 @@ def _share(findings: list[Finding]) -> str:
 
 def _film(path: Path, size: Size) -> None:
     """Print how much of the film of *path* can be judged, by its control images edited by a stand-in for a model."""
-    shot_list = shotlist.load(path)
+    shot_list = load_shot_list(path)
     judged: dict[str, list[tuple[str, Finding]]] = {check.name: [] for check in CHECKS}
     for number, shot in enumerate(shot_list.shots):
         look = grade(np.random.default_rng([6, number]))

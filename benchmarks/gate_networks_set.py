@@ -12,11 +12,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from undercard.direction import CORNER_LOOK
 from undercard.domain.colours import COLOURS
 from undercard.domain.staging import Aim, Look, PlacedFighter, Staging, Vec2
 from undercard.previz import cameras, lights, poses
 from undercard.previz.sight import sighted
+from undercard.shotlist.direction import CORNER_LOOK
 
 Defect: TypeAlias = Literal["good", "wrong pose", "mirrored pose", "missing", "third", "swapped"]
 DEFECTS: tuple[Defect, ...] = ("wrong pose", "mirrored pose", "missing", "third", "swapped")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from undercard import shotlist
 from undercard.errors import BadShotList, Problem
+from undercard.shotlist.load import load_shot_list
+from undercard.shotlist.models import ShotList
 
 DUEL = """\
 title: A Duel
@@ -31,9 +32,9 @@ def write(folder: Path, text: str = DUEL) -> Path:
     return path
 
 
-def duel(folder: Path, *changes: tuple[str, str]) -> shotlist.ShotList:
+def duel(folder: Path, *changes: tuple[str, str]) -> ShotList:
     """Load the duel with each old text replaced by the new."""
-    return shotlist.load(write(folder, changed(*changes)))
+    return load_shot_list(write(folder, changed(*changes)))
 
 
 def changed(*changes: tuple[str, str]) -> str:

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from tests import shot_lists
 from tests.cards import H100, Driver
 from tests.judge.fake_judge import MODEL, FakeJudge
-from undercard import __version__, shotlist
+from undercard import __version__
 from undercard.cli import app
 from undercard.hardware import nvml
+from undercard.shotlist.load import load_shot_list
 
 SHOTS = Path(__file__).parent.parent / "data" / "shots"
 
@@ -46,7 +47,7 @@ def test_shots_prints_each_shot_of_a_list() -> None:
 def test_shots_prints_what_a_model_is_told_of_each_keyframe() -> None:
     status, output = run("shots", str(SHOTS / "sparring.yaml"), "--prompts")
 
-    film = shotlist.load(SHOTS / "sparring.yaml")
+    film = load_shot_list(SHOTS / "sparring.yaml")
     assert status == 0
     assert output.count("Picture 1 is a rough 3D render") == sum(len(shot.keyframes) for shot in film.shots)
 

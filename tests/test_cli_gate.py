@@ -12,9 +12,10 @@ from PIL import Image
 from tests.gate.pictures import blurred, keyframe
 from tests.judge.fake_judge import FakeJudge, Fault, says
 from tests.test_cli import SHOTS, run
-from undercard import direction, shotlist
 from undercard.domain.requests import SEED_LIMIT
 from undercard.previz.render import draw
+from undercard.shotlist import direction
+from undercard.shotlist.load import load_shot_list
 from undercard.verdict_picture import PANEL_WIDTH
 
 
@@ -33,7 +34,7 @@ def soft(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Draw the first keyframe of the first shot of the sparring, as the previz does."""
-    film = shotlist.load(SHOTS / "sparring.yaml")
+    film = load_shot_list(SHOTS / "sparring.yaml")
     staging = direction.stagings(film, film.shots[0])[0][1]
     path = tmp_path_factory.mktemp("drawn") / "first.png"
     Image.fromarray(draw(staging, film.size, SEED_LIMIT).image).save(path)
@@ -68,7 +69,7 @@ def test_json_holds_every_finding(soft: Path) -> None:
 
 
 def test_a_keyframe_is_held_against_what_its_shot_asks_for(drawn: Path, tmp_path: Path) -> None:
-    shot = shotlist.load(SHOTS / "sparring.yaml").shots[0].id
+    shot = load_shot_list(SHOTS / "sparring.yaml").shots[0].id
     place = ("--shot", shot, "--list", str(SHOTS / "sparring.yaml"), "--into", str(tmp_path))
 
     assert run("gate", str(drawn), *place, "--backend", "previz")[0] == 0
@@ -111,7 +112,7 @@ def test_a_shot_without_its_list_is_refused(picture: Path) -> None:
 
 
 def test_more_pictures_than_keyframes_are_refused(picture: Path) -> None:
-    shot = shotlist.load(SHOTS / "sparring.yaml").shots[0].id
+    shot = load_shot_list(SHOTS / "sparring.yaml").shots[0].id
 
     status, output = run(
         "gate", str(picture), "--shot", shot, "--list", str(SHOTS / "sparring.yaml"), "--keyframe", "99"

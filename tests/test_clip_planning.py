@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from tests.comfyui import wan
 from tests.comfyui.fake_server import FakeComfy
 from tests.shot_lists import duel, problems
-from undercard import clip_planning, prompts
+from undercard import clip_planning
 from undercard.cli import app
 from undercard.comfyui import server
 from undercard.comfyui.client import Client
@@ -18,6 +18,7 @@ from undercard.errors import BackendUnavailable, BadInput, UnknownBackend
 from undercard.hardware.devices import Device
 from undercard.planning import Plan, plan
 from undercard.report import shot_rows
+from undercard.shotlist import prompts
 
 HERE = Device(cores=1, host_bytes=0)
 CLIP = ("    length: 24\n", "    length: 24\n    motion: clip\n")

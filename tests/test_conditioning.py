@@ -10,22 +10,23 @@ import pytest
 from PIL import Image
 
 from tests import shot_lists
-from undercard import conditioning, planning, shotlist, store
+from undercard import conditioning, planning, store
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.conditioning import conditioned, control_request, draw_control, lacking
 from undercard.domain import pictures
 from undercard.domain.controls import CONTROLS
 from undercard.domain.requests import Control, RenderRequest, Sheet
 from undercard.hardware.devices import Device
-from undercard.likeness import sheet_request
 from undercard.planned import PlannedKeyframe
 from undercard.planning import Plan
+from undercard.shotlist.likeness import sheet_request
+from undercard.shotlist.load import load_shot_list
 
 SIZE = (128, 72)
 
 
 def planned(folder: Path, *changes: tuple[str, str], model: bool = True) -> Plan:
-    film = shotlist.load(shot_lists.write(folder, shot_lists.changed(*changes)))
+    film = load_shot_list(shot_lists.write(folder, shot_lists.changed(*changes)))
     plan = planning.plan(film, Device(cores=1, host_bytes=0), backend="previz", size=SIZE)
     return replace(plan, prompted=True, renderer="a model") if model else plan
 
@@ -167,7 +168,7 @@ def test_a_sheet_is_asked_for_by_look_and_by_nothing_that_happens_in_the_ring(tm
 
 
 def test_two_who_look_the_same_share_a_sheet(tmp_path: Path) -> None:
-    film = shotlist.load(shot_lists.write(tmp_path))
+    film = load_shot_list(shot_lists.write(tmp_path))
     twin = film.cast["ray"].model_copy(update={"name": "Roy"})
 
     assert sheet_request(twin) == sheet_request(film.cast["ray"])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.film.footage import decoded
 from tests.shot_lists import DUEL
-from undercard import cutting, planning, shotlist, store
+from undercard import cutting, planning, store
 from undercard.backends import Renderer, backend, fastest
 from undercard.domain import progress
 from undercard.domain.requests import Control
@@ -19,6 +19,7 @@ from undercard.domain.takes import Take
 from undercard.film.captions import captions
 from undercard.hardware.devices import Device
 from undercard.planning import Plan
+from undercard.shotlist.load import load_shot_list
 
 HERE = Device(cores=1, host_bytes=0)
 SIZE = (128, 72)
@@ -44,7 +45,7 @@ def planned(folder: Path, *changes: tuple[str, str]) -> Plan:
         text = text.replace(old, new, 1)
     path = folder / "film.yaml"
     path.write_text(text, encoding="utf-8")
-    return planning.plan(shotlist.load(path), HERE, backend="previz", size=SIZE)
+    return planning.plan(load_shot_list(path), HERE, backend="previz", size=SIZE)
 
 
 def stored(picture: Image.Image) -> store.StoredFile:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.shot_lists import duel
-from undercard import direction, shotlist
 from undercard.domain.staging import Aim, PlacedFighter, Staging
 from undercard.previz import poses
+from undercard.shotlist import direction
+from undercard.shotlist.load import load_shot_list
 
 FILM = Path(__file__).parents[1] / "data" / "shots" / "title_fight.yaml"
 
@@ -171,7 +172,7 @@ def test_editing_one_shot_leaves_the_stagings_of_the_others(tmp_path: Path) -> N
 
 
 def test_an_in_between_takes_under_a_millisecond() -> None:
-    film = shotlist.load(FILM)
+    film = load_shot_list(FILM)
     shot = max(film.shots, key=lambda shot: len(shot.keyframes))
     direction.stagings(film, shot)
     took = []
@@ -185,7 +186,7 @@ def test_an_in_between_takes_under_a_millisecond() -> None:
 
 
 def test_every_frame_of_the_title_fight_can_be_staged() -> None:
-    film = shotlist.load(FILM)
+    film = load_shot_list(FILM)
 
     for shot in film.shots:
         for frame in range(0, shot.frames, 2):
@@ -193,7 +194,7 @@ def test_every_frame_of_the_title_fight_can_be_staged() -> None:
 
 
 def test_fighters_of_the_title_fight_stay_inside_the_ropes_and_apart() -> None:
-    film = shotlist.load(FILM)
+    film = load_shot_list(FILM)
 
     for shot in film.shots:
         for _, staging in direction.stagings(film, shot):

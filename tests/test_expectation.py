@@ -8,7 +8,7 @@ from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.film.watch import Expected
 from undercard.hardware.probe import this_device
-from undercard.shot_models import ShotList
+from undercard.shotlist.models import ShotList
 from undercard.store import put_bytes
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.shot_lists import duel
 from undercard import film_work, planning
 from undercard.hardware.devices import Device
-from undercard.shot_models import ShotList
+from undercard.shotlist.models import ShotList
 
 SIZE = (512, 288)
 

@@ -11,10 +11,11 @@ import pytest
 from tests import shot_lists
 from tests.paper_card import FakeCard
 from tests.test_session import request
-from undercard import backends, planning, shotlist
+from undercard import backends, planning
 from undercard.domain.progress import Meter, Stage
 from undercard.lanes import Lane, lanes_of
 from undercard.planning import Plan
+from undercard.shotlist.load import load_shot_list
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def card(store: Path) -> FakeCard:
 
 @pytest.fixture
 def plan(tmp_path: Path, card: FakeCard) -> Plan:
-    return planning.plan(shotlist.load(shot_lists.write(tmp_path)), card.look(), size=(32, 18))
+    return planning.plan(load_shot_list(shot_lists.write(tmp_path)), card.look(), size=(32, 18))
 
 
 @pytest.fixture

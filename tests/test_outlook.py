@@ -15,12 +15,13 @@ from rich.console import Console, RenderableType
 from tests.cards import GB, H100, RTX_3060, machine
 from tests.comfyui.fake_server import FakeComfy
 from tests.engine_backends import Planned
-from undercard import backends, cli_plan, outlook, plan_view, planning, shotlist
+from undercard import backends, cli_plan, outlook, plan_view, planning
 from undercard.backends import Backend, Needs, Work
 from undercard.cli_plan import examine
 from undercard.hardware.devices import Device, Tenant, shrunk
 from undercard.measured import Measurement
 from undercard.outlook import FilmOutlook, Outlook
+from undercard.shotlist.load import load_shot_list
 
 SPARRING = Path(__file__).parent.parent / "data" / "shots" / "sparring.yaml"
 PREVIZ = backends.backend("previz")
@@ -43,7 +44,7 @@ def shown(what: RenderableType, width: int = 80) -> str:
 
 
 def film_on(device: Device, backend: Backend) -> tuple[planning.Plan, FilmOutlook]:
-    plan = planning.plan(shotlist.load(SPARRING), device, backend=backend.name)
+    plan = planning.plan(load_shot_list(SPARRING), device, backend=backend.name)
     return plan, outlook.look_at_film(plan)
 
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.shot_lists import duel, problems
-from undercard import prompts
 from undercard.domain.controls import CONTROLS
 from undercard.previz import poses
+from undercard.shotlist import prompts
 
 
 def told(folder: Path, *changes: tuple[str, str], keyframe: int = 0) -> str:

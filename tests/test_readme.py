@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from undercard import shotlist
 from undercard.errors import BadShotList
+from undercard.shotlist.load import load_shot_list
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -23,7 +23,7 @@ def test_the_shot_list_of_the_readme_loads(tmp_path: Path) -> None:
     path = tmp_path / "jab.yaml"
     path.write_text(example("yaml"))
 
-    film = shotlist.load(path)
+    film = load_shot_list(path)
 
     assert [shot.id for shot in film.shots] == ["jab", "knockdown"]
 
@@ -33,7 +33,7 @@ def test_its_mistakes_are_told_as_the_readme_says(tmp_path: Path) -> None:
     path.write_text(example("yaml").replace("fps: 24", "fps: 10000").replace("mara: jab}", "mara: jabb}"))
 
     with pytest.raises(BadShotList) as told:
-        shotlist.load(path)
+        load_shot_list(path)
 
     assert str(told.value) == example("text").rstrip()
 

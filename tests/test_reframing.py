@@ -9,7 +9,7 @@ import pytest
 from tests.shot_lists import duel
 from undercard import planning, reframing
 from undercard.hardware.probe import this_device
-from undercard.shot_models import ShotList
+from undercard.shotlist.models import ShotList
 
 WALK = (
     "  - id: nod\n    length: 24\n    keyframes:\n      - {at: 0, poses: {sol: guard}}\n",

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests import shot_lists
-from undercard import backends, planning, prompts, shotlist
+from undercard import backends, planning
 from undercard.conditioning import control_request, draw_control
 from undercard.domain import pictures
 from undercard.domain.requests import Control
@@ -19,6 +19,8 @@ from undercard.hardware.devices import Device
 from undercard.keyframes import asked
 from undercard.planned import PlannedKeyframe
 from undercard.repairs import REMEDIES, SAME_SEED, Means, next_draw, repairs_for, severity, treatment
+from undercard.shotlist import prompts
+from undercard.shotlist.load import load_shot_list
 
 ANYTHING = Means(
     prompted=True,
@@ -168,7 +170,7 @@ def test_the_fewest_and_least_severe_faults_are_the_best() -> None:
 def keyframe(tmp_path: Path) -> PlannedKeyframe:
     for name in ("ray", "sol"):
         Image.new("RGB", (8, 8), "red" if name == "ray" else "blue").save(tmp_path / f"{name}.png")
-    film = shotlist.load(
+    film = load_shot_list(
         shot_lists.write(
             tmp_path,
             shot_lists.changed(

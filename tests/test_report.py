@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageColor
 
-from undercard import shotlist, store
+from undercard import store
 from undercard.domain.requests import Control
 from undercard.domain.takes import Approach, Attempt, Outcome, Remedy, Repair, Take
 from undercard.film.contact_sheet import AMBER
@@ -16,6 +16,7 @@ from undercard.hardware.devices import Device
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import Plan, plan
 from undercard.report import draw_sheet, mixture, shot_rows, summary
+from undercard.shotlist.load import load_shot_list
 
 FILM = """\
 title: Two shots
@@ -42,7 +43,7 @@ shots:
 def planned(folder: Path) -> Plan:
     path = folder / "film.yaml"
     path.write_text(FILM)
-    return plan(shotlist.load(path), Device(cores=2, host_bytes=0))
+    return plan(load_shot_list(path), Device(cores=2, host_bytes=0))
 
 
 def record(film: Plan, label: str, *, passed: bool = True, grey: int = 0) -> KeyframeRecord:

@@ -7,15 +7,17 @@ import pytest
 
 from tests.film.test_sound import tone
 from tests.shot_lists import changed, duel, problems, write
-from undercard import planning, scoring, shotlist
+from undercard import planning, scoring
 from undercard.film.sound import Score
 from undercard.hardware.probe import this_device
 from undercard.previz import poses
+from undercard.shotlist.load import load_shot_list
+from undercard.shotlist.models import ShotList
 
 TITLE_FIGHT = Path(__file__).parent.parent / "data" / "shots" / "title_fight.yaml"
 
 
-def scored(shot_list: shotlist.ShotList, shots: str | None = None) -> Score:
+def scored(shot_list: ShotList, shots: str | None = None) -> Score:
     return scoring.score(planning.plan(shot_list, this_device(), backend="previz", shots=shots))
 
 
@@ -144,7 +146,7 @@ def test_a_sound_beyond_its_shot_and_one_that_does_not_exist_are_refused(tmp_pat
 
 
 def test_the_title_fight_is_heard_where_it_is_seen() -> None:
-    shot_list = shotlist.load(TITLE_FIGHT)
+    shot_list = load_shot_list(TITLE_FIGHT)
     plan = planning.plan(shot_list, this_device(), backend="previz")
     start = plan.timeline.start_of
     found = placed(scoring.score(plan))

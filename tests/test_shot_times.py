@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.shot_lists import duel, problems
-from undercard import direction
 from undercard.film.timing import Freeze, Speed, Timing
 from undercard.hardware.devices import Device
 from undercard.planning import plan
+from undercard.shotlist import direction
 
 HERE = Device(cores=1, host_bytes=0)
 AGAIN = "  - id: nod\n    length: 24\n    keyframes:\n      - {at: 0, poses: {sol: guard}}\n"

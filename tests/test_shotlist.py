@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.shot_lists import DUEL, duel, problems, write
-from undercard import shotlist
 from undercard.errors import BadShotList
 from undercard.previz import poses
+from undercard.shotlist.load import json_schema, load_shot_list, schema_text, write_schema
 
 SHIPPED = sorted((Path(__file__).parents[1] / "data" / "shots").glob("*.yaml"))
 
@@ -76,8 +76,8 @@ def test_the_slug_is_safe_as_a_file_name(tmp_path: Path, title: str, slug: str) 
 def test_the_same_file_loads_to_an_equal_list_that_pickles(tmp_path: Path) -> None:
     film = duel(tmp_path)
 
-    assert shotlist.load(tmp_path / "duel.yaml") == film
-    assert hash(shotlist.load(tmp_path / "duel.yaml")) == hash(film)
+    assert load_shot_list(tmp_path / "duel.yaml") == film
+    assert hash(load_shot_list(tmp_path / "duel.yaml")) == hash(film)
     assert pickle.loads(pickle.dumps(film)) == film
 
 
@@ -86,14 +86,14 @@ def test_a_list_of_two_thousand_shots_loads_and_one_more_does_not(tmp_path: Path
     shot = "  - {{id: s{0}, length: 2, keyframes: [{{at: 0, poses: {{ray: jab}}}}]}}\n"
     many = head + "".join(shot.format(number) for number in range(2000))
 
-    assert len(shotlist.load(write(tmp_path, many)).shots) == 2000
+    assert len(load_shot_list(write(tmp_path, many)).shots) == 2000
     with pytest.raises(BadShotList, match="2,001 shots; keep to 2,000"):
-        shotlist.load(write(tmp_path, many + shot.format("-last")))
+        load_shot_list(write(tmp_path, many + shot.format("-last")))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_list_loads(path: Path) -> None:
-    assert shotlist.load(path).shots
+    assert load_shot_list(path).shots
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -103,7 +103,7 @@ def test_a_shipped_list_names_the_schema_for_editors(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_keyframes_of_a_shipped_list_fall_on_twos(path: Path) -> None:
-    odd = [(shot.id, key.at) for shot in shotlist.load(path).shots for key in shot.keyframes if key.at % 2]
+    odd = [(shot.id, key.at) for shot in load_shot_list(path).shots for key in shot.keyframes if key.at % 2]
 
     assert odd == []
 
@@ -111,24 +111,24 @@ def test_keyframes_of_a_shipped_list_fall_on_twos(path: Path) -> None:
 def test_the_shipped_schema_is_current() -> None:
     path = SHIPPED[0].parent / "schema.json"
 
-    assert path.read_text(encoding="utf-8") == shotlist.schema_text(), "write_schema(data/shots/schema.json)"
+    assert path.read_text(encoding="utf-8") == schema_text(), "write_schema(data/shots/schema.json)"
 
 
 def test_the_schema_is_written_as_it_is_shipped(tmp_path: Path) -> None:
-    shotlist.write_schema(tmp_path / "schema.json")
+    write_schema(tmp_path / "schema.json")
 
-    assert json.loads((tmp_path / "schema.json").read_text(encoding="utf-8")) == shotlist.json_schema()
+    assert json.loads((tmp_path / "schema.json").read_text(encoding="utf-8")) == json_schema()
 
 
 def test_the_schema_offers_every_pose_with_its_description() -> None:
-    pose = json.loads(shotlist.schema_text())["$defs"]["Cue"]["anyOf"][0]
+    pose = json.loads(schema_text())["$defs"]["Cue"]["anyOf"][0]
 
     assert pose["enum"] == list(poses.names())
     assert pose["enumDescriptions"] == [poses.pose_card(name) for name in poses.names()]
 
 
 def test_the_schema_does_not_offer_what_is_never_written() -> None:
-    shot = json.loads(shotlist.schema_text())["$defs"]["Shot"]
+    shot = json.loads(schema_text())["$defs"]["Shot"]
 
     assert "number" not in shot["properties"]
     assert "length" in shot["required"]

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shot_lists import DUEL
-from undercard import direction, prompts, shotlist
 from undercard.errors import BadShotList
+from undercard.shotlist import direction, prompts
+from undercard.shotlist.load import load_shot_list
+from undercard.shotlist.models import ShotList
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 RICH = (
@@ -66,13 +68,13 @@ def put(value: Json, path: tuple[str | int, ...], new: Json) -> Json:
     return [put(inner, path[1:], new) if index == path[0] else inner for index, inner in enumerate(value)]
 
 
-def loaded(content: bytes) -> shotlist.ShotList | BadShotList:
+def loaded(content: bytes) -> ShotList | BadShotList:
     """Return the film that *content* is, or what is said against it; anything else that is raised is a bug."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.yaml"
         path.write_bytes(content)
         try:
-            return shotlist.load(path)
+            return load_shot_list(path)
         except BadShotList as exc:
             return exc
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from tests.shot_lists import changed, problems, write
-from undercard import shotlist
 from undercard.errors import BadShotList
+from undercard.shotlist.load import load_shot_list
 
 SECOND = "{at: 8, ease: snap, poses: {ray: jab}}"
 FIRST = "{at: 0, poses: {ray: guard, sol: guard}}"
@@ -121,7 +121,7 @@ def test_all_mistakes_of_a_file_are_told_at_once_in_its_order(tmp_path: Path) ->
     )
 
     with pytest.raises(BadShotList) as caught:
-        shotlist.load(write(tmp_path, text))
+        load_shot_list(write(tmp_path, text))
 
     assert [problem.line for problem in caught.value.problems] == [1, 1, 3, 7, 10, 10, 11]
     assert "duel.yaml:3: cast › ray › corner: 'green' is none of the choices; use red or blue" in str(caught.value)
@@ -129,7 +129,7 @@ def test_all_mistakes_of_a_file_are_told_at_once_in_its_order(tmp_path: Path) ->
 
 def test_a_file_of_thousands_of_mistakes_is_told_in_two_hundred(tmp_path: Path) -> None:
     with pytest.raises(BadShotList) as caught:
-        shotlist.load(write(tmp_path, "".join(f"b{number}: 1\n" for number in range(3000))))
+        load_shot_list(write(tmp_path, "".join(f"b{number}: 1\n" for number in range(3000))))
 
     assert len(caught.value.problems) == 201
     assert "more problems like these; mend these first" in str(caught.value)
@@ -191,6 +191,6 @@ def test_a_picture_of_another_format_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["just words\n", "- a\n- b\n", "title: x\ncast: 3\nshots: {a: 1}\n", "42\n"])
 def test_a_file_of_another_shape_is_a_clear_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadShotList) as caught:
-        shotlist.load(write(tmp_path, text))
+        load_shot_list(write(tmp_path, text))
 
     assert all(problem.line for problem in caught.value.problems)

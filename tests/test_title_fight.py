@@ -4,18 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from undercard import direction, shotlist
 from undercard.domain.staging import PlacedFighter, Staging
 from undercard.film.transition import transition_kind
 from undercard.previz.figure import figure
-from undercard.shot_models import Shot, ShotList
+from undercard.shotlist import direction
+from undercard.shotlist.load import load_shot_list
+from undercard.shotlist.models import Shot, ShotList
 
 FILM = Path(__file__).parents[1] / "data" / "shots" / "title_fight.yaml"
 
 
 @cache
 def film() -> ShotList:
-    return shotlist.load(FILM)
+    return load_shot_list(FILM)
 
 
 def drawn() -> Iterator[tuple[Shot, int, Staging]]:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.shot_lists import duel, problems
-from undercard import titling
 from undercard.film.captions import captions
 from undercard.film.graphics import Graphic
 from undercard.hardware.devices import Device
 from undercard.planning import plan
+from undercard.shotlist import graphics as titling
 
 JAB = "  - id: jab\n    length: 24\n"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from undercard import yaml_source
 from undercard.domain.problems import where
 from undercard.errors import BadInput, BadShotList
+from undercard.shotlist import yaml_source
 
 
 def read(folder: Path, text: str | bytes) -> yaml_source.Source:

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from undercard import direction, shotlist
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain.requests import SEED_LIMIT, Size
 from undercard.domain.staging import Staging
 from undercard.errors import BadInput, UnreadableImage
 from undercard.gate import Evidence, Pixels
-from undercard.likeness import likeness
-from undercard.shot_models import ShotList
+from undercard.shotlist import direction
+from undercard.shotlist.likeness import likeness
+from undercard.shotlist.load import select_shots
+from undercard.shotlist.models import ShotList
 
 SHEET_SIZE = (512, 512)
 """Of a sheet that is only compared with; models are given four times as many pixels."""
@@ -50,7 +51,7 @@ def of_shot(
         UnknownShots: the list has no such shot.
         BadInput: more than one is meant, or it has fewer keyframes than there are pictures.
     """
-    found = shotlist.select(shot_list.shots, shot_id)
+    found = select_shots(shot_list.shots, shot_id)
     if len(found) != 1:
         raise BadInput(f"--shot {shot_id!r} means {len(found)} shots; name one")
     stagings = [staging for _, staging in direction.stagings(shot_list, found[0])]

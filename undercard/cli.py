@@ -108,11 +108,11 @@ def shots(
 
     With `--prompts`: what each keyframe's prompt says, as the list's `prompt_template` has it.
     """
-    from undercard import shotlist
+    from undercard.shotlist.load import load_shot_list
 
     console = Console()
     with told(console):
-        film = shotlist.load(find(shot_list))
+        film = load_shot_list(find(shot_list))
         if prompts:
             cli_inputs.print_prompts(film, console)
             return
@@ -130,7 +130,7 @@ def shots(
 @app.command()
 def vocabulary() -> None:
     """Print what a shot list may name: poses, cameras, controls, lights, motions, graphics, transitions, sounds."""
-    from undercard import vocabulary as words
+    from undercard.shotlist import vocabulary as words
 
     console = Console()
     for kind, entries in words.everything().items():
@@ -146,9 +146,9 @@ def schema() -> None:
 
     Keep it beside your shot lists: `undercard schema > schema.json`.
     """
-    from undercard import shotlist
+    from undercard.shotlist.load import schema_text
 
-    typer.echo(shotlist.schema_text(), nl=False)
+    typer.echo(schema_text(), nl=False)
 
 
 app.command()(cli_review.approve)

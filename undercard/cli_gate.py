@@ -74,8 +74,9 @@ def gate(
 def _evidences(
     pictures: Sequence[Path], shot: str | None, shot_list: Path | None, keyframe: int, size: str | None, backend: str
 ) -> list[Evidence]:
-    from undercard import by_hand, shotlist
+    from undercard import by_hand
     from undercard.domain.timecode import parse_size
+    from undercard.shotlist.load import load_shot_list
 
     for picture in pictures:
         if not picture.is_file():
@@ -83,7 +84,7 @@ def _evidences(
     asked = parse_size(size) if size else None
     if shot is None or shot_list is None:
         return [by_hand.alone(picture, asked, backend) for picture in pictures]
-    return by_hand.of_shot(pictures, shotlist.load(find(shot_list)), shot, keyframe, asked, backend)
+    return by_hand.of_shot(pictures, load_shot_list(find(shot_list)), shot, keyframe, asked, backend)
 
 
 def _explain(

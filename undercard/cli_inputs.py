@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import settings, shotlist
+from undercard import settings
 from undercard.cli_arguments import ShotListFile
 from undercard.console import told
-from undercard.likeness import likeness
 from undercard.options import find
-from undercard.shot_models import ShotList
+from undercard.shotlist.likeness import likeness
+from undercard.shotlist.load import load_shot_list
+from undercard.shotlist.models import ShotList
 
 
 def sheets(
@@ -31,7 +32,7 @@ def sheets(
     """
     console = Console()
     with told(console):
-        film = shotlist.load(find(shot_list))
+        film = load_shot_list(find(shot_list))
         folder = into or settings.load().store_root / "sheets" / film.slug
         table = Table(Column("fighter", no_wrap=True), "known by", title=film.title)
         for name, member in film.cast.items():
@@ -42,7 +43,7 @@ def sheets(
 
 def print_prompts(film: ShotList, console: Console) -> None:
     """Print the prompt of every keyframe of *film*."""
-    from undercard import prompts
+    from undercard.shotlist import prompts
 
     for shot in (shot for shot in film.shots if shot.replay is None):
         for keyframe in shot.keyframes:

@@ -13,14 +13,15 @@ from typing import Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from undercard import clips, prompts, store
+from undercard import clips, store
 from undercard.clips import ClipBackend, ClipRenderer, ClipRequest, RenderedClip
 from undercard.domain.keys import content_key
 from undercard.domain.takes import Take
 from undercard.errors import BackendError, OutOfMemory
 from undercard.film.reel import Reel
 from undercard.planning import Plan
-from undercard.shotlist import Shot
+from undercard.shotlist import prompts
+from undercard.shotlist.models import Shot
 
 NEGATIVE = "blurred, overexposed, still picture, text, subtitles, watermark, extra arms, extra gloves, deformed hands"
 """What a video model is kept from where a shot says nothing itself."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from undercard import clips, settings
 from undercard.errors import BackendUnavailable, BadInput
 from undercard.film.motion import CLIP
-from undercard.shot_clips import fallbacks
-from undercard.shot_fields import nearest
-from undercard.shot_models import Shot
+from undercard.shotlist.clips import fallbacks
+from undercard.shotlist.fields import nearest
+from undercard.shotlist.models import Shot
 
 ALLOWING = "say what may stand in, with `clip: {fallback: flow}` in the shot or UNDERCARD_CLIP_FALLBACK"
 

@@ -16,9 +16,9 @@ from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain import controls, pictures
 from undercard.domain.controls import CONTROLS
 from undercard.domain.requests import SEED_LIMIT, Control, RenderRequest, Sheet
-from undercard.likeness import Likeness
-from undercard.prompts import likenesses_with
 from undercard.repairs import Treatment
+from undercard.shotlist.likeness import Likeness
+from undercard.shotlist.prompts import likenesses_with
 from undercard.store import StoredFile
 
 DRAWN = f"{PREVIZ.name} {PREVIZ.revision}"

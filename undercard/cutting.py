@@ -33,7 +33,7 @@ from undercard.piece_costs import drawn_in, piece_cost
 from undercard.planned import PlannedKeyframe
 from undercard.planning import Plan
 from undercard.scoring import Mix
-from undercard.shotlist import Shot
+from undercard.shotlist.models import Shot
 
 Takes: TypeAlias = Mapping[str, tuple[Take, ...]]
 """The accepted takes of each shot, in the order of its keyframes."""

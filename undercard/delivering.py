@@ -13,7 +13,7 @@ from undercard.film.delivery import Delivery
 from undercard.film.delivery_presets import preset
 from undercard.manifest import FilmRecord
 from undercard.planning import Plan
-from undercard.shot_models import ShotList
+from undercard.shotlist.models import ShotList
 
 
 def wanted(shot_list: ShotList, presets: Sequence[str], shape: str) -> tuple[Delivery, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from undercard import direction
 from undercard.backends import Work
 from undercard.domain.requests import Size
 from undercard.domain.staging import Staging
-from undercard.likeness import LIKENESSES, Likeness, kept, likeness
 from undercard.previz.sight import sighted
-from undercard.shot_models import Shot, ShotList
+from undercard.shotlist import direction
+from undercard.shotlist.likeness import LIKENESSES, Likeness, kept, likeness
+from undercard.shotlist.models import Shot, ShotList
 
 
 def likenesses(shot_list: ShotList, staging: Staging, size: Size) -> tuple[Likeness, ...]:

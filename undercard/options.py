@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from undercard import backends, delivering, manifest, planning, settings, shotlist
+from undercard import backends, delivering, manifest, planning, settings
 from undercard.choosing import AUTO
 from undercard.domain.timecode import parse_size
 from undercard.errors import BadInput
 from undercard.hardware.devices import Device
 from undercard.planning import Plan
+from undercard.shotlist.load import load_shot_list
 
 
 class _ListsBackends:
@@ -75,7 +76,7 @@ def plan_run(options: RunOptions, device: Device) -> Plan:
         BackendUnavailable: the backend cannot run here.
     """
     whole = planning.plan(
-        shotlist.load(find(options.shot_list)),
+        load_shot_list(find(options.shot_list)),
         device,
         backend=options.backend,
         exact=options.exact,

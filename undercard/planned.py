@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from undercard import backends, prompts
+from undercard import backends
 from undercard.domain import controls
 from undercard.domain.requests import SEED_LIMIT, RenderRequest, Size
 from undercard.domain.staging import Staging
-from undercard.likeness import Likeness
 from undercard.repairs import Treatment
-from undercard.shotlist import Shot, ShotList
+from undercard.shotlist import prompts
+from undercard.shotlist.likeness import Likeness
+from undercard.shotlist.models import Shot, ShotList
 
 # Far enough apart that the takes of a shot never meet the seeds of its neighbours, which count up by one.
 SEED_STRIDE = 1_000_003

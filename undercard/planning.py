@@ -7,16 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import (
-    backends,
-    choosing,
-    clip_planning,
-    direction,
-    film_work,
-    prompts,
-    settings,
-    titling,
-)
+from undercard import backends, choosing, clip_planning, film_work, settings
 from undercard.backends import Work
 from undercard.choosing import AUTO
 from undercard.clip_planning import Fallen
@@ -26,9 +17,11 @@ from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.timing import Moment
 from undercard.film.transition import transition_kind
 from undercard.hardware.devices import Device
-from undercard.likeness import SHEET_SIZE
 from undercard.planned import PlannedKeyframe
-from undercard.shotlist import Shot, ShotList, from_shot, select
+from undercard.shotlist import direction, graphics, prompts
+from undercard.shotlist.likeness import SHEET_SIZE
+from undercard.shotlist.load import select_shots, shots_from
+from undercard.shotlist.models import Shot, ShotList
 
 # x264 veryfast on one core of a small server, with the pipe that feeds it.
 ENCODE_SECONDS_PER_MEGAPIXEL = 0.04
@@ -189,7 +182,7 @@ class Plan:
                 transition_in=before,
                 caption=shot.caption,
                 timing=shot.timing,
-                graphics=titling.graphics(self.shot_list, shot, _overlap(after)),
+                graphics=graphics.graphics(self.shot_list, shot, _overlap(after)),
             )
             for shot, before, after in zip(self.shots, transitions, [*transitions[1:], CUT], strict=True)
         ]
@@ -229,9 +222,9 @@ def plan(
     chosen = backends.backend(choice.names[0])
     selected: Sequence[Shot] = shot_list.shots
     if shots is not None:
-        selected = select(selected, shots)
+        selected = select_shots(selected, shots)
     if start is not None:
-        selected = from_shot(selected, start)
+        selected = shots_from(selected, start)
     return Plan(
         shot_list=shot_list,
         shots=tuple(selected),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from undercard import backends, gate, prompts
+from undercard import backends, gate
 from undercard.backends import Rung
 from undercard.conditioning import control_request, follows_itself, lacking
 from undercard.domain.requests import MOST_STEPS, Control, RenderRequest, Sheet
@@ -13,11 +13,12 @@ from undercard.domain.takes import Approach, Attempt, Remedy, Take
 from undercard.judge.opinions import holds
 from undercard.keyframes import accepted_take, asked
 from undercard.ladder import Tried, kind
-from undercard.likeness import Likeness
 from undercard.manifest import Judged, KeyframeRecord, best_of
 from undercard.models import lightning, weights
 from undercard.planned import PlannedKeyframe
 from undercard.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
+from undercard.shotlist import prompts
+from undercard.shotlist.likeness import Likeness
 
 SHOT_SPENT = "its shot has had all the repaired takes that a run may spend on one"
 NOTHING_LEFT = "there is nothing left to try about that"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard import direction
 from undercard.planning import Plan
 from undercard.previz.sight import sighted
-from undercard.shot_models import Shot
+from undercard.shotlist import direction
+from undercard.shotlist.models import Shot
 
 STEADY_SECONDS = 0.5
 """Within it the window evens out what the fighters do: a camera operator does not follow a jab."""

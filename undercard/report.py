@@ -17,7 +17,7 @@ from undercard.ladder import kind
 from undercard.manifest import KeyframeRecord
 from undercard.planning import Plan
 from undercard.repairs import main_causes
-from undercard.shotlist import Shot
+from undercard.shotlist.models import Shot
 
 ShotStatus: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
-from undercard import direction, store
+from undercard import store
 from undercard.domain.keys import content_key
 from undercard.domain.staging import PlacedFighter, Staging
 from undercard.film import loudness, sound
@@ -16,9 +16,10 @@ from undercard.film.sound import Effect, Score, Track
 from undercard.film.timeline import Timeline
 from undercard.planning import Plan
 from undercard.previz import poses
-from undercard.shot_audio import TrackEntry
-from undercard.shot_models import Shot, ShotList
-from undercard.shot_staged import Cue
+from undercard.shotlist import direction
+from undercard.shotlist.audio import TrackEntry
+from undercard.shotlist.models import Shot, ShotList
+from undercard.shotlist.staged import Cue
 
 READY = frozenset({"guard", "bounce_up", "bounce_down", "open_guard"})
 """Poses of a man who waits for the bell."""

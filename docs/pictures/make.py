@@ -14,12 +14,14 @@ import film_strip
 import numpy as np
 from PIL import Image, ImageDraw
 
-from undercard import direction, settings, shotlist
+from undercard import settings
 from undercard.domain.requests import Size
 from undercard.film.lettering import font
 from undercard.previz import maps
 from undercard.previz.frame import Frame
 from undercard.previz.render import draw
+from undercard.shotlist import direction
+from undercard.shotlist.load import load_shot_list
 
 HERE = Path(__file__).parent
 FILM = HERE.parents[1] / "data" / "shots" / "title_fight.yaml"
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _frame(shot_id: str, frame: int, size: Size) -> Frame:
-    film = shotlist.load(FILM)
+    film = load_shot_list(FILM)
     shot = next(shot for shot in film.shots if shot.id == shot_id)
     return draw(direction.staging_at(film, shot, frame), size, film.seed)
 

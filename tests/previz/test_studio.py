@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from undercard.likeness import sheet_request
 from undercard.previz import studio
-from undercard.shot_staged import CastMember
+from undercard.shotlist.likeness import sheet_request
+from undercard.shotlist.staged import CastMember
 
 SIZE = (192, 192)
 

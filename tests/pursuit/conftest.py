@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import shot_lists
-from undercard import backends, gate, planning, shotlist, store
+from undercard import backends, gate, planning, store
 from undercard.conditioning import control_request
 from undercard.domain.requests import Control, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Repair, Take
@@ -18,6 +18,7 @@ from undercard.keyframes import asked
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planned import PlannedKeyframe
 from undercard.pursuit import Pursuit, begin
+from undercard.shotlist.load import load_shot_list
 
 EXACT, COARSE, PREVIZ = "", "coarse", "previz"
 REWORDED = Approach(
@@ -94,7 +95,7 @@ class Film:
 
 @pytest.fixture
 def film(tmp_path: Path) -> Film:
-    loaded = shotlist.load(shot_lists.write(tmp_path))
+    loaded = load_shot_list(shot_lists.write(tmp_path))
     plan = planning.plan(loaded, Device(cores=1, host_bytes=0), backend="previz", size=(128, 72))
     plan = replace(plan, prompted=True, renderer="")
     return Film(plan.keyframes(plan.shots[0]))

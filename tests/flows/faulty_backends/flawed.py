@@ -20,7 +20,7 @@ from undercard.domain.controls import CONTROLS
 from undercard.domain.requests import RenderRequest
 from undercard.hardware.devices import Device
 from undercard.planned import SEED_STRIDE
-from undercard.wording import INSISTENCE
+from undercard.shotlist.wording import INSISTENCE
 
 FLAW = re.compile(r"flaw: (\w+)")
 MENDED: Mapping[str, Callable[[RenderRequest], bool]] = {

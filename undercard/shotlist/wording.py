@@ -10,7 +10,7 @@ from undercard.domain.controls import CONTROLS
 from undercard.domain.staging import Look
 from undercard.gate import Fault
 from undercard.previz import cameras, lights, poses
-from undercard.shot_staged import CameraEntry, CastMember
+from undercard.shotlist.staged import CameraEntry, CastMember
 
 DEFAULT_LENS_MM = 35.0
 """Of a camera by position; a named one has its own."""

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from undercard import direction
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain.requests import SEED_LIMIT, RenderRequest, Size
 from undercard.domain.staging import Camera, PlacedFighter, Staging
 from undercard.previz import poses
 from undercard.previz.sight import Sighting
-from undercard.shot_models import ShotList
-from undercard.shot_staged import CastMember
+from undercard.shotlist import direction
+from undercard.shotlist.models import ShotList
+from undercard.shotlist.staged import CastMember
 
 LIKENESSES = 2
 """Pictures of fighters beside the control image: Qwen-Image-Edit takes one to three images in all."""

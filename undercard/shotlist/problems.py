@@ -10,10 +10,10 @@ from pydantic_core import ErrorDetails
 
 from undercard.domain.problems import Location, where
 from undercard.errors import Problem
-from undercard.shot_entry import Entry
-from undercard.shot_fields import nearest
-from undercard.shot_models import ShotList
-from undercard.yaml_source import Source
+from undercard.shotlist.entry import Entry
+from undercard.shotlist.fields import nearest
+from undercard.shotlist.models import ShotList
+from undercard.shotlist.yaml_source import Source
 
 MAX_TOLD = 200
 """More than anybody reads."""

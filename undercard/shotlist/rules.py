@@ -11,18 +11,18 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
-from undercard import clip_rules, shot_sounds
 from undercard.domain.problems import Location
 from undercard.domain.staging import Pose
 from undercard.errors import Problem
 from undercard.film.transition import TRANSITIONS, TransitionKind
 from undercard.previz import poses
-from undercard.shot_fields import nearest
-from undercard.shot_models import TransitionEntry
-from undercard.shot_problems import problem
-from undercard.shot_times import entries, frames, replays, times
-from undercard.title_rules import titles
-from undercard.yaml_source import Source, Value
+from undercard.shotlist import rules_clips, rules_sound
+from undercard.shotlist.fields import nearest
+from undercard.shotlist.models import TransitionEntry
+from undercard.shotlist.problems import problem
+from undercard.shotlist.rules_time import entries, frames, replays, times
+from undercard.shotlist.rules_titles import titles
+from undercard.shotlist.yaml_source import Source, Value
 
 MAX_SHOTS = 2000
 MAX_SECONDS = 2 * 60 * 60
@@ -46,12 +46,12 @@ def across(source: Source, fps: Fraction) -> Iterator[Problem]:
         yield from times(source, index, shot, fps)
         yield from _fighters(source, index, shot, cast)
         yield from titles(source, index, shot, cast, fps)
-        yield from clip_rules.clips(source, index, shot)
+        yield from rules_clips.clips(source, index, shot)
         if "number" in shot:
             yield problem(source, ("shots", index, "number"), "shots are numbered by their order", "remove it")
     yield from replays(source, shots, fps)
     yield from _transitions(source, shots, fps)
-    yield from shot_sounds.across(source, shots, fps)
+    yield from rules_sound.across(source, shots, fps)
     seconds = sum(frames(shot.get("length"), fps) or 0 for shot in shots) / fps
     if seconds > MAX_SECONDS:
         yield problem(source, ("shots",), f"a film of {float(seconds / 3600):.1f} hours", "keep it to 2 hours")

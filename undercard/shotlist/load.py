@@ -11,22 +11,20 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from undercard import shot_problems, shot_rules, title_rules, yaml_source
 from undercard.domain import timecode
 from undercard.domain.problems import Location
 from undercard.errors import BadShotList, UnknownShots
-from undercard.shot_fields import Setting, nearest
-from undercard.shot_models import Shot, ShotList
-from undercard.shot_times import REPLAYED
+from undercard.shotlist import problems, rules, rules_titles, yaml_source
+from undercard.shotlist.fields import Setting, nearest
+from undercard.shotlist.models import Shot, ShotList
+from undercard.shotlist.rules_time import REPLAYED
 from undercard.store import write_atomically
-
-__all__ = ["Shot", "ShotList", "from_shot", "json_schema", "load", "schema_text", "select", "write_schema"]
 
 INHERITED = ("light", "seed", "negative_prompt", "control")
 """What a shot takes from the film unless it has its own."""
 
 
-def load(path: Path) -> ShotList:
+def load_shot_list(path: Path) -> ShotList:
     """Read the shot list at *path*.
 
     Raises:
@@ -36,20 +34,20 @@ def load(path: Path) -> ShotList:
     source = yaml_source.read(path)
     data, added = _complete(source.data)
     fps = _frame_rate(data)
-    found = [*source.problems, *shot_rules.across(source, fps)]
+    found = [*source.problems, *rules.across(source, fps)]
     film: ShotList | None = None
     try:
         film = ShotList.model_validate(data, context=Setting(path.parent, fps))
     except ValidationError as exc:
-        found += shot_problems.translate(exc, source, added)
+        found += problems.translate(exc, source, added)
     if film is not None and not found:
-        found += title_rules.unlettered(source, film)
+        found += rules_titles.unlettered(source, film)
     if found or film is None:
-        raise BadShotList(source.file, shot_problems.in_order(found))
+        raise BadShotList(source.file, problems.in_order(found))
     return film
 
 
-def select(shots: Sequence[Shot], selection: str) -> tuple[Shot, ...]:
+def select_shots(shots: Sequence[Shot], selection: str) -> tuple[Shot, ...]:
     """Return the shots that *selection* names, in the film's order.
 
     Args:
@@ -66,7 +64,7 @@ def select(shots: Sequence[Shot], selection: str) -> tuple[Shot, ...]:
     return tuple(shot for shot in shots if shot.number in chosen)
 
 
-def from_shot(shots: Sequence[Shot], first: str) -> tuple[Shot, ...]:
+def shots_from(shots: Sequence[Shot], first: str) -> tuple[Shot, ...]:
     """Return the shots from the one called *first* (its number or its id) to the end.
 
     Raises:

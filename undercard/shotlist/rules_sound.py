@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from undercard.errors import Problem
-from undercard.shot_fields import nearest
-from undercard.shot_problems import problem
-from undercard.shot_times import entries, frames
-from undercard.yaml_source import Source, Value
+from undercard.shotlist.fields import nearest
+from undercard.shotlist.problems import problem
+from undercard.shotlist.rules_time import entries, frames
+from undercard.shotlist.yaml_source import Source, Value
 
 
 def across(source: Source, shots: Sequence[dict[str, Value]], fps: Fraction) -> Iterator[Problem]:

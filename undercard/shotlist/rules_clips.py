@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from undercard.errors import Problem
 from undercard.film.motion import CLIP
-from undercard.shot_problems import problem
-from undercard.shot_times import entries
-from undercard.yaml_source import Source, Value
+from undercard.shotlist.problems import problem
+from undercard.shotlist.rules_time import entries
+from undercard.shotlist.yaml_source import Source, Value
 
 
 def clips(source: Source, index: int, shot: dict[str, Value]) -> Iterator[Problem]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from undercard.film.delivery_presets import PRESETS
-from undercard.shot_entry import Entry
-from undercard.shot_fields import OneOf
+from undercard.shotlist.entry import Entry
+from undercard.shotlist.fields import OneOf
 
 
 class DeliveryEntry(Entry):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from undercard import titling
 from undercard.domain.problems import Location
 from undercard.errors import Problem
 from undercard.film.typeface import Style, lacking
-from undercard.shot_fields import nearest
-from undercard.shot_models import ShotList
-from undercard.shot_problems import problem
-from undercard.shot_times import entries, frames
-from undercard.yaml_source import Source, Value
+from undercard.shotlist import graphics
+from undercard.shotlist.fields import nearest
+from undercard.shotlist.models import ShotList
+from undercard.shotlist.problems import problem
+from undercard.shotlist.rules_time import entries, frames
+from undercard.shotlist.yaml_source import Source, Value
 
 LETTERED: dict[str, tuple[Style, ...]] = {"title": ("display", "text"), "lower_third": ("display", "text")}
 """The style of each line of a graphic; of any other, its only one is lettered in `text`'s chain, which all share."""
@@ -48,7 +48,7 @@ def titles(
 def unlettered(source: Source, film: ShotList) -> Iterator[Problem]:
     """Yield what is to be lettered on the picture and has characters that no font has."""
     for index, shot in enumerate(film.shots):
-        for graphic in titling.graphics(film, shot):
+        for graphic in graphics.graphics(film, shot):
             styles = LETTERED.get(graphic.kind, ())
             for number, line in enumerate(graphic.lines):
                 style: Style = styles[number] if number < len(styles) else "text"

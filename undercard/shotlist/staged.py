@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from undercard.domain.staging import Corner, Stance
 from undercard.film.timing import FASTEST, SLOWEST
-from undercard.shot_entry import Entry
-from undercard.shot_fields import (
+from undercard.shotlist.entry import Entry
+from undercard.shotlist.fields import (
     CameraName,
     Colour,
     ControlName,

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from undercard.shot_entry import Entry
-from undercard.shot_fields import Frames, Line, Text
+from undercard.shotlist.entry import Entry
+from undercard.shotlist.fields import Frames, Line, Text
 
 Points = Annotated[int, Field(ge=0, le=999)]
 

@@ -13,11 +13,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from undercard.domain import controls
 from undercard.film.timing import Freeze, Speed, Timing, written_timing
-from undercard.shot_audio import Sound, SoundCue
-from undercard.shot_clips import ClipEntry
-from undercard.shot_delivery import DeliveryEntry
-from undercard.shot_entry import Entry
-from undercard.shot_fields import (
+from undercard.shotlist.audio import Sound, SoundCue
+from undercard.shotlist.clips import ClipEntry
+from undercard.shotlist.delivery import DeliveryEntry
+from undercard.shotlist.entry import Entry
+from undercard.shotlist.fields import (
     ControlName,
     FontFile,
     FrameRate,
@@ -31,8 +31,8 @@ from undercard.shot_fields import (
     TransitionName,
     refusal,
 )
-from undercard.shot_staged import CameraEntry, CastMember, Keyframe, SpeedFactor
-from undercard.shot_titles import TitledEntry
+from undercard.shotlist.staged import CameraEntry, CastMember, Keyframe, SpeedFactor
+from undercard.shotlist.titles import TitledEntry
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 DEFAULT_TEMPLATE = "{style} {control} {likeness} {fighters} {camera} {light} {prompt}"

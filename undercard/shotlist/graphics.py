@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from undercard.domain.staging import Corner
 from undercard.film.graphics import Graphic
-from undercard.shot_models import Shot, ShotList
+from undercard.shotlist.models import Shot, ShotList
 
 CORNERS: Mapping[Corner, str] = {"red": "#c8141c", "blue": "#2a53d6"}
 """The colours that television gives the corners, whatever the fighters wear."""

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from undercard import wording
 from undercard.domain.colours import COLOURS
 from undercard.domain.staging import Aim, Camera, Corner, Look, PlacedFighter, Staging, Vec2, between, blend
 from undercard.film.timing import Moment
 from undercard.previz import cameras, poses
-from undercard.shot_models import Shot, ShotList
-from undercard.shot_staged import CameraEntry, CastMember, Cue, Ease, LookEntry
+from undercard.shotlist import wording
+from undercard.shotlist.models import Shot, ShotList
+from undercard.shotlist.staged import CameraEntry, CastMember, Cue, Ease, LookEntry
 
 START: Mapping[Corner, Vec2] = {"red": (-0.55, 0.0), "blue": (0.55, 0.0)}
 """Where fighters stand unless told, metres: 1.1 m apart, the reach of a straight punch with the body behind it."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from undercard import direction, wording
 from undercard.domain.requests import Size
-from undercard.likeness import LIKENESSES, kept
 from undercard.previz.sight import Sighting, sighted
 from undercard.repairs import Treatment
-from undercard.shot_models import Shot, ShotList
-from undercard.shot_staged import Keyframe
+from undercard.shotlist import direction, wording
+from undercard.shotlist.likeness import LIKENESSES, kept
+from undercard.shotlist.models import Shot, ShotList
+from undercard.shotlist.staged import Keyframe
 
 
 def prompt(

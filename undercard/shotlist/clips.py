@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from undercard.film.motion import CLIP, MOTIONS
-from undercard.shot_entry import Entry
-from undercard.shot_fields import OneOf, Text
+from undercard.shotlist.entry import Entry
+from undercard.shotlist.fields import OneOf, Text
 
 
 def fallbacks() -> dict[str, str]:

@@ -8,10 +8,10 @@ from fractions import Fraction
 from undercard.domain import timecode
 from undercard.errors import BadInput, Problem
 from undercard.film.timing import FASTEST, REAL_TIME, SLOWEST, Freeze, Speed, Timing, written_timing
-from undercard.shot_fields import nearest
-from undercard.shot_models import exact
-from undercard.shot_problems import problem
-from undercard.yaml_source import Source, Value
+from undercard.shotlist.fields import nearest
+from undercard.shotlist.models import exact
+from undercard.shotlist.problems import problem
+from undercard.shotlist.yaml_source import Source, Value
 
 REPLAYED = ("keyframes", "camera", "light", "prompt", "negative_prompt", "control", "seed")
 """What a replay takes from the shot that it shows again; it may have none of its own."""

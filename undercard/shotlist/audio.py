@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from undercard.shot_entry import Entry
-from undercard.shot_fields import Decibels, Frames, Music, SoundName
+from undercard.shotlist.entry import Entry
+from undercard.shotlist.fields import Decibels, Frames, Music, SoundName
 
 
 class SoundCue(Entry):
