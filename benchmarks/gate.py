@@ -24,14 +24,17 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.labelled.examples import examples, held_out
+from benchmarks.labelled.labels import FAULTS, JUDGED_BY
+from benchmarks.labelled.shoot import shoot
+from benchmarks.labelled.tally import Share, Tally
 from benchmarks.previz import machine
 from undercard.domain.requests import Size
 from undercard.domain.timecode import parse_size
-from undercard.gate import REVISION, Evidence, Fault, Verdict, checks, judge
-from undercard.labelled.examples import examples, held_out
-from undercard.labelled.labels import FAULTS, JUDGED_BY
-from undercard.labelled.shoot import shoot
-from undercard.labelled.tally import Share, Tally
+from undercard.gate.checks import checks
+from undercard.gate.contract import Fault, Verdict
+from undercard.gate.evidence import Evidence
+from undercard.gate.judging import REVISION, judge
 
 SCENES = 180
 """Of 60, a dozen fighters who have drifted can be read, and one more that is missed is eight in a hundred."""

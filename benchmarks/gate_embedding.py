@@ -23,17 +23,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.labelled.scenes import HAIRS, SKINS
+from benchmarks.labelled.shoot import BACKEND, Shoot, shoot
 from undercard.domain.colours import COLOURS
 from undercard.domain.requests import SEED_LIMIT, Size
 from undercard.domain.staging import PlacedFighter, Staging
 from undercard.domain.timecode import parse_size
-from undercard.gate import Evidence, Pixels, identity
-from undercard.gate._people import MUCH_SEEN, targets_of
-from undercard.labelled.scenes import HAIRS, SKINS
-from undercard.labelled.shoot import BACKEND, Shoot, shoot
+from undercard.gate.checks import identity
+from undercard.gate.checks._people import MUCH_SEEN, targets_of
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
+from undercard.gate.vision.adherence import Target
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
-from undercard.vision.adherence import Target
 
 LEAST_HEIGHT = 80.0
 """Pixels of a fighter whose embedding is taken."""

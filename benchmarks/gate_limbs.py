@@ -19,13 +19,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.labelled import structure
+from benchmarks.labelled.labels import STRENGTHS
+from benchmarks.labelled.shoot import Shoot, shoot
 from undercard.domain.requests import SEED_LIMIT, Size
 from undercard.domain.staging import PlacedFighter, Vec3
 from undercard.domain.timecode import parse_size
-from undercard.gate import Pixels, limbs, pose
-from undercard.labelled import structure
-from undercard.labelled.labels import STRENGTHS
-from undercard.labelled.shoot import Shoot, shoot
+from undercard.gate.checks import limbs, pose
+from undercard.gate.pictures import Pixels
 from undercard.previz.frame import Keypoints
 from undercard.previz.render import draw
 

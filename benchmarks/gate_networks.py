@@ -7,8 +7,8 @@
 Thresholds were tuned on the first 100 stagings. Prints how many pictures each check judges, and how many of those it
 rejects, by mistake and by how much of it there is to see: a wrong or mirrored pose is `strong` where less than 0.4 of
 the fighter's seen joints truly lie where they should, `moderate` below 0.65, else `mild`; a third fighter is `plain`
-where half of his body can be seen (undercard/labelled/structure.py). With `--film`, prints how many keyframes and shots
-of a shot list are judged, and how many are rejected that are as they should be.
+where half of his body can be seen (benchmarks/labelled/structure.py). With `--film`, prints how many keyframes and
+shots of a shot list are judged, and how many are rejected that are as they should be.
 """
 
 from __future__ import annotations
@@ -22,19 +22,22 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.gate_networks_set import Case, cases
+from benchmarks.labelled.edits import grade, redrawn
+from benchmarks.labelled.structure import HALF, shown
 from undercard.domain.requests import Size
 from undercard.domain.timecode import parse_size
-from undercard.gate import Check, Evidence, Finding, Pixels, corner, count, identity, limbs, pose, stranger
-from undercard.gate._people import targets_of
-from undercard.labelled.edits import grade, redrawn
-from undercard.labelled.structure import HALF, shown
+from undercard.gate.checks import corner, count, identity, limbs, pose, stranger
+from undercard.gate.checks._people import targets_of
+from undercard.gate.contract import Check, Finding
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
+from undercard.gate.vision.adherence import Target, adherence
+from undercard.gate.vision.pose import Person
 from undercard.previz.frame import Frame
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
 from undercard.shotlist import direction
 from undercard.shotlist.load import load_shot_list
-from undercard.vision.adherence import Target, adherence
-from undercard.vision.pose import Person
 
 CHECKS: tuple[Check, ...] = (count.CHECK, stranger.CHECK, pose.CHECK, corner.CHECK, identity.CHECK, limbs.CHECK)
 STRONG, MODERATE = 0.4, 0.65

@@ -16,9 +16,9 @@ from flows.rounds import Rounds, offered
 from undercard import __version__, manifest
 from undercard.domain import progress
 from undercard.errors import NeedsReview, ShotsFailed
+from undercard.gate.critic.appointment import standing_judge
+from undercard.gate.critic.hearing import hearing
 from undercard.hardware.probe import this_device
-from undercard.judge.appointment import standing_judge
-from undercard.judge.hearing import hearing
 from undercard.ladder import Breaker, kind
 from undercard.lanes import lanes_of
 from undercard.manifest import KeyframeRecord, Manifest

@@ -20,8 +20,9 @@ from undercard.conditioning import control_request, pictures_of
 from undercard.domain.progress import Meter
 from undercard.domain.requests import RenderRequest
 from undercard.domain.takes import Take
-from undercard.gate import Exhibit, Verdict
-from undercard.judge.hearing import Hearing
+from undercard.gate.contract import Verdict
+from undercard.gate.critic.hearing import Hearing
+from undercard.gate.evidence import Exhibit
 from undercard.ladder import kind
 from undercard.lanes import Lane
 from undercard.manifest import Judged

@@ -9,18 +9,20 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import gate
 from undercard.domain.keys import content_key
 from undercard.domain.requests import Control, Size
-from undercard.judge.hearing import Hearing
+from undercard.gate.contract import Verdict
+from undercard.gate.critic.hearing import Hearing
+from undercard.gate.evidence import Exhibit, evidence_of
+from undercard.gate.judging import REVISION, judge_exhibit
 
 
 def _verdict_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     seen = [_seen(exhibit) for exhibit in parameters["exhibits"]]
-    return "verdicts-" + content_key([gate.REVISION, parameters["size"], seen])
+    return "verdicts-" + content_key([REVISION, parameters["size"], seen])
 
 
-def _seen(exhibit: gate.Exhibit) -> list[object]:
+def _seen(exhibit: Exhibit) -> list[object]:
     """Return all of *exhibit* that a check may look at: its label is for people."""
     compared = (exhibit.picture, exhibit.neighbour, exhibit.before, *exhibit.takes)
     return [
@@ -44,9 +46,9 @@ def _drawn(control: Control | None) -> list[str] | None:
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def judge_shot(shot: str, exhibits: list[gate.Exhibit], size: Size) -> list[gate.Verdict]:
+def judge_shot(shot: str, exhibits: list[Exhibit], size: Size) -> list[Verdict]:
     """Say of each take whether it can stand in the film, and why not."""
-    verdicts = [gate.judge_exhibit(exhibit, size) for exhibit in exhibits]
+    verdicts = [judge_exhibit(exhibit, size) for exhibit in exhibits]
     for exhibit, verdict in zip(exhibits, verdicts, strict=True):
         if not verdict.accepted:
             get_run_logger().warning("%s rejected: %s", exhibit.label, "; ".join(verdict.causes))
@@ -56,12 +58,11 @@ def judge_shot(shot: str, exhibits: list[gate.Exhibit], size: Size) -> list[gate
 # What the judge said is kept by the library, and what he did not say must not be.
 @task(task_run_name="{shot} · judge", cache_policy=NO_CACHE, persist_result=False)
 def hear_judge(
-    shot: str, exhibits: list[gate.Exhibit], size: Size, verdicts: list[gate.Verdict], hearing: Hearing
-) -> list[gate.Verdict]:
+    shot: str, exhibits: list[Exhibit], size: Size, verdicts: list[Verdict], hearing: Hearing
+) -> list[Verdict]:
     """Show the judge what every check lets pass, and add to the verdicts what it says."""
     heard = [
-        hearing.heard(verdict, gate.evidence_of(exhibit, size))
-        for exhibit, verdict in zip(exhibits, verdicts, strict=True)
+        hearing.heard(verdict, evidence_of(exhibit, size)) for exhibit, verdict in zip(exhibits, verdicts, strict=True)
     ]
     for exhibit, before, verdict in zip(exhibits, verdicts, heard, strict=True):
         if before.accepted and not verdict.accepted:

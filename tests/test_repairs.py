@@ -14,11 +14,11 @@ from undercard.conditioning import control_request, draw_control
 from undercard.domain import pictures
 from undercard.domain.requests import Control
 from undercard.domain.takes import Approach, Remedy, Repair
-from undercard.gate import Fault, Finding, Verdict
+from undercard.gate.contract import Fault, Finding, Verdict
+from undercard.gate.repairs import REMEDIES, SAME_SEED, Means, next_draw, repairs_for, severity, treatment
 from undercard.hardware.devices import Device
 from undercard.keyframes import asked
 from undercard.planned import PlannedKeyframe
-from undercard.repairs import REMEDIES, SAME_SEED, Means, next_draw, repairs_for, severity, treatment
 from undercard.shotlist import prompts
 from undercard.shotlist.load import load_shot_list
 

@@ -11,7 +11,7 @@ from undercard import store
 from undercard.domain.requests import Control
 from undercard.domain.takes import Approach, Attempt, Outcome, Remedy, Repair, Take
 from undercard.film.contact_sheet import AMBER
-from undercard.gate import Finding, Verdict
+from undercard.gate.contract import Finding, Verdict
 from undercard.hardware.devices import Device
 from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning import Plan, plan

@@ -9,7 +9,9 @@ from PIL import Image, ImageDraw
 
 from tests.gate.test_people import BLUE, GUEST, RED, evidence, frame
 from tests.previz.stagings import red
-from undercard.gate import Evidence, Pixels, judge
+from undercard.gate.evidence import Evidence
+from undercard.gate.judging import judge
+from undercard.gate.pictures import Pixels
 from undercard.verdict_people import draw_people
 from undercard.verdict_picture import annotated
 

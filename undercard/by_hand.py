@@ -13,7 +13,8 @@ from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain.requests import SEED_LIMIT, Size
 from undercard.domain.staging import Staging
 from undercard.errors import BadInput, UnreadableImage
-from undercard.gate import Evidence, Pixels
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
 from undercard.shotlist import direction
 from undercard.shotlist.likeness import likeness
 from undercard.shotlist.load import select_shots

@@ -14,11 +14,12 @@ from rich.table import Table
 
 from undercard.console import SHOTS_FAILED, told
 from undercard.errors import BadInput
-from undercard.gate import Evidence, Verdict
+from undercard.gate.contract import Verdict
+from undercard.gate.evidence import Evidence
 from undercard.options import find
 
 if TYPE_CHECKING:
-    from undercard.labelled.calibration import Fit
+    from undercard.gate.calibration.fit import Fit
 
 PICTURES = typer.Argument(metavar="IMAGE…", help="Pictures to judge; of a shot, one keyframe after another.")
 
@@ -92,8 +93,8 @@ def _explain(
 ) -> bool:
     """Judge each picture and draw what was seen; return whether one is rejected."""
     from undercard import verdict_picture
-    from undercard.gate import judge
-    from undercard.judge.hearing import hearing
+    from undercard.gate.critic.hearing import hearing
+    from undercard.gate.judging import judge
 
     said = []
     with hearing() as judged:
@@ -138,8 +139,8 @@ def _print(picture: Path, target: Path, verdict: Verdict, console: Console) -> N
 
 
 def _calibrate(folder: Path, backend: str, console: Console, *, as_json: bool) -> None:
-    from undercard.labelled import calibration
-    from undercard.labelled import folder as labelled
+    from undercard.gate.calibration import calibration
+    from undercard.gate.calibration import folder as labelled
 
     fits = calibration.fit(labelled.read(folder, backend), backend)
     if as_json:

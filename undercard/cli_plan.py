@@ -98,7 +98,7 @@ def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> 
     """Print what *device* has and which backends of *found* work on it."""
     from undercard import doctor_view, outlook, plan_view
     from undercard.doctor_view import Diagnosis
-    from undercard.judge.condition import condition
+    from undercard.gate.critic.condition import condition
     from undercard.models import weights
 
     torch, chosen = installed("torch"), settings.load()

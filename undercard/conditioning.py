@@ -16,7 +16,7 @@ from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain import controls, pictures
 from undercard.domain.controls import CONTROLS
 from undercard.domain.requests import SEED_LIMIT, Control, RenderRequest, Sheet
-from undercard.repairs import Treatment
+from undercard.gate.repairs import Treatment
 from undercard.shotlist.likeness import Likeness
 from undercard.shotlist.prompts import likenesses_with
 from undercard.store import StoredFile

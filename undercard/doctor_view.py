@@ -14,7 +14,7 @@ from rich.text import Text
 from undercard import backends
 from undercard.console import place
 from undercard.domain.requests import MOST_STEPS
-from undercard.judge.condition import Condition
+from undercard.gate.critic.condition import Condition
 from undercard.models import lightning
 from undercard.models.weights import Weights
 

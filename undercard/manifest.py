@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from undercard import store
 from undercard.domain.takes import Take
 from undercard.errors import BadInput, MissingObject
-from undercard.gate import Verdict
-from undercard.repairs import main_causes, severity
+from undercard.gate.contract import Verdict
+from undercard.gate.repairs import main_causes, severity
 
 
 class Judged(BaseModel):

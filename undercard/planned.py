@@ -8,7 +8,7 @@ from undercard import backends
 from undercard.domain import controls
 from undercard.domain.requests import SEED_LIMIT, RenderRequest, Size
 from undercard.domain.staging import Staging
-from undercard.repairs import Treatment
+from undercard.gate.repairs import Treatment
 from undercard.shotlist import prompts
 from undercard.shotlist.likeness import Likeness
 from undercard.shotlist.models import Shot, ShotList

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from undercard import backends, gate
+from undercard import backends
 from undercard.backends import Rung
 from undercard.conditioning import control_request, follows_itself, lacking
 from undercard.domain.requests import MOST_STEPS, Control, RenderRequest, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Take
-from undercard.judge.opinions import holds
+from undercard.gate.critic.opinions import holds
+from undercard.gate.judging import REVISION
+from undercard.gate.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
 from undercard.keyframes import accepted_take, asked
 from undercard.ladder import Tried, kind
 from undercard.manifest import Judged, KeyframeRecord, best_of
 from undercard.models import lightning, weights
 from undercard.planned import PlannedKeyframe
-from undercard.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
 from undercard.shotlist import prompts
 from undercard.shotlist.likeness import Likeness
 
@@ -187,7 +188,7 @@ class Pursuit:
             shot=self.keyframe.shot.id,
             frame=self.keyframe.frame,
             key=self.keyframe.request(1).key,
-            gate=gate.REVISION,
+            gate=REVISION,
             takes=tuple(self.judged),
             error=self.error,
             ended=self.ended,
@@ -258,7 +259,7 @@ def _holds(before: KeyframeRecord, judge: str) -> bool:
     """Say whether the gate, and *judge* with it, would say today what it said of what counts of *before*."""
     standing = [judged for judged in before.takes if judged.stands][-1:]
     counts = standing or before.takes
-    return before.gate == gate.REVISION and all(judged.approved or holds(judged.verdict, judge) for judged in counts)
+    return before.gate == REVISION and all(judged.approved or holds(judged.verdict, judge) for judged in counts)
 
 
 def _is_approved(before: KeyframeRecord | None, take: Take | None) -> bool:

@@ -9,12 +9,13 @@ import numpy as np
 from PIL import ImageDraw
 
 from undercard.film.lettering import drawable, font, shortened
-from undercard.gate import Evidence, Verdict
-from undercard.gate._people import Fighter, cast_of
-from undercard.vision.adherence import adherence
-from undercard.vision.heat import KINDS, Peak
-from undercard.vision.networks import Floats
-from undercard.vision.pose import SEEN, look_closely
+from undercard.gate.checks._people import Fighter, cast_of
+from undercard.gate.contract import Verdict
+from undercard.gate.evidence import Evidence
+from undercard.gate.vision.adherence import adherence
+from undercard.gate.vision.heat import KINDS, Peak
+from undercard.gate.vision.networks import Floats
+from undercard.gate.vision.pose import SEEN, look_closely
 
 COLOURS = ("#e0b357", "#6fb8e8", "#c58be0", "#8fd18a")
 """One a fighter."""

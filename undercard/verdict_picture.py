@@ -8,7 +8,8 @@ from PIL import Image, ImageDraw
 
 from undercard import verdict_people
 from undercard.film.lettering import drawable, font, shortened, wrapped
-from undercard.gate import Evidence, Finding, Verdict
+from undercard.gate.contract import Finding, Verdict
+from undercard.gate.evidence import Evidence
 
 PAPER = "#16171a"
 TRACK = "#2a2c31"

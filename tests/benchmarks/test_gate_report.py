@@ -6,9 +6,9 @@ import json
 from rich.console import Console
 
 from benchmarks.gate import report, show
+from benchmarks.labelled.tally import Tally
 from tests.labelled.test_tally import verdict
-from undercard.gate import Fault
-from undercard.labelled.tally import Tally
+from undercard.gate.contract import Fault
 
 
 def tally() -> Tally:

@@ -13,7 +13,7 @@ from tasks.gate import _verdict_key
 from tests.stagings import fighter, staging
 from undercard.domain import pictures
 from undercard.domain.requests import Control
-from undercard.gate import Exhibit
+from undercard.gate.evidence import Exhibit
 from undercard.store import StoredFile
 
 

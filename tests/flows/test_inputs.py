@@ -62,7 +62,7 @@ def test_another_control_image_renders_the_keyframes_again_that_it_is_for_and_no
     film: Path, store: Path, card: FakeCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A picture of normals is none that the gate would let stand.
-    monkeypatch.setattr("undercard.gate.checks", tuple)
+    monkeypatch.setattr("undercard.gate.judging.checks", tuple)
     before = takes(film)
     film.write_text(film.read_text().replace("id: victory", "id: victory\n    control: normals"))
 

@@ -13,12 +13,15 @@ from typer.testing import CliRunner
 
 from flows.keyframes import keyframes
 from flows.produce import produce
-from undercard import backends, gate, report
+from undercard import backends, report
 from undercard.cli import app
 from undercard.domain.requests import Size
 from undercard.errors import NeedsReview
 from undercard.film.contact_sheet import Cell, contact_sheet
-from undercard.gate import Exhibit, Verdict
+from undercard.gate import checks
+from undercard.gate.contract import Verdict
+from undercard.gate.evidence import Exhibit
+from undercard.gate.judging import judge_exhibit
 from undercard.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -62,7 +65,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the backend and the check into folders that are looked through."""
     folder = Path(__file__).parent
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(folder / "faulty_backends")])
-    monkeypatch.setattr(gate, "__path__", [*gate.__path__, str(folder / "planted_gate")])
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(folder / "planted_gate")])
 
 
 def film(folder: Path, *flaws: str, good: int = 0) -> Path:
@@ -186,13 +189,13 @@ def test_the_gate_sees_what_a_take_was_drawn_from_and_what_it_must_differ_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exhibits: dict[str, Exhibit] = {}
-    judge = gate.judge_exhibit
+    judge = judge_exhibit
 
     def seen(exhibit: Exhibit, size: Size) -> Verdict:
         exhibits[exhibit.label] = exhibit
         return judge(exhibit, size)
 
-    monkeypatch.setattr(gate, "judge_exhibit", seen)
+    monkeypatch.setattr("tasks.gate.judge_exhibit", seen)
 
     produce(shot_list=film(tmp_path, "jump", "pose"), backend="flawed")
 

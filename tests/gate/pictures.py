@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from undercard.domain.requests import Size
-from undercard.gate import Pixels
+from undercard.gate.pictures import Pixels
 
 SIZE = (512, 288)
 OVERSAMPLING = 3

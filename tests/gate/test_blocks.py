@@ -9,8 +9,11 @@ import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, as_jpeg, keyframe
-from undercard.gate import Evidence, Fault, Finding, Pixels, blocks, seam
-from undercard.gate.blocks import block_step
+from undercard.gate.checks import blocks, seam
+from undercard.gate.checks.blocks import block_step
+from undercard.gate.contract import Fault, Finding
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
 
 PHOTOGRAPHS = Path(__file__).parents[1] / "data" / "photographs"
 

@@ -7,46 +7,42 @@ import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, as_jpeg, blurred, exposed, keyframe
-from undercard.gate import Evidence, Fault, Finding, Pixels
-from undercard.gate import blank as blank_file
-from undercard.gate import blur as blur_file
-from undercard.gate import burnt as burnt_file
-from undercard.gate import crushed as crushed_file
-from undercard.gate import dead as dead_file
-from undercard.gate import duplicate as duplicate_file
-from undercard.gate import size as size_file
+from undercard.gate.checks import blank, blur, burnt, crushed, dead, duplicate, size
+from undercard.gate.contract import Fault, Finding
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
 
 
 def examine_blank(pixels: Pixels) -> Finding:
-    return blank_file.CHECK.examine(Evidence(pixels, SIZE))
+    return blank.CHECK.examine(Evidence(pixels, SIZE))
 
 
 def examine_blur(pixels: Pixels) -> Finding:
-    return blur_file.CHECK.examine(Evidence(pixels, SIZE))
+    return blur.CHECK.examine(Evidence(pixels, SIZE))
 
 
 def examine_dead(pixels: Pixels) -> Finding:
-    return dead_file.CHECK.examine(Evidence(pixels, SIZE))
+    return dead.CHECK.examine(Evidence(pixels, SIZE))
 
 
 def examine_burnt(pixels: Pixels) -> Finding:
-    return burnt_file.CHECK.examine(Evidence(pixels, SIZE))
+    return burnt.CHECK.examine(Evidence(pixels, SIZE))
 
 
 def examine_crushed(pixels: Pixels) -> Finding:
-    return crushed_file.CHECK.examine(Evidence(pixels, SIZE))
+    return crushed.CHECK.examine(Evidence(pixels, SIZE))
 
 
 def examine_duplicate(pixels: Pixels, *neighbours: Pixels) -> Finding:
-    return duplicate_file.CHECK.examine(Evidence(pixels, SIZE, neighbours))
+    return duplicate.CHECK.examine(Evidence(pixels, SIZE, neighbours))
 
 
 def test_a_picture_of_the_size_asked_for_passes() -> None:
-    assert size_file.CHECK.examine(Evidence(keyframe(), SIZE)).passed
+    assert size.CHECK.examine(Evidence(keyframe(), SIZE)).passed
 
 
 def test_a_picture_with_its_sides_swapped_is_rejected_with_both_sizes() -> None:
-    finding = size_file.CHECK.examine(Evidence(keyframe(size=(288, 512)), SIZE))
+    finding = size.CHECK.examine(Evidence(keyframe(size=(288, 512)), SIZE))
 
     assert not finding.passed
     assert "288×512" in finding.cause
@@ -56,14 +52,14 @@ def test_a_picture_with_its_sides_swapped_is_rejected_with_both_sizes() -> None:
 def test_a_grey_picture_is_rejected_though_its_size_is_right(tmp_path: Path) -> None:
     Image.fromarray(keyframe()).convert("L").save(tmp_path / "grey.png")
 
-    finding = size_file.CHECK.examine(Evidence(tmp_path / "grey.png", SIZE))
+    finding = size.CHECK.examine(Evidence(tmp_path / "grey.png", SIZE))
 
     assert finding.fault == Fault.WRONG_FRAME
     assert "'L'" in finding.cause
 
 
 def test_a_picture_one_pixel_short_is_rejected() -> None:
-    assert not size_file.CHECK.examine(Evidence(keyframe()[:, :-1], SIZE)).passed
+    assert not size.CHECK.examine(Evidence(keyframe()[:, :-1], SIZE)).passed
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])

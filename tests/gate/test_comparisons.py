@@ -7,20 +7,10 @@ import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, as_jpeg, exposed, keyframe
-from undercard.gate import (
-    Evidence,
-    Fault,
-    Finding,
-    Pixels,
-    banding,
-    cast,
-    copied,
-    duplicate,
-    jump,
-    noise,
-    repeated,
-    scale,
-)
+from undercard.gate.checks import banding, cast, copied, duplicate, jump, noise, repeated, scale
+from undercard.gate.contract import Fault, Finding
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
 
 
 def edited(pixels: Pixels, gain: float = 1.0) -> Pixels:

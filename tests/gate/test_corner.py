@@ -9,7 +9,10 @@ import numpy as np
 from tests.gate.test_people import BLUE, RED, SIZE, WIDE, frame, keypoints
 from tests.previz.stagings import staged
 from undercard.domain.staging import PlacedFighter
-from undercard.gate import Evidence, Fault, Finding, Pixels, corner
+from undercard.gate.checks import corner
+from undercard.gate.contract import Fault, Finding
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
 
 AS_RED = replace(RED, look=BLUE.look, corner=BLUE.corner)
 AS_BLUE = replace(BLUE, look=RED.look, corner=RED.corner)

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from tests.gate.pictures import SIZE, keyframe
-from undercard import gate
 from undercard.errors import UnreadableImage
-from undercard.gate import Evidence, Finding, Verdict, checks, judge, size
+from undercard.gate import checks as checks_folder
+from undercard.gate.checks import checks, size
+from undercard.gate.contract import Finding, Verdict
+from undercard.gate.evidence import Evidence
+from undercard.gate.judging import judge
 
 
 def test_every_file_of_the_folder_is_a_check() -> None:
-    files = {path.stem for path in Path(gate.__file__).parent.glob("*.py") if not path.stem.startswith("_")}
+    files = {path.stem for path in Path(checks_folder.__file__).parent.glob("*.py") if not path.stem.startswith("_")}
 
     assert {check.name for check in checks()} == files
 

@@ -8,7 +8,10 @@ import numpy as np
 from PIL import Image
 
 from tests.gate.test_people import BLUE, RED, SIZE, frame, keypoints
-from undercard.gate import Evidence, Fault, Finding, Pixels, banding, identity
+from undercard.gate.checks import banding, identity
+from undercard.gate.contract import Fault, Finding
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
 
 ASKED_BY = (RED, BLUE)
 

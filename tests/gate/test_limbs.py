@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.labelled.edits import Grade, redrawn
 from tests.gate.test_people import BLUE, FROM_ABOVE, GUEST, RED, SIZE, WIDE, frame, keypoints
 from tests.previz.stagings import red, staged
 from undercard.domain.staging import Vec3
-from undercard.gate import Evidence, Fault, Finding, Pixels, limbs, pose, stranger
-from undercard.gate._evidence import PREVIZ
-from undercard.labelled.edits import Grade, redrawn
+from undercard.gate.checks import limbs, pose, stranger
+from undercard.gate.contract import Fault, Finding
+from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.pictures import Pixels
 from undercard.previz.frame import Frame
 from undercard.previz.limbs import Kind, Limb
 from undercard.previz.render import draw

@@ -11,7 +11,10 @@ import pytest
 from tests.gate.pictures import blurred, exposed
 from tests.stagings import LOOK, fighter
 from undercard.domain.staging import Camera, Staging
-from undercard.gate import Evidence, Pixels, Verdict, judge
+from undercard.gate.contract import Verdict
+from undercard.gate.evidence import Evidence
+from undercard.gate.judging import judge
+from undercard.gate.pictures import Pixels
 from undercard.previz import lights
 from undercard.previz.poses import pose
 from undercard.previz.render import draw

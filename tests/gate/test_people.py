@@ -14,14 +14,16 @@ from tests.gate.pictures import exposed
 from tests.previz.stagings import blue, red, staged
 from undercard.domain.staging import Camera, PlacedFighter
 from undercard.errors import BadInput
-from undercard.gate import Check, Evidence, Fault, Finding, Pixels, count, pose, stranger
-from undercard.gate._evidence import PREVIZ
-from undercard.gate._people import cast_of
+from undercard.gate.checks import count, pose, stranger
+from undercard.gate.checks._people import cast_of
+from undercard.gate.contract import Check, Fault, Finding
+from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.pictures import Pixels
+from undercard.gate.vision.comparison import Surplus
+from undercard.gate.vision.heat import Peak
 from undercard.previz.frame import Frame
 from undercard.previz.maps import keypoints_json
 from undercard.previz.render import draw
-from undercard.vision.comparison import Surplus
-from undercard.vision.heat import Peak
 
 SIZE = (512, 288)
 WIDE = Camera((0.0, 1.5, 5.0), (0.0, 1.0, 0.0), 35.0)

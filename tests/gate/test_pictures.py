@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, keyframe
-from undercard.gate import Evidence
-from undercard.gate._middle import middle
-from undercard.gate._pictures import luma, thumbnail
+from undercard.gate.checks._middle import middle
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import luma, thumbnail
 
 
 def stored(path: Path, reach: float = 0.5) -> Path:

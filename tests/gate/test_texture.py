@@ -7,7 +7,10 @@ import pytest
 
 from tests.gate.pictures import SIZE, as_jpeg, exposed, keyframe
 from undercard.domain.requests import Size
-from undercard.gate import Evidence, Fault, Finding, Pixels, banding, noise, seam
+from undercard.gate.checks import banding, noise, seam
+from undercard.gate.contract import Fault, Finding
+from undercard.gate.evidence import Evidence
+from undercard.gate.pictures import Pixels
 
 HD = (1024, 576)
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from undercard.errors import BadInput
-from undercard.gate._thresholds import parsed, table, threshold
+from undercard.gate.thresholds import parsed, table, threshold
 
 ROW = '[blur]\nfault = "soft"\nscore = "sharpness"\nleast = 0.5\ncalibrated = "by hand"\n'
 

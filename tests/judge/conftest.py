@@ -12,10 +12,11 @@ import pytest
 
 from tests.judge.fake_judge import FakeJudge
 from tests.stagings import fighter, staging
-from undercard.gate import Evidence, Finding, Verdict
-from undercard.judge.appointment import appointed
-from undercard.judge.client import Client
-from undercard.judge.hearing import Hearing
+from undercard.gate.contract import Finding, Verdict
+from undercard.gate.critic.appointment import appointed
+from undercard.gate.critic.client import Client
+from undercard.gate.critic.hearing import Hearing
+from undercard.gate.evidence import Evidence
 
 SIZE = (320, 180)
 GOOD = np.full((SIZE[1], SIZE[0], 3), (60, 120, 60), np.uint8)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.judge.fake_judge import completion
 from undercard.errors import JudgeUnheard
-from undercard.judge.answer import MOST_WORDS, Answer, read
+from undercard.gate.critic.answer import MOST_WORDS, Answer, read
 
 SIZE = (200, 100)
 REJECTS = {"verdict": "reject", "cause": "three arms", "region": {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 1}}

@@ -6,8 +6,8 @@ import pytest
 
 from tests.judge.fake_judge import KEY, FakeJudge
 from undercard.errors import BadInput
-from undercard.judge.appointment import Appointment, appointed, is_here, standing_judge
-from undercard.judge.condition import condition
+from undercard.gate.critic.appointment import Appointment, appointed, is_here, standing_judge
+from undercard.gate.critic.condition import condition
 
 
 def named(monkeypatch: pytest.MonkeyPatch, url: str, **others: str) -> Appointment | None:

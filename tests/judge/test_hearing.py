@@ -10,7 +10,7 @@ import pytest
 
 from tests.judge.conftest import FAILED, GOOD, MAGENTA, PASSED, SIZE, Hear, evidence
 from tests.judge.fake_judge import KEY, FakeJudge, picture_in
-from undercard.judge.hearing import hearing as open_hearing
+from undercard.gate.critic.hearing import hearing as open_hearing
 
 
 def test_a_picture_that_the_judge_accepts_stays_accepted(hear: Hear) -> None:
@@ -70,7 +70,7 @@ def test_an_opinion_is_kept_for_the_same_picture_asked_in_the_same_words(
     hear().heard(PASSED, evidence(MAGENTA, control=GOOD))
     assert len(judge.asked) == 2
 
-    monkeypatch.setattr("undercard.judge.appointment.REVISION", 99)
+    monkeypatch.setattr("undercard.gate.critic.appointment.REVISION", 99)
     hear().heard(PASSED, evidence(MAGENTA))
     assert len(judge.asked) == 3
 

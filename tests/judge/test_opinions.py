@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tests.judge.conftest import FAILED, MAGENTA, PASSED, Hear, evidence
-from undercard.gate import Opinion, Verdict
-from undercard.judge.opinions import holds, with_opinion
+from undercard.gate.contract import Opinion, Verdict
+from undercard.gate.critic.opinions import holds, with_opinion
 
 HEARD = Opinion(judge="a · prompt 1", heard=True)
 REJECTED = Opinion(judge="a · prompt 1", heard=True, accepts=False, words="three arms")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.judge.conftest import MAGENTA, PASSED, Clock, Hear, evidence
 from tests.judge.fake_judge import FakeJudge, Fault, says
-from undercard.judge.hearing import SILENCES
+from undercard.gate.critic.hearing import SILENCES
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from undercard.gate import Fault, judge
-from undercard.labelled import scenes
-from undercard.labelled.examples import Example, examples, held_out
-from undercard.labelled.labels import FAULTS, STRENGTHS
+from benchmarks.labelled import scenes
+from benchmarks.labelled.examples import Example, examples, held_out
+from benchmarks.labelled.labels import FAULTS, STRENGTHS
+from undercard.gate.contract import Fault
+from undercard.gate.judging import judge
 
 SIZE = (512, 288)
 SEED = 0

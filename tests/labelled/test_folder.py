@@ -8,10 +8,11 @@ from PIL import Image
 
 from tests.gate.pictures import blurred, keyframe
 from undercard.errors import BadInput, UnreadableImage
-from undercard.gate import Fault, Pixels
-from undercard.gate._thresholds import parsed
-from undercard.labelled.calibration import as_toml, fit
-from undercard.labelled.folder import read
+from undercard.gate.calibration.fit import as_toml, fit
+from undercard.gate.calibration.folder import read
+from undercard.gate.contract import Fault
+from undercard.gate.pictures import Pixels
+from undercard.gate.thresholds import parsed
 
 
 def put(path: Path, pixels: Pixels) -> None:

@@ -7,12 +7,14 @@ from itertools import islice
 
 import numpy as np
 
+from benchmarks.labelled import structure
+from benchmarks.labelled.limbs import Extra, extras, planted, strength
+from benchmarks.labelled.shoot import shoot
 from tests.previz.stagings import blue, red, staged
 from undercard.domain.staging import Camera, Staging, Vec3
-from undercard.gate import Fault, Pixels, judge
-from undercard.labelled import structure
-from undercard.labelled.limbs import Extra, extras, planted, strength
-from undercard.labelled.shoot import shoot
+from undercard.gate.contract import Fault
+from undercard.gate.judging import judge
+from undercard.gate.pictures import Pixels
 from undercard.previz.limbs import Kind, Limb
 from undercard.previz.render import DRAFT, draw
 

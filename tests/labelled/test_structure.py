@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.labelled.structure import HALF, NEARLY_WHOLE, PART, shown
 from tests.previz.stagings import blue, red, staged
 from undercard.domain.staging import Camera, Vec2
-from undercard.labelled.structure import HALF, NEARLY_WHOLE, PART, shown
 from undercard.previz.render import DRAFT, draw
 
 SIZE = (256, 144)

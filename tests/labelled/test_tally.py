@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from undercard.gate import Fault, Finding, Verdict
-from undercard.labelled.tally import Tally, wilson
+from benchmarks.labelled.tally import Tally, wilson
+from undercard.gate.contract import Fault, Finding, Verdict
 
 
 def verdict(said: set[Fault], abstaining: str = "") -> Verdict:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests import shot_lists
-from undercard import backends, gate, planning, store
+from undercard import backends, planning, store
 from undercard.conditioning import control_request
 from undercard.domain.requests import Control, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Repair, Take
-from undercard.gate import Fault, Finding, Verdict
+from undercard.gate.contract import Fault, Finding, Verdict
+from undercard.gate.judging import REVISION
 from undercard.hardware.devices import Device
 from undercard.keyframes import asked
 from undercard.manifest import Judged, KeyframeRecord
@@ -51,7 +52,7 @@ class Film:
             shot=keyframe.shot.id,
             frame=keyframe.frame,
             key=keyframe.request(1).key,
-            gate=gate.REVISION,
+            gate=REVISION,
             takes=judged,
         )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.pursuit.conftest import COARSE, EXACT, REWORDED, Film
-from undercard import gate
 from undercard.domain.takes import Approach
-from undercard.gate import Opinion, Verdict
-from undercard.judge.opinions import with_opinion
+from undercard.gate.contract import Opinion, Verdict
+from undercard.gate.critic.opinions import with_opinion
+from undercard.gate.judging import REVISION
 from undercard.keyframes import usable_take
 from undercard.pursuit import begin
 
@@ -84,7 +84,7 @@ def test_a_take_of_a_release_that_knew_no_repairs_stands(film: Film) -> None:
 
 
 def test_what_another_gate_rejected_is_judged_again_as_it_was_made(film: Film) -> None:
-    record = film.record(0, film.take(0, EXACT), passed=False).model_copy(update={"gate": gate.REVISION - 1})
+    record = film.record(0, film.take(0, EXACT), passed=False).model_copy(update={"gate": REVISION - 1})
 
     pursuit = film.begun(record)[0]
 
@@ -93,7 +93,7 @@ def test_what_another_gate_rejected_is_judged_again_as_it_was_made(film: Film) -
 
 def test_what_another_gate_accepted_is_judged_again_as_it_was_made(film: Film) -> None:
     take = film.take(0, EXACT, number=2, approach=REWORDED)
-    record = film.record(0, take).model_copy(update={"gate": gate.REVISION - 1})
+    record = film.record(0, take).model_copy(update={"gate": REVISION - 1})
 
     pursuit = film.begun(record)[0]
 
@@ -101,7 +101,7 @@ def test_what_another_gate_accepted_is_judged_again_as_it_was_made(film: Film) -
 
 
 def test_what_was_approved_by_hand_stands_under_any_gate_until_its_request_changes(film: Film) -> None:
-    record = film.record(0, film.take(0, EXACT), passed=False).model_copy(update={"gate": gate.REVISION - 1})
+    record = film.record(0, film.take(0, EXACT), passed=False).model_copy(update={"gate": REVISION - 1})
     approved = record.model_copy(update={"takes": (record.takes[0].model_copy(update={"approved": True}),)})
 
     assert not film.begun(approved)[0].pending

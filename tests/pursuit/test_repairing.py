@@ -8,7 +8,7 @@ from tests.pursuit.conftest import EXACT, PRECISE, REWORDED, Film
 from undercard import backends
 from undercard.backends import Needs, Rung
 from undercard.domain.takes import Attempt, Remedy
-from undercard.gate import Fault, Verdict
+from undercard.gate.contract import Fault, Verdict
 
 
 @pytest.mark.parametrize("tiled", [True, False])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from undercard.vision.pose import Pixels
+from undercard.gate.vision.pose import Pixels
 
 _FOLDER = Path(__file__).parents[1] / "data" / "photographs"
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from undercard.vision.adherence import MIRRORED, Target, adherence
-from undercard.vision.networks import Floats
-from undercard.vision.pose import JOINTS, Person
+from undercard.gate.vision.adherence import MIRRORED, Target, adherence
+from undercard.gate.vision.networks import Floats
+from undercard.gate.vision.pose import JOINTS, Person
 
 # One who faces us, 200 px tall, his own left on our right.
 STANDING = np.array(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.vision.test_adherence import STANDING
-from undercard.vision.colour import cloth, lab, worn
-from undercard.vision.pose import Pixels
+from undercard.gate.vision.colour import cloth, lab, worn
+from undercard.gate.vision.pose import Pixels
 
 
 def figure(trunks: tuple[int, int, int], gloves: tuple[int, int, int]) -> Pixels:

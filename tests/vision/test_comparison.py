@@ -7,11 +7,11 @@ import pytest
 
 from tests.vision.photographs import photograph, side_by_side
 from tests.vision.test_adherence import STANDING, beside, moved, target
-from undercard.vision.adherence import MIRRORED, Target
-from undercard.vision.comparison import presence, reading, surplus
-from undercard.vision.heat import Heat, heat
-from undercard.vision.networks import Floats
-from undercard.vision.pose import look_closely
+from undercard.gate.vision.adherence import MIRRORED, Target
+from undercard.gate.vision.comparison import presence, reading, surplus
+from undercard.gate.vision.heat import Heat, heat
+from undercard.gate.vision.networks import Floats
+from undercard.gate.vision.pose import look_closely
 
 CELL = 5.0
 ALL = np.ones(17, bool)

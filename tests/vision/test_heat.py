@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.vision.photographs import photograph, side_by_side
-from undercard.vision.heat import KINDS, Heat, Peak, heat, inside
-from undercard.vision.pose import JOINTS, Pixels
+from undercard.gate.vision.heat import KINDS, Heat, Peak, heat, inside
+from undercard.gate.vision.pose import JOINTS, Pixels
 
 HEAD = 0
 

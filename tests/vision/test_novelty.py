@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.vision.photographs import photograph
-from undercard.vision.novelty import aligned, new_colours, opened, toned, tones, unexplained
-from undercard.vision.pose import Pixels
+from undercard.gate.vision.novelty import aligned, new_colours, opened, toned, tones, unexplained
+from undercard.gate.vision.pose import Pixels
 
 NEW = 8.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.vision.photographs import photograph
-from undercard.vision.pose import JOINTS, Person, look_closely
+from undercard.gate.vision.pose import JOINTS, Person, look_closely
 
 ALL = (0.0, 0.0, 448.0, 448.0)
 

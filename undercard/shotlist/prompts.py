@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from undercard.domain.requests import Size
+from undercard.gate.repairs import Treatment
 from undercard.previz.sight import Sighting, sighted
-from undercard.repairs import Treatment
 from undercard.shotlist import direction, wording
 from undercard.shotlist.likeness import LIKENESSES, kept
 from undercard.shotlist.models import Shot, ShotList

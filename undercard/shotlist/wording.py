@@ -8,7 +8,7 @@ from dataclasses import asdict
 from undercard.domain.colours import colour_name
 from undercard.domain.controls import CONTROLS
 from undercard.domain.staging import Look
-from undercard.gate import Fault
+from undercard.gate.contract import Fault
 from undercard.previz import cameras, lights, poses
 from undercard.shotlist.staged import CameraEntry, CastMember
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undercard.gate import Evidence, Fault, Finding
+from undercard.gate.contract import Fault, Finding
+from undercard.gate.evidence import Evidence
 
 SIDE = 6
 """Pixels of a mark."""
