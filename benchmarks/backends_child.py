@@ -32,10 +32,10 @@ from benchmarks.engine_ours import machine
 from benchmarks.engine_rows import GB, STEPS, Row
 from undercard import backends, settings
 from undercard.backends import Renderer, Rung, Work
+from undercard.backends.qwen.renderer import EngineRenderer
 from undercard.domain import progress
 from undercard.domain.progress import Stage
 from undercard.domain.requests import RenderRequest
-from undercard.engine.renderer import EngineRenderer
 from undercard.errors import OutOfMemory
 from undercard.hardware.devices import Device
 from undercard.models import weights

@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.engine_meter import Peaks, resident_gb
 from benchmarks.engine_rows import GB
-from undercard.comfyui.client import Client
+from undercard.backends.comfy.client import Client
 from undercard.hardware import nvml
 
 LOOK_SECONDS = 0.02

@@ -19,8 +19,8 @@ from undercard.models.weights import QUANTISED
 
 if TYPE_CHECKING:
     from benchmarks.engine_inputs import Inputs
+    from undercard.backends.qwen.renderer import EngineRenderer
     from undercard.engine.opening import Model, Ready
-    from undercard.engine.renderer import EngineRenderer
 
 RUNGS = ("bf16", "fp8", "int8", "nf4", *QUANTISED)
 KEYFRAMES = 3
@@ -41,7 +41,7 @@ def measure_ours(
 
     from benchmarks import engine_meter
     from benchmarks.engine_inputs import inputs_of
-    from undercard.engine import renderer
+    from undercard.backends.qwen import renderer
 
     inputs = inputs_of(checkpoint)
     # The size that the pipeline brings references to; a dry run's is smaller.
@@ -65,10 +65,10 @@ def _model(name: str, checkpoint: Path) -> Model:
     """Return what the backend called *name* opens; its file is written first where it has one, and settings say so."""
     from benchmarks import engine_meter, quantised_weights
     from undercard import backends
+    from undercard.backends.qwen.bf16 import QwenBackend
+    from undercard.backends.qwen.quantised import QuantisedBackend
     from undercard.engine.opening import Model
     from undercard.models import weights
-    from undercard.quantised import QuantisedBackend
-    from undercard.qwen import QwenBackend
 
     os.environ["UNDERCARD_MODEL"], os.environ["UNDERCARD_STEPS"] = str(checkpoint), str(STEPS)
     backend = backends.backend(name)

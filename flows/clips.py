@@ -10,9 +10,9 @@ from prefect.futures import PrefectFuture
 from tasks import clips as clip_tasks
 from tasks import reports, whole
 from undercard import clip_making, clip_planning, cutting, options
+from undercard.backends.clips import ClipRequest, clip_backend
 from undercard.clip_making import Clips, Later, MadeClip
 from undercard.clip_planning import Fallen
-from undercard.clips import ClipRequest, clip_backend
 from undercard.domain import progress
 from undercard.errors import BackendError, ClipFailed
 from undercard.film.motion import CLIP

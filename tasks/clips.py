@@ -9,7 +9,7 @@ from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from undercard import clip_making
-from undercard.clips import ClipRenderer, ClipRequest
+from undercard.backends.clips import ClipRenderer, ClipRequest
 from undercard.domain import progress
 from undercard.domain.progress import Meter, Stage
 

@@ -60,7 +60,7 @@ def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCom
 @pytest.fixture
 def comfyui(comfyui_server: FakeComfy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeComfy:
     """Give the test a ComfyUI that has done nothing yet."""
-    from undercard.comfyui import server
+    from undercard.backends.comfy import server
 
     server.memory.forget()
     comfyui_server.begin_anew(tmp_path / "comfyui")

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from undercard.backends import Renderer, Rung, Work
-from undercard.engine_costs import STORAGES
-from undercard.engine_rungs import rungs_for
+from undercard.backends.qwen.costs import STORAGES
+from undercard.backends.qwen.rungs import rungs_for
 from undercard.hardware.devices import Device
 
 

@@ -11,9 +11,9 @@ from tests.comfyui import wan
 from tests.comfyui.fake_server import FakeComfy
 from tests.shot_lists import duel, problems
 from undercard import clip_planning
+from undercard.backends.comfy import server
+from undercard.backends.comfy.client import Client
 from undercard.cli import app
-from undercard.comfyui import server
-from undercard.comfyui.client import Client
 from undercard.errors import BackendUnavailable, BadInput, UnknownBackend
 from undercard.hardware.devices import Device
 from undercard.planning import Plan, plan

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.cards import GB, H100, RTX_3060, machine
 from undercard.backends import Work
+from undercard.backends.qwen.costs import ENCODER_HOST_BYTES, HOST_BYTES, STORAGES, VAE_WEIGHT_BYTES, Costs
+from undercard.backends.qwen.rungs import rungs_for
 from undercard.domain.requests import Size
-from undercard.engine_costs import ENCODER_HOST_BYTES, HOST_BYTES, STORAGES, VAE_WEIGHT_BYTES, Costs
-from undercard.engine_rungs import rungs_for
 from undercard.hardware import card_speed, devices
 from undercard.models.architecture import Architecture, architecture
 

@@ -139,15 +139,15 @@ def _print(picture: Path, target: Path, verdict: Verdict, console: Console) -> N
 
 
 def _calibrate(folder: Path, backend: str, console: Console, *, as_json: bool) -> None:
-    from undercard.gate.calibration import calibration
     from undercard.gate.calibration import folder as labelled
+    from undercard.gate.calibration.fit import as_toml, fit
 
-    fits = calibration.fit(labelled.read(folder, backend), backend)
+    fits = fit(labelled.read(folder, backend), backend)
     if as_json:
         typer.echo(json.dumps([_fit_as_json(each) for each in fits], indent=1, ensure_ascii=False))
         return
     console.print(_fit_table(fits))
-    typer.echo(calibration.as_toml(fits, backend), nl=False)
+    typer.echo(as_toml(fits, backend), nl=False)
     console.print("Put what you want of it into undercard/gate/thresholds.toml, and raise gate.REVISION.", style="dim")
 
 

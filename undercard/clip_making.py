@@ -13,8 +13,9 @@ from typing import Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from undercard import clips, store
-from undercard.clips import ClipBackend, ClipRenderer, ClipRequest, RenderedClip
+from undercard import store
+from undercard.backends import clips
+from undercard.backends.clips import ClipBackend, ClipRenderer, ClipRequest, RenderedClip
 from undercard.domain.keys import content_key
 from undercard.domain.takes import Take
 from undercard.errors import BackendError, OutOfMemory

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from undercard import clips, settings
+from undercard import settings
+from undercard.backends import clips
 from undercard.errors import BackendUnavailable, BadInput
 from undercard.film.motion import CLIP
 from undercard.shotlist.clips import fallbacks

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from undercard.borrowed import operators
+from undercard.backends.vendors import operators
 
 # Whatever imports transformers here would import a torchvision that stands beside it.
 operators.declare_missing()

@@ -12,7 +12,7 @@ from tests.engine import lora_files, tiny
 from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Work
-from undercard.borrowed import offloaded
+from undercard.backends.vendors import offloaded
 from undercard.engine import pipeline
 from undercard.engine.pipeline import StagedPipeline
 from undercard.errors import BadCheckpoint, OutOfMemory

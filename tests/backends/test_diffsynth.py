@@ -60,7 +60,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def _embeddings(folder: Path, request: RenderRequest, *, picture_positions: bool = True) -> Tensor:
     """Return what the engine makes of the request's wording."""
-    from undercard.engine import renderer
+    from undercard.backends.qwen import renderer
 
     model = Model(folder, "packed", 4, CPU, picture_positions=picture_positions)
     with renderer.opened(model, backends.fastest("bf16", Work(request.size), DEVICE)) as engine:
@@ -88,7 +88,7 @@ def test_its_transformer_is_given_what_the_engines_is(
 ) -> None:
     from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as edit_plus
 
-    from undercard.borrowed import studio
+    from undercard.backends.vendors import studio
 
     # As DiffSynth has it written down.
     monkeypatch.setattr(edit_plus, "CONDITION_IMAGE_SIZE", 384 * 384)
@@ -130,7 +130,7 @@ def test_it_never_asks_the_network(smooth: RenderRequest, monkeypatch: pytest.Mo
 
 
 def test_a_lora_is_in_the_weights_before_they_are_cast(qwen_on_the_processor: Path, tmp_path: Path) -> None:
-    from undercard.borrowed.studio import Fused
+    from undercard.backends.vendors.studio import Fused
     from undercard.engine import transformer
 
     source = qwen_on_the_processor / "transformer"
@@ -148,7 +148,7 @@ def test_a_lora_is_in_the_weights_before_they_are_cast(qwen_on_the_processor: Pa
 
 
 def test_a_lora_of_which_a_layer_never_passes_is_refused(qwen_on_the_processor: Path, tmp_path: Path) -> None:
-    from undercard.borrowed.studio import Fused
+    from undercard.backends.vendors.studio import Fused
     from undercard.engine import transformer
 
     source = qwen_on_the_processor / "transformer"
@@ -182,7 +182,7 @@ def as_published(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put DiffSynth's own map of the encoder's layers back, as if it had just been imported."""
     from diffsynth import configs
 
-    from undercard.borrowed import studio
+    from undercard.backends.vendors import studio
 
     layers = dict(configs.VRAM_MANAGEMENT_MODULE_MAPS[studio.ENCODER])
     prefix = "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl."
@@ -198,7 +198,7 @@ def test_every_layer_that_it_manages_is_one_of_transformers_once_mended() -> Non
 
     from diffsynth.models.model_loader import ModelPool
 
-    from undercard.borrowed import studio
+    from undercard.backends.vendors import studio
 
     lying = studio._lying(torch.float8_e4m3fn, CPU)
     with pytest.raises(AttributeError, match="Qwen2_5_VisionRotaryEmbedding"):

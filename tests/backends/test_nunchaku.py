@@ -18,7 +18,7 @@ from tests.backends.keyframes import request_of
 from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Rendered, Work
-from undercard.engine import renderer
+from undercard.backends.qwen import renderer
 from undercard.engine.opening import Model
 from undercard.hardware.devices import Device, Gpu
 

@@ -56,7 +56,7 @@ def offloaded(monkeypatch: pytest.MonkeyPatch) -> list[QwenImageEditPlusPipeline
 def test_it_offloads_as_nunchakus_examples_do_and_changes_no_other_pipeline(
     qwen_on_the_processor: Path, offloaded: list[QwenImageEditPlusPipeline], resident: int, asked: int | None
 ) -> None:
-    from undercard.borrowed.nunchaku_model import Nunchaku
+    from undercard.backends.vendors.nunchaku_model import Nunchaku
 
     file = next((qwen_on_the_processor / "transformer").glob("*.safetensors"))
     case = Case(references=2, size=(56, 40))

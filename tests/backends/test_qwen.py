@@ -16,7 +16,8 @@ from tests.engine import lora_files
 from tests.engine.wholes import Case, render_whole, whole_pipeline
 from undercard import backends
 from undercard.backends import Work
-from undercard.engine import embeddings, renderer
+from undercard.backends.qwen import renderer
+from undercard.engine import embeddings
 from undercard.engine.embeddings import Embeddings, Wording
 from undercard.engine.opening import Model
 from undercard.errors import BackendError

@@ -13,7 +13,8 @@ from tests.backends.requests import DEVICE
 from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Work
-from undercard.engine import pipeline, renderer
+from undercard.backends.qwen import renderer
+from undercard.engine import pipeline
 from undercard.engine.opening import Model
 from undercard.errors import OutOfMemory
 

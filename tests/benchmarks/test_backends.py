@@ -14,9 +14,9 @@ from benchmarks import backends_child, engine_errors, quantised_weights
 from benchmarks.backends_child import Marks, measure
 from benchmarks.engine_weights import write_checkpoint
 from tests.comfyui import fake_server
-from undercard.comfyui.server import memory
+from undercard.backends.comfy.server import memory
+from undercard.backends.qwen.renderer import EngineRenderer
 from undercard.domain.progress import Stage
-from undercard.engine.renderer import EngineRenderer
 from undercard.errors import OutOfMemory
 
 

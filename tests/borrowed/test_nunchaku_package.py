@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from tests.cards import H100, RTX_3060, machine
 from undercard import backends
 from undercard.backends import Work
-from undercard.borrowed import nunchaku_package
-from undercard.borrowed.nunchaku_package import Build
+from undercard.backends.vendors import nunchaku_package
+from undercard.backends.vendors.nunchaku_package import Build
 from undercard.hardware.devices import Gpu
 
 INT4 = {"method": "svdquant", "weight": {"dtype": "int4", "group_size": 64}, "rank": 32}

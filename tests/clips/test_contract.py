@@ -8,8 +8,8 @@ import pytest
 
 from tests.comfyui import wan
 from tests.comfyui.fake_server import FakeComfy
-from undercard import clips
-from undercard.comfyui import server
+from undercard.backends import clips
+from undercard.backends.comfy import server
 from undercard.errors import BackendUnavailable, DeviceFault, UnknownBackend
 
 

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from undercard.comfyui.client import Client, ServerGone
-from undercard.comfyui.nodes import Node, Picture
+from undercard.backends.comfy.client import Client, ServerGone
+from undercard.backends.comfy.nodes import Node, Picture
 from undercard.errors import BackendError
 
 

@@ -14,10 +14,10 @@ from tests.comfyui import wan
 from tests.comfyui.fake_server import FakeComfy
 from tests.comfyui.rendering import idle, kinds
 from tests.comfyui.wan import opened, pixels, request
-from undercard.clips import clip_backend, renderer_name
-from undercard.comfyui import server
-from undercard.comfyui.client import Client
-from undercard.comfyui.clip_renderer import on_canvas, within
+from undercard.backends.clips import clip_backend, renderer_name
+from undercard.backends.clips.wan.renderer import on_canvas, within
+from undercard.backends.comfy import server
+from undercard.backends.comfy.client import Client
 from undercard.domain import progress
 from undercard.domain.canvas import canvas
 from undercard.errors import BackendError, BackendUnavailable, DeviceFault, MissingObject, OutOfMemory

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.comfyui.fake_server import recorded
-from undercard.comfyui.files import Listed, Wanted, choose, listed
-from undercard.comfyui.nodes import Schemas, schema
+from undercard.backends.comfy.files import Listed, Wanted, choose, listed
+from undercard.backends.comfy.nodes import Schemas, schema
 from undercard.errors import BackendUnavailable
 from undercard.models import catalogue_file
 

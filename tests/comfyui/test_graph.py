@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.comfyui.fake_server import recorded
-from undercard.comfyui import validation
-from undercard.comfyui.files import Files
-from undercard.comfyui.graph import OwnGraph
-from undercard.comfyui.nodes import Graph, Values, linked, schema
+from undercard.backends.comfy import validation
+from undercard.backends.comfy.files import Files
+from undercard.backends.comfy.graph import OwnGraph
+from undercard.backends.comfy.nodes import Graph, Values, linked, schema
 
 NEWER = Files(
     unet="qwen-image-edit-2511-Q4_K_M.gguf",

@@ -15,7 +15,7 @@ from tests.comfyui.fake_server import FakeComfy
 from tests.comfyui.rendering import DEVICE, SIZE, during, opened, request, running
 from undercard import backends
 from undercard.backends import Work
-from undercard.comfyui.guard import Guard, main
+from undercard.backends.comfy.guard import Guard, main
 from undercard.errors import BackendError, DeviceFault
 from undercard.session import Session
 

@@ -17,7 +17,7 @@ from tests.comfyui.fake_server import FakeComfy, listening, recorded, serving
 from tests.comfyui.rendering import DEVICE
 from undercard import backends
 from undercard.backends import Renderer, Work
-from undercard.comfyui import server
+from undercard.backends.comfy import server
 from undercard.domain import progress
 from undercard.domain.progress import Stage
 from undercard.errors import BackendUnavailable, DeviceFault

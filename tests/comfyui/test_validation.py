@@ -10,8 +10,8 @@ import pytest
 
 from tests.comfyui.fake_server import recorded
 from tests.comfyui.fake_validation import validated
-from undercard.comfyui.nodes import Node, Schemas, link, schema
-from undercard.comfyui.validation import problems
+from undercard.backends.comfy.nodes import Node, Schemas, link, schema
+from undercard.backends.comfy.validation import problems
 from undercard.errors import BackendError
 
 INFO = recorded()

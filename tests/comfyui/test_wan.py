@@ -9,10 +9,10 @@ import pytest
 from tests.comfyui import wan
 from tests.comfyui.fake_server import recorded
 from tests.comfyui.fake_validation import Json, validated
-from undercard.comfyui import validation
-from undercard.comfyui.nodes import Schemas, as_json, schema
-from undercard.comfyui.wan_files import WanFiles, WanWanted, choose
-from undercard.comfyui.wan_graph import KINDS, ClipValues, WanGraph
+from undercard.backends.clips.wan.files import WanFiles, WanWanted, choose
+from undercard.backends.clips.wan.graph import KINDS, ClipValues, WanGraph
+from undercard.backends.comfy import validation
+from undercard.backends.comfy.nodes import Schemas, as_json, schema
 from undercard.errors import BackendUnavailable
 
 VALUES = ClipValues("he jabs", "blur", 7, 832, 480, 33, "guard.png", "jab.png", "undercard/clip-abc")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.comfyui.fake_server import recorded
-from undercard.comfyui.nodes import Schemas, Values, schema
-from undercard.comfyui.workflow import OwnWorkflow, checked, read
+from undercard.backends.comfy.nodes import Schemas, Values, schema
+from undercard.backends.comfy.workflow import OwnWorkflow, checked, read
 from undercard.errors import BackendError, BadWorkflow
 
 SCHEMAS: Schemas = {kind: schema(kind, told) for kind, told in recorded().items()}

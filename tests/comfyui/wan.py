@@ -10,8 +10,8 @@ from PIL import Image
 
 from tests.comfyui.fake_validation import Json
 from undercard import store
-from undercard.clips import ClipRenderer, ClipRequest, clip_backend, renderer_name
-from undercard.comfyui.client import ServerGone
+from undercard.backends.clips import ClipRenderer, ClipRequest, clip_backend, renderer_name
+from undercard.backends.comfy.client import ServerGone
 from undercard.domain.requests import Size
 from undercard.film.pixels import Pixels
 

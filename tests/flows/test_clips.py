@@ -18,8 +18,8 @@ from tests.comfyui.fake_nodes import BAR
 from tests.comfyui.fake_server import FakeComfy
 from tests.comfyui.rendering import kinds
 from tests.film.footage import decoded
-from undercard.comfyui import server
-from undercard.comfyui.client import Client
+from undercard.backends.comfy import server
+from undercard.backends.comfy.client import Client
 from undercard.errors import BackendUnavailable, ClipFailed
 from undercard.film.pixels import Pixels
 from undercard.options import RunOptions

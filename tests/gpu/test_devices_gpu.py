@@ -9,8 +9,8 @@ import torch
 
 from undercard import rungs
 from undercard.backends import Work
-from undercard.engine_costs import STORAGES
-from undercard.engine_rungs import rungs_for
+from undercard.backends.qwen.costs import STORAGES
+from undercard.backends.qwen.rungs import rungs_for
 from undercard.hardware import card_speed, copy_rates, devices
 from undercard.hardware.devices import Gpu
 from undercard.hardware.probe import this_device

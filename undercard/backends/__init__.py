@@ -172,7 +172,8 @@ class Heeds(Protocol):
 
 def names() -> tuple[str, ...]:
     """Return the name of every backend, in alphabetical order, without importing any."""
-    return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)))
+    found = (module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+    return tuple(sorted(name.replace("_", "-") for name in found))
 
 
 def backend(name: str) -> Backend:

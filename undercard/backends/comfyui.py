@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from undercard.backends import Needs, Renderer, Rung, Work
-from undercard.engine_costs import STORAGES, Costs
+from undercard.backends.qwen.costs import STORAGES, Costs
 from undercard.hardware import card_speed
 from undercard.hardware.devices import Device, Gpu
 
@@ -47,7 +47,7 @@ class ComfyBackend:
         A workflow of the user's has one way, its own.
         """
         # Only who asks for it needs the network's libraries.
-        from undercard.comfyui import server
+        from undercard.backends.comfy import server
 
         wanted = server.wishes()
         way = server.look(wanted).way
@@ -67,7 +67,7 @@ class ComfyBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say that no server answers, or what it lacks; in two seconds at the most."""
-        from undercard.comfyui import server
+        from undercard.backends.comfy import server
 
         return server.look(server.wishes()).reason or None
 
@@ -76,13 +76,13 @@ class ComfyBackend:
 
         They are the same for other *steps*, which its own graph takes with the LoRA that it has.
         """
-        from undercard.comfyui import server
+        from undercard.backends.comfy import server
 
         return server.recipe(server.wishes())
 
     def heeds(self) -> frozenset[str]:
         """Return what its own graph has room for; what a workflow of the user's makes of a request is its own."""
-        from undercard.comfyui import server
+        from undercard.backends.comfy import server
 
         return frozenset({"steps", "whole"}) if server.wishes().workflow is None else frozenset()
 
@@ -93,8 +93,8 @@ class ComfyBackend:
             BackendUnavailable: the server lacks something, or cannot execute the workflow.
             DeviceFault: it does not answer.
         """
-        from undercard.comfyui import renderer, server
-        from undercard.comfyui.patience import patiently
+        from undercard.backends.comfy import renderer, server
+        from undercard.backends.comfy.patience import patiently
 
         wanted = server.wishes()
         way = patiently(lambda: server.present(wanted), wanted.wait_seconds)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import qwen
 from undercard.backends import Needs, Renderer, Rung, Work
-from undercard.borrowed.costs import Costs, copy_rate, open_seconds
-from undercard.engine_costs import ENCODER_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.backends.qwen import bf16
+from undercard.backends.qwen.costs import ENCODER_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.backends.vendors.costs import Costs, copy_rate, open_seconds
 from undercard.hardware import devices
 from undercard.hardware.devices import Device
 from undercard.models import lightning, weights
@@ -33,7 +33,7 @@ class CpuOffloadBackend:
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return its one way: a layer at a time, or all of it on the processor."""
         asked = weights.steps(self.name) * lightning.passes(self.name)
-        costs = Costs(work, asked, qwen.told_architecture(self.name))
+        costs = Costs(work, asked, bf16.told_architecture(self.name))
         weight_bytes = costs.transformer_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
         gpu = device.gpu
         if gpu is None:
@@ -51,7 +51,7 @@ class CpuOffloadBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        return qwen.missing(self.name, device)
+        return bf16.missing(self.name, device)
 
     def recipe(self, steps: int = 0) -> str:
         """Return what decides its pixels: the weights and guidance, as of every exact backend."""
@@ -65,14 +65,14 @@ class CpuOffloadBackend:
             OutOfMemory: in the stage `open`.
             BadCheckpoint: the LoRA is another model's.
         """
-        found = qwen.require(self.name, self.unavailable(device))
+        found = bf16.require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
-        from undercard.borrowed import renderer
-        from undercard.borrowed.offloaded import Offloaded
+        from undercard.backends.vendors import renderer
+        from undercard.backends.vendors.offloaded import Offloaded
 
         guidance = lightning.guidance(self.name)
         model = Offloaded(found.folder, found.steps, found.lora, found.lora_strength, guidance)
-        return renderer.opened(model.load, qwen.place_of(device), rung)
+        return renderer.opened(model.load, bf16.place_of(device), rung)
 
 
 BACKEND = CpuOffloadBackend()

@@ -9,15 +9,15 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import qwen
 from undercard.backends import Needs, Renderer, Rung, Work
-from undercard.borrowed.costs import Costs, block_bytes, copy_rate, open_seconds
-from undercard.engine_costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.backends.qwen import bf16
+from undercard.backends.qwen.costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.backends.vendors.costs import Costs, block_bytes, copy_rate, open_seconds
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
 
-NEEDED = (*qwen.NEEDED, "diffsynth", "torchvision")
+NEEDED = (*bf16.NEEDED, "diffsynth", "torchvision")
 CAST_BYTES_PER_SECOND = 2.9e9
 """Of bf16 that the processor casts from fp8 and copies to a card: measured 8.73 s a step on the host of an H100 with 16
 cores, 25 of 60 blocks resident (benchmarks/results/backends.h100.json)."""
@@ -37,7 +37,7 @@ class DiffsynthBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return DiffSynth with as many blocks on the card as fit, and with none."""
-        costs = Costs(work, weights.steps(self.name), qwen.told_architecture(self.name))
+        costs = Costs(work, weights.steps(self.name), bf16.told_architecture(self.name))
         gpu = device.gpu
         if gpu is None:
             return (costs.on_the_processor(self.name, device, _weight_bytes(costs), exact=False),)
@@ -47,7 +47,7 @@ class DiffsynthBackend:
 
     def unavailable(self, device: Device) -> str | None:
         """Say what is missing: a card, the packages, or the weights."""
-        return qwen.missing(self.name, device, NEEDED, extra="diffsynth")
+        return bf16.missing(self.name, device, NEEDED, extra="diffsynth")
 
     def heeds(self) -> frozenset[str]:
         """Return the number of steps, which is its pipeline's to choose for each picture."""
@@ -61,17 +61,17 @@ class DiffsynthBackend:
             OutOfMemory: in the stage `open`.
             BadCheckpoint: DiffSynth does not know the checkpoint, or the LoRA is another model's.
         """
-        found = qwen.require(self.name, self.unavailable(device))
+        found = bf16.require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
-        from undercard.borrowed import operators, renderer
+        from undercard.backends.vendors import operators, renderer
 
         operators.declare_missing()
         # This one imports transformers, which imports torchvision.
-        from undercard.borrowed.studio import Studio
+        from undercard.backends.vendors.studio import Studio
 
-        kept_bytes = rung.resident_blocks * block_bytes(qwen.told_architecture(self.name)) // 2
+        kept_bytes = rung.resident_blocks * block_bytes(bf16.told_architecture(self.name)) // 2
         model = Studio(found.folder, found.steps, kept_bytes, found.lora, found.lora_strength)
-        return renderer.opened(model.load, qwen.place_of(device), rung)
+        return renderer.opened(model.load, bf16.place_of(device), rung)
 
     def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:
         """Return the rung that keeps that many blocks on the card from one step to the next."""

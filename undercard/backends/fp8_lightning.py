@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from undercard.backends.qwen.quantised import QuantisedBackend
 from undercard.models.quantised_files import Kind
-from undercard.quantised import QuantisedBackend
 
 BACKEND = QuantisedBackend("fp8-lightning", Kind.FP8, usual="fp8-file")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from undercard.qwen import QwenBackend
+from undercard.backends.qwen.bf16 import QwenBackend
 
 BACKEND = QwenBackend("int8", codec="int8")

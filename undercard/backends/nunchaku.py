@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 
-from undercard.engine_costs import STORAGES
+from undercard.backends.qwen.costs import STORAGES
+from undercard.backends.qwen.quantised import QuantisedBackend, Way
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
 from undercard.models.quantised_files import Kind
-from undercard.quantised import QuantisedBackend, Way
 
 INT4_CARDS = frozenset({(8, 0), (8, 6), (8, 7), (8, 9), (12, 0), (12, 1)})
 """Compute capabilities for which comfy-kitchen has kernels that are meant to be fast. Hopper emulates int4, at a tenth

@@ -10,11 +10,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import qwen
 from undercard.backends import Needs, Renderer, Rung, Work
-from undercard.borrowed import nunchaku_package
-from undercard.borrowed.costs import Costs, copy_rate, open_seconds
-from undercard.engine_costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.backends.qwen import bf16
+from undercard.backends.qwen.costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
+from undercard.backends.vendors import nunchaku_package
+from undercard.backends.vendors.costs import Costs, copy_rate, open_seconds
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
@@ -43,7 +43,7 @@ class NunchakuOfficialBackend:
 
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return nunchaku with as many blocks on the card as fit, with half of those, and with one."""
-        costs = Costs(work, weights.steps(self.name), qwen.told_architecture(self.name))
+        costs = Costs(work, weights.steps(self.name), bf16.told_architecture(self.name))
         gpu = device.gpu
         if gpu is None:
             return ()
@@ -56,8 +56,8 @@ class NunchakuOfficialBackend:
         gpu = device.gpu
         if gpu is None:
             return "nunchaku's kernels run on CUDA cards alone, and there is none"
-        lacking = nunchaku_package.missing(gpu) or qwen.missing_weights(self.name)
-        return lacking or _unfit(gpu, qwen.require(self.name, None))
+        lacking = nunchaku_package.missing(gpu) or bf16.missing_weights(self.name)
+        return lacking or _unfit(gpu, bf16.require(self.name, None))
 
     def heeds(self) -> frozenset[str]:
         """Return the number of steps, which is its pipeline's to choose for each picture."""
@@ -70,14 +70,14 @@ class NunchakuOfficialBackend:
             BackendUnavailable: it cannot run here.
             OutOfMemory: in the stage `open`.
         """
-        found = qwen.require(self.name, self.unavailable(device))
+        found = bf16.require(self.name, self.unavailable(device))
         assert found.transformer is not None
         # Only a backend that opens needs torch.
-        from undercard.borrowed import renderer
-        from undercard.borrowed.nunchaku_model import Nunchaku
+        from undercard.backends.vendors import renderer
+        from undercard.backends.vendors.nunchaku_model import Nunchaku
 
         model = Nunchaku(found.folder, found.transformer, found.steps, rung.resident_blocks)
-        return renderer.opened(model.load, qwen.place_of(device), rung)
+        return renderer.opened(model.load, bf16.place_of(device), rung)
 
     def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:
         block_bytes, blocks = _block_bytes(costs), costs.model.blocks
@@ -121,7 +121,7 @@ def _unfit(gpu: Gpu, found: Weights) -> str | None:
             f"nunchaku takes no LoRA for Qwen, and {found.transformer.name} does not say that Lightning is in it; set "
             "UNDERCARD_NUNCHAKU to a file with lightning in its name, or leave UNDERCARD_LORA out"
         )
-    if qwen.config_of(found.folder).get("zero_cond_t"):
+    if bf16.config_of(found.folder).get("zero_cond_t"):
         return (
             f"{found.folder} is a Qwen-Image-Edit-2511, whose zero_cond_t nunchaku's package overlooks; "
             "the backend nunchaku runs it, or set UNDERCARD_MODEL and UNDERCARD_NUNCHAKU to 2509"

@@ -1,0 +1,146 @@
+"""What the backends with a file of quantised weights have in common: the engine with that file, behind the contract.
+
+The transformer comes from the file; the text encoder, the autoencoder, the processor and the transformer's config from
+the model's folder.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from undercard.backends import Renderer, Rung, Work
+from undercard.backends.qwen.bf16 import (
+    config_of,
+    heeded,
+    in_other_steps,
+    missing,
+    place_of,
+    require,
+    told_architecture,
+)
+from undercard.backends.qwen.costs import STORAGES, Storage
+from undercard.backends.qwen.rungs import fastest_first, rung_from_disk, rungs_for
+from undercard.errors import BadCheckpoint
+from undercard.hardware.devices import Device
+from undercard.models import lightning, weights
+from undercard.models.fingerprint import recipe
+from undercard.models.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
+from undercard.models.weights import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the engine computes with the file on a device."""
+
+    storage: Storage
+    note: str = ""
+    """What sets it apart from other devices' ways, for the rung's detail."""
+    four_bits: bool = False
+    """With activations in four bits too, by comfy-kitchen's kernels."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantisedBackend:
+    """The engine with its blocks as they lie in a file."""
+
+    name: str
+    kind: Kind
+    """Of the file."""
+    usual: str
+    """The storage that is planned with where there is no file to ask."""
+    revision: int = 1
+    exact: bool = field(default=False, init=False)
+    family: str = field(default="qwen-image-edit", init=False)
+    prompted: bool = field(default=True, init=False)
+    animates: bool = field(default=False, init=False)
+    in_child: bool = field(default=True, init=False)
+
+    @property
+    def reads_from_disk(self) -> bool:
+        """Blocks can be read at each step: they need no work beside reading."""
+        return True
+
+    def recipe(self, steps: int = 0) -> str:
+        """Return what decides its pixels: the file for *steps* steps in place of the folder's weights, and guidance."""
+        return recipe(self.name, steps=steps, guidance=lightning.guidance(self.name))
+
+    def way(self, device: Device) -> Way:
+        """Return how the engine computes with the file on *device*."""
+        return Way(self.storage(STORAGES[self.usual]))
+
+    def storage(self, usual: Storage) -> Storage:
+        """Return *usual* with the bytes that a weight takes in the file, if it is there, and a LoRA's beside it."""
+        found = self._contents()
+        if isinstance(found, str):
+            return usual
+        lora = weights.lora(self.name)
+        beside = low_rank_bytes(lora) / (found.model.blocks * found.model.block_weights) if lora else 0.0
+        return replace(usual, bytes_a_weight=found.bytes_a_weight + beside, lora=lora is not None)
+
+    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+        """Return the engine with as many blocks on the card as fit, with fewer, and with none; also from disk."""
+        steps, passes = weights.steps(self.name), lightning.passes(self.name)
+        model, way = told_architecture(self.name), self.way(device)
+        rungs = rungs_for(way.storage, self.name, work, device, steps=steps, model=model, passes=passes)
+        if self.reads_from_disk:
+            from_disk = rung_from_disk(way.storage, self.name, work, device, steps=steps, model=model, passes=passes)
+            rungs = fastest_first((*rungs, *from_disk))
+        noted = [replace(rung, detail=f"{way.note}, {rung.detail}") for rung in rungs] if way.note else rungs
+        return tuple(noted)
+
+    def unavailable(self, device: Device) -> str | None:
+        """Say what is missing or does not fit: a card, the packages, a part of the model, or the file."""
+        return missing(self.name, device) or self._wrong_file(weights.folder(self.name))
+
+    def heeds(self) -> frozenset[str]:
+        """Return what it can do otherwise: decode whole, and more steps where it has the file or LoRA for them."""
+        return heeded(self.name)
+
+    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+        """Open the engine as *rung* says.
+
+        Raises:
+            BackendUnavailable: it cannot run here.
+            BadCheckpoint: a file is not what its header promises; nothing was loaded.
+        """
+        found = require(self.name, self.unavailable(device))
+        # Only a backend that opens needs torch.
+        import torch
+
+        from undercard.backends.qwen import renderer
+        from undercard.engine.opening import Model
+
+        def model(found: Weights) -> Model:
+            return Model(
+                folder=found.folder,
+                codec="bf16",
+                steps=found.steps,
+                device=torch.device(place_of(device)),
+                lora=found.lora,
+                lora_strength=found.lora_strength,
+                file=found.transformer,
+                four_bits=self.way(device).four_bits,
+                guidance=lightning.guidance(self.name),
+            )
+
+        return renderer.opened(model(found), rung, [model(other) for other in in_other_steps(self.name)])
+
+    def _wrong_file(self, folder: Path | None) -> str | None:
+        found = self._contents()
+        if isinstance(found, str) or folder is None:
+            return str(found)
+        if found.kind != self.kind:
+            return f"{found.path} is a file of {found.kind}, not {self.kind}; set {weights.setting(self.name)} to one"
+        return mismatch(found, config_of(folder))
+
+    def _contents(self) -> Contents | str:
+        """Return what the file holds, or why that cannot be told."""
+        file = weights.quantised(self.name)
+        if file is None or not file.is_file():
+            return f"there is no file of {self.kind}; {weights.remedy(self.name)}"
+        try:
+            return contents(file)
+        except BadCheckpoint as exc:
+            return str(exc)
