@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.engine_rows import GB, Results, Row, load
-from undercard import measured
 from undercard.backends import Needs, Rung, Work
 from undercard.hardware.devices import Device, Gpu
-from undercard.measured import Measurement
+from undercard.planning import measurements
+from undercard.planning.measurements import Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _corrected(results: Results, row: Row, known: Row) -> Needs:
     took = Needs(int((known.peak_vram_gb or 0) * GB), 0, known.s_per_keyframe or 0.0)
     remembered = Measurement(known.rung, str(known.cap_gb), card.name, work, _needs(known), took)
     rung = Rung(row.rung, row.exact, _needs(row), str(row.cap_gb))
-    return measured.corrected(rung, work, device, [remembered]).needs
+    return measurements.corrected(rung, work, device, [remembered]).needs
 
 
 def _told(errors: Sequence[float]) -> str:

@@ -46,12 +46,12 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from undercard import backends, cutting, kept_pieces, planning, store
+from undercard import backends, cutting, kept_pieces, store
 from undercard.domain import progress
 from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.hardware.devices import Device
-from undercard.planning import Plan
+from undercard.planning.plan import Plan, plan_film
 from undercard.shotlist.load import load_shot_list
 
 SIZE = (1920, 1080)
@@ -133,7 +133,7 @@ def planned(folder: Path, shots: int) -> Plan:
     path = folder / "stills.yaml"
     path.write_text(HEADER + "".join(SHOT.format(shot=shot, frames=SHOT_FRAMES) for shot in range(shots)))
     here = Device(cores=os.cpu_count() or 1, host_bytes=0)
-    return planning.plan(load_shot_list(path), here, backend="previz", size=SIZE)
+    return plan_film(load_shot_list(path), here, backend="previz", size=SIZE)
 
 
 def taken(folder: Path, shots: int) -> cutting.Takes:

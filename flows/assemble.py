@@ -23,8 +23,8 @@ from undercard.film.timeline import Piece
 from undercard.hardware.probe import this_device
 from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.options import RunOptions
-from undercard.piece_costs import piece_cost
-from undercard.planning import Plan, narrowed
+from undercard.planning.piece_costs import piece_cost
+from undercard.planning.plan import Plan, narrowed
 from undercard.store import StoredFile
 
 

@@ -9,14 +9,14 @@ from prefect.futures import PrefectFuture
 
 from tasks import clips as clip_tasks
 from tasks import reports, whole
-from undercard import clip_making, clip_planning, cutting, options
+from undercard import clip_making, cutting, options
 from undercard.backends.clips import ClipRequest, clip_backend
 from undercard.clip_making import Clips, Later, MadeClip
-from undercard.clip_planning import Fallen
 from undercard.domain import progress
 from undercard.errors import BackendError, ClipFailed
 from undercard.film.motion import CLIP
-from undercard.planning import Plan
+from undercard.planning.clips import ALLOWING, Fallen, fallback
+from undercard.planning.plan import Plan
 
 
 def made(plan: Plan, takes: cutting.Takes) -> tuple[Plan, Clips]:
@@ -75,7 +75,7 @@ def _answer(future: PrefectFuture[MadeClip]) -> MadeClip | BackendError:
 
 
 def _fallen(plan: Plan, shot: str, failure: BackendError) -> Fallen:
-    motion = clip_planning.fallback(plan.shot(shot))
+    motion = fallback(plan.shot(shot))
     if not motion:
-        raise ClipFailed(f"shot {shot!r}: its clip could not be made: {failure}; or {clip_planning.ALLOWING}")
+        raise ClipFailed(f"shot {shot!r}: its clip could not be made: {failure}; or {ALLOWING}")
     return Fallen(shot, motion, str(failure))

@@ -13,7 +13,7 @@ from undercard import backends, cutting, options
 from undercard.clip_making import Clips
 from undercard.domain import progress
 from undercard.film.timeline import Piece
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from flows.encoding import encoding
 from undercard import cutting, scoring, store
 from undercard.clip_making import Clips
 from undercard.film import handles, interchange
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 
 
 def write(plan: Plan, takes: cutting.Takes, clips: Clips, film: Path) -> tuple[Path, ...]:

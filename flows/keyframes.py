@@ -19,11 +19,11 @@ from undercard.errors import NeedsReview, ShotsFailed
 from undercard.gate.critic.appointment import standing_judge
 from undercard.gate.critic.hearing import hearing
 from undercard.hardware.probe import this_device
-from undercard.ladder import Breaker, kind
 from undercard.lanes import lanes_of
 from undercard.manifest import KeyframeRecord, Manifest
 from undercard.options import RunOptions, folder_of, plan_run, results_folder
-from undercard.planning import Plan
+from undercard.planning.ladder import Breaker, kind
+from undercard.planning.plan import Plan
 from undercard.pursuit import Pursuit, begin
 from undercard.settings import load
 from undercard.upgrading import look_higher

@@ -13,11 +13,11 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.assemble import assemble
 from flows.keyframes import keyframes
 from undercard import cutting, options, store
-from undercard.choosing import AUTO
 from undercard.domain import progress
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.hardware.probe import this_device
 from undercard.options import BackendName, RunOptions
+from undercard.planning.choose import AUTO
 from undercard.settings import load
 
 

@@ -22,9 +22,9 @@ from undercard.domain.requests import RenderRequest
 from undercard.domain.takes import Attempt, Outcome, Take
 from undercard.errors import UndercardError
 from undercard.keyframes import retold
-from undercard.ladder import Breaker, GiveUp, Step, Tried, Use, Ways, kind, next_step, outcome_of
 from undercard.lanes import Lane
-from undercard.planning import Plan
+from undercard.planning.ladder import Breaker, GiveUp, Step, Tried, Use, Ways, kind, next_step, outcome_of
+from undercard.planning.plan import Plan
 from undercard.pursuit import Pursuit
 
 T = TypeVar("T")

@@ -23,11 +23,11 @@ from undercard.domain.takes import Take
 from undercard.gate.contract import Verdict
 from undercard.gate.critic.hearing import Hearing
 from undercard.gate.evidence import Exhibit
-from undercard.ladder import kind
 from undercard.lanes import Lane
 from undercard.manifest import Judged
-from undercard.planned import PlannedKeyframe
-from undercard.planning import Plan
+from undercard.planning.keyframe import PlannedKeyframe
+from undercard.planning.ladder import kind
+from undercard.planning.plan import Plan
 from undercard.pursuit import Pursuit
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from undercard.film.delivery_presets import preset
 from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
 from undercard.manifest import FilmRecord
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 from undercard.store import StoredFile
 
 

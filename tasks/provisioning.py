@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
-from undercard import proving, provision_choice
+from undercard import proving
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.domain.units import gigabytes
@@ -20,6 +20,7 @@ from undercard.hardware.probe import this_device
 from undercard.models import provisioning
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
+from undercard.planning import recommend
 
 # Each move of the bar is a request to the server, and nobody watches it closer than this.
 MOVE_SECONDS = 5.0
@@ -43,7 +44,7 @@ def fetch_models(title: str, backend: str | None, model: str | None, verify: boo
     Never cached, since the machine may have changed; what arrived before a failure is kept, and a retry goes on there.
     """
     log = get_run_logger()
-    picks = provision_choice.picks_for(backend, model, this_device())
+    picks = recommend.picks_for(backend, model, this_device())
     planned = provisioning.plan(title, picks, Hub(), verify=verify)
     for item in planned.items:
         log.info("%s: %s", item.model.title, item.path if item.there else f"{gigabytes(item.left_bytes)} to fetch")

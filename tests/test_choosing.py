@@ -10,9 +10,9 @@ import pytest
 from tests.paper_card import GB, FakeCard
 from undercard import backends
 from undercard.backends import Work
-from undercard.choosing import choose, ways
 from undercard.errors import BackendUnavailable
 from undercard.hardware.devices import Device
+from undercard.planning.choose import choose, ways
 
 WORK = Work((128, 72))
 EMPTY = Device(cores=2, host_bytes=64 * GB, host_free_bytes=64 * GB)

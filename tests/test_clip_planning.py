@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 from tests.comfyui import wan
 from tests.comfyui.fake_server import FakeComfy
 from tests.shot_lists import duel, problems
-from undercard import clip_planning
 from undercard.backends.comfy import server
 from undercard.backends.comfy.client import Client
 from undercard.cli import app
 from undercard.errors import BackendUnavailable, BadInput, UnknownBackend
 from undercard.hardware.devices import Device
-from undercard.planning import Plan, plan
+from undercard.planning import clips
+from undercard.planning.plan import Plan, plan_film
 from undercard.report import shot_rows
 from undercard.shotlist import prompts
 
@@ -26,7 +26,7 @@ FALLING = (CLIP[0], CLIP[1] + "    clip: flow\n")
 
 
 def planned(folder: Path, *changes: tuple[str, str]) -> Plan:
-    return plan(duel(folder, *changes), HERE, backend="previz", size=(128, 72))
+    return plan_film(duel(folder, *changes), HERE, backend="previz", size=(128, 72))
 
 
 def test_a_clip_without_a_video_model_is_refused_before_anything_renders(tmp_path: Path) -> None:
@@ -128,12 +128,12 @@ def test_a_video_model_is_told_what_happens_and_nothing_of_pictures_it_is_not_gi
 
 
 def test_the_doctor_says_whether_clips_can_be_made(comfyui: FakeComfy, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert clip_planning.described() == "off; UNDERCARD_CLIPS=comfyui turns them on"
+    assert clips.described() == "off; UNDERCARD_CLIPS=comfyui turns them on"
     monkeypatch.setenv("UNDERCARD_CLIPS", "comfyui")
-    assert clip_planning.described().startswith("comfyui: the server has neither a pair of Wan 2.2 I2V 14B nor")
+    assert clips.described().startswith("comfyui: the server has neither a pair of Wan 2.2 I2V 14B nor")
     server.memory.forget()
     wan.give(comfyui.info)
-    assert clip_planning.described() == "comfyui makes them"
+    assert clips.described() == "comfyui makes them"
     output = CliRunner().invoke(app, ["doctor"]).output
     assert "clips between keyframes: comfyui makes them" in " ".join(output.split())
 

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from tests import shot_lists
-from undercard import conditioning, planning, store
+from undercard import conditioning, store
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.conditioning import conditioned, control_request, draw_control, lacking
 from undercard.domain import pictures
 from undercard.domain.controls import CONTROLS
 from undercard.domain.requests import Control, RenderRequest, Sheet
 from undercard.hardware.devices import Device
-from undercard.planned import PlannedKeyframe
-from undercard.planning import Plan
+from undercard.planning.keyframe import PlannedKeyframe
+from undercard.planning.plan import Plan, plan_film
 from undercard.shotlist.likeness import sheet_request
 from undercard.shotlist.load import load_shot_list
 
@@ -27,7 +27,7 @@ SIZE = (128, 72)
 
 def planned(folder: Path, *changes: tuple[str, str], model: bool = True) -> Plan:
     film = load_shot_list(shot_lists.write(folder, shot_lists.changed(*changes)))
-    plan = planning.plan(film, Device(cores=1, host_bytes=0), backend="previz", size=SIZE)
+    plan = plan_film(film, Device(cores=1, host_bytes=0), backend="previz", size=SIZE)
     return replace(plan, prompted=True, renderer="a model") if model else plan
 
 

@@ -11,14 +11,14 @@ from PIL import Image
 
 from tests.film.footage import decoded
 from tests.shot_lists import DUEL
-from undercard import cutting, planning, store
+from undercard import cutting, store
 from undercard.backends import Renderer, backend, fastest
 from undercard.domain import progress
 from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.film.captions import captions
 from undercard.hardware.devices import Device
-from undercard.planning import Plan
+from undercard.planning.plan import Plan, plan_film
 from undercard.shotlist.load import load_shot_list
 
 HERE = Device(cores=1, host_bytes=0)
@@ -45,7 +45,7 @@ def planned(folder: Path, *changes: tuple[str, str]) -> Plan:
         text = text.replace(old, new, 1)
     path = folder / "film.yaml"
     path.write_text(text, encoding="utf-8")
-    return planning.plan(load_shot_list(path), HERE, backend="previz", size=SIZE)
+    return plan_film(load_shot_list(path), HERE, backend="previz", size=SIZE)
 
 
 def stored(picture: Image.Image) -> store.StoredFile:

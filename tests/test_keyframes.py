@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests import shot_lists
 from tests.hungry_backends.hungry import BACKEND
-from undercard import backends, conditioning, planning
+from undercard import backends, conditioning
 from undercard.backends import Needs, Rendered, Rung, Work
 from undercard.conditioning import conditioned, control_request, draw_control
 from undercard.domain import pictures
@@ -21,7 +21,8 @@ from undercard.domain.takes import Attempt
 from undercard.errors import BackendError, OutOfMemory
 from undercard.hardware.devices import Device
 from undercard.keyframes import answers, render_take
-from undercard.planned import PlannedKeyframe
+from undercard.planning.keyframe import PlannedKeyframe
+from undercard.planning.plan import plan_film
 from undercard.shotlist.load import load_shot_list
 
 SIZE = (128, 72)
@@ -60,7 +61,7 @@ class Grey:
 
 def planned(folder: Path, *changes: tuple[str, str], family: str = "previz") -> PlannedKeyframe:
     film = load_shot_list(shot_lists.write(folder, shot_lists.changed(*changes)))
-    plan = planning.plan(film, DEVICE, backend="previz", size=SIZE)
+    plan = plan_film(film, DEVICE, backend="previz", size=SIZE)
     if family != "previz":
         plan = replace(plan, prompted=True, renderer="")
     return plan.keyframes(plan.shots[0])[0]

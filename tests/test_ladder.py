@@ -9,7 +9,7 @@ import pytest
 from undercard.backends import Needs, Rung
 from undercard.domain.takes import Outcome
 from undercard.errors import BackendError, DeviceBusy, DeviceFault, HostMemoryExhausted, OutOfMemory, StoreError
-from undercard.ladder import (
+from undercard.planning.ladder import (
     Breaker,
     GiveUp,
     Step,

@@ -11,10 +11,10 @@ import pytest
 from tests import shot_lists
 from tests.paper_card import FakeCard
 from tests.test_session import request
-from undercard import backends, planning
+from undercard import backends
 from undercard.domain.progress import Meter, Stage
 from undercard.lanes import Lane, lanes_of
-from undercard.planning import Plan
+from undercard.planning.plan import Plan, plan_film
 from undercard.shotlist.load import load_shot_list
 
 
@@ -33,7 +33,7 @@ def card(store: Path) -> FakeCard:
 
 @pytest.fixture
 def plan(tmp_path: Path, card: FakeCard) -> Plan:
-    return planning.plan(load_shot_list(shot_lists.write(tmp_path)), card.look(), size=(32, 18))
+    return plan_film(load_shot_list(shot_lists.write(tmp_path)), card.look(), size=(32, 18))
 
 
 @pytest.fixture

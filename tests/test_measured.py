@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from tests.cards import GB, H100, RTX_3060, machine
-from undercard import measured
 from undercard.backends import Needs, Rendered, Rung, Work
 from undercard.errors import StoreError
-from undercard.measured import corrected, history, record
+from undercard.planning import measurements
+from undercard.planning.measurements import corrected, history, record
 
 DEVICE = machine(H100)
 WORK = Work((1024, 1024), references=1)
@@ -146,7 +146,7 @@ def test_lines_that_cannot_be_read_and_those_of_another_version_are_passed_over(
 
 
 def test_a_long_record_is_read_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measured, "READ_BYTES", 2000)
+    monkeypatch.setattr(measurements, "READ_BYTES", 2000)
     for number in range(50):
         record(RUNG, WORK, DEVICE, took(seconds=1.0 + number))
 

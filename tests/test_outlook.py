@@ -15,12 +15,14 @@ from rich.console import Console, RenderableType
 from tests.cards import GB, H100, RTX_3060, machine
 from tests.comfyui.fake_server import FakeComfy
 from tests.engine_backends import Planned
-from undercard import backends, cli_plan, outlook, plan_view, planning
+from undercard import backends, cli_plan, plan_view
 from undercard.backends import Backend, Needs, Work
 from undercard.cli_plan import examine
 from undercard.hardware.devices import Device, Tenant, shrunk
-from undercard.measured import Measurement
-from undercard.outlook import FilmOutlook, Outlook
+from undercard.planning import outlook
+from undercard.planning.measurements import Measurement
+from undercard.planning.outlook import FilmOutlook, Outlook
+from undercard.planning.plan import Plan, plan_film
 from undercard.shotlist.load import load_shot_list
 
 SPARRING = Path(__file__).parent.parent / "data" / "shots" / "sparring.yaml"
@@ -43,8 +45,8 @@ def shown(what: RenderableType, width: int = 80) -> str:
     return captured.get()
 
 
-def film_on(device: Device, backend: Backend) -> tuple[planning.Plan, FilmOutlook]:
-    plan = planning.plan(load_shot_list(SPARRING), device, backend=backend.name)
+def film_on(device: Device, backend: Backend) -> tuple[Plan, FilmOutlook]:
+    plan = plan_film(load_shot_list(SPARRING), device, backend=backend.name)
     return plan, outlook.look_at_film(plan)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests import shot_lists
-from undercard import backends, planning
+from undercard import backends
 from undercard.conditioning import control_request, draw_control
 from undercard.domain import pictures
 from undercard.domain.requests import Control
@@ -18,7 +18,8 @@ from undercard.gate.contract import Fault, Finding, Verdict
 from undercard.gate.repairs import REMEDIES, SAME_SEED, Means, next_draw, repairs_for, severity, treatment
 from undercard.hardware.devices import Device
 from undercard.keyframes import asked
-from undercard.planned import PlannedKeyframe
+from undercard.planning.keyframe import PlannedKeyframe
+from undercard.planning.plan import plan_film
 from undercard.shotlist import prompts
 from undercard.shotlist.load import load_shot_list
 
@@ -180,7 +181,7 @@ def keyframe(tmp_path: Path) -> PlannedKeyframe:
             ),
         )
     )
-    plan = planning.plan(film, Device(cores=1, host_bytes=0), backend="previz", size=SIZE)
+    plan = plan_film(film, Device(cores=1, host_bytes=0), backend="previz", size=SIZE)
     plan = replace(plan, prompted=True, renderer="")
     return plan.keyframes(plan.shots[0])[0]
 

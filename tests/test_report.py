@@ -14,7 +14,7 @@ from undercard.film.contact_sheet import AMBER
 from undercard.gate.contract import Finding, Verdict
 from undercard.hardware.devices import Device
 from undercard.manifest import Judged, KeyframeRecord
-from undercard.planning import Plan, plan
+from undercard.planning.plan import Plan, plan_film
 from undercard.report import draw_sheet, mixture, shot_rows, summary
 from undercard.shotlist.load import load_shot_list
 
@@ -43,7 +43,7 @@ shots:
 def planned(folder: Path) -> Plan:
     path = folder / "film.yaml"
     path.write_text(FILM)
-    return plan(load_shot_list(path), Device(cores=2, host_bytes=0))
+    return plan_film(load_shot_list(path), Device(cores=2, host_bytes=0))
 
 
 def record(film: Plan, label: str, *, passed: bool = True, grey: int = 0) -> KeyframeRecord:

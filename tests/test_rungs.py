@@ -7,10 +7,11 @@ import pytest
 
 from tests.cards import GB, H100, RTX_3060, machine
 from tests.engine_backends import Planned
-from undercard import backends, rungs
+from undercard import backends
 from undercard.backends import Needs, Rung, Work
 from undercard.hardware.devices import Device, shrunk
-from undercard.rungs import Fit
+from undercard.planning import rungs
+from undercard.planning.rungs import Fit
 
 SQUARE = Work((1024, 1024), references=1)
 PREVIZ = backends.backend("previz")

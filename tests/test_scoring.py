@@ -7,9 +7,10 @@ import pytest
 
 from tests.film.test_sound import tone
 from tests.shot_lists import changed, duel, problems, write
-from undercard import planning, scoring
+from undercard import scoring
 from undercard.film.sound import Score
 from undercard.hardware.probe import this_device
+from undercard.planning.plan import plan_film
 from undercard.previz import poses
 from undercard.shotlist.load import load_shot_list
 from undercard.shotlist.models import ShotList
@@ -18,7 +19,7 @@ TITLE_FIGHT = Path(__file__).parent.parent / "data" / "shots" / "title_fight.yam
 
 
 def scored(shot_list: ShotList, shots: str | None = None) -> Score:
-    return scoring.score(planning.plan(shot_list, this_device(), backend="previz", shots=shots))
+    return scoring.score(plan_film(shot_list, this_device(), backend="previz", shots=shots))
 
 
 def placed(score: Score) -> list[tuple[str, int]]:
@@ -147,7 +148,7 @@ def test_a_sound_beyond_its_shot_and_one_that_does_not_exist_are_refused(tmp_pat
 
 def test_the_title_fight_is_heard_where_it_is_seen() -> None:
     shot_list = load_shot_list(TITLE_FIGHT)
-    plan = planning.plan(shot_list, this_device(), backend="previz")
+    plan = plan_film(shot_list, this_device(), backend="previz")
     start = plan.timeline.start_of
     found = placed(scoring.score(plan))
 

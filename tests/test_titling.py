@@ -10,7 +10,7 @@ from tests.shot_lists import duel, problems
 from undercard.film.captions import captions
 from undercard.film.graphics import Graphic
 from undercard.hardware.devices import Device
-from undercard.planning import plan
+from undercard.planning.plan import plan_film
 from undercard.shotlist import graphics as titling
 
 JAB = "  - id: jab\n    length: 24\n"
@@ -67,7 +67,7 @@ def test_a_burned_in_caption_ends_where_the_next_shot_begins_to_show(tmp_path: P
         ("  - id: nod\n", "  - id: nod\n    transition: {kind: crossfade, frames: 8}\n"),
     )
 
-    film = plan(made, Device(cores=1, host_bytes=0), backend="previz").timeline
+    film = plan_film(made, Device(cores=1, host_bytes=0), backend="previz").timeline
 
     assert [graphic.stop for graphic in film.clips[0].graphics] == [16]
     assert [(each.start, each.stop) for each in captions(film)] == [(0, 16)]

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from undercard import __version__, cli_film, cli_gate, cli_inputs, cli_plan, cli_provision, cli_review
-from undercard.choosing import AUTO
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Presets, Selection, Shape, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
 from undercard.errors import BackendUnavailable
 from undercard.options import RunOptions, find
+from undercard.planning.choose import AUTO
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from undercard.choosing import AUTO
 from undercard.cli_arguments import PRESETS, Backend, Exact, FrameSize, Selection, Shape, ShotListFile
 from undercard.console import told
+from undercard.planning.choose import AUTO
 
 
 def cut(

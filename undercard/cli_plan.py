@@ -16,11 +16,11 @@ from rich.console import Console
 
 from undercard import __version__, settings
 from undercard.backends import Backend as AnyBackend
-from undercard.choosing import AUTO
 from undercard.cli_arguments import LIST, Backend, Exact, Failed, FrameSize, Selection, Start
 from undercard.console import place, told
 from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
+from undercard.planning.choose import AUTO
 
 if TYPE_CHECKING:
     from undercard.doctor_view import Diagnosis
@@ -43,9 +43,10 @@ def plan(
     Without a shot list: the card, what is free on it, and every way to render keyframes on it, fastest first. With
     one: that, what each shot takes, the minutes of the card, and when the film would be done.
     """
-    from undercard import outlook, plan_view, rungs
+    from undercard import plan_view
     from undercard.domain.timecode import parse_size
     from undercard.options import RunOptions, plan_run
+    from undercard.planning import outlook, rungs
 
     console = Console()
     with told(console):
@@ -86,20 +87,21 @@ def with_copy_rates(device: Device, console: Console) -> Device:
 
 def doctor() -> None:
     """Say which backends work on this machine, why the others do not, and the one command that would change that."""
-    from undercard import clip_planning, rungs
+    from undercard.planning import clips, rungs
 
     console = Console()
     with told(console):
         examine(console, this_device(), rungs.everything())
-        console.print(f"clips between keyframes: {clip_planning.described()}", highlight=False)
+        console.print(f"clips between keyframes: {clips.described()}", highlight=False)
 
 
 def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> None:
     """Print what *device* has and which backends of *found* work on it."""
-    from undercard import doctor_view, outlook, plan_view
+    from undercard import doctor_view, plan_view
     from undercard.doctor_view import Diagnosis
     from undercard.gate.critic.condition import condition
     from undercard.models import weights
+    from undercard.planning import outlook
 
     torch, chosen = installed("torch"), settings.load()
     console.print(f"undercard {__version__} · {f'torch {torch}' if torch else 'without torch'}", highlight=False)
@@ -116,16 +118,16 @@ def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> 
 
 def _advice(device: Device, found: Sequence[AnyBackend], diagnoses: Sequence[Diagnosis]) -> str:
     """Return the one thing to do for a model to render here; empty where one does, or without a card."""
-    from undercard import provision_choice
     from undercard.domain.units import gigabytes
     from undercard.models import weights
+    from undercard.planning import recommend
 
     models = {each.name for each in found if each.in_child}
     if not device.gpus or any(each.reason is None and each.name in models for each in diagnoses):
         return ""
-    best = provision_choice.backend_for(device)
+    best = recommend.backend_for(device)
     if best is not None:
-        picks = provision_choice.picks_for(best, None, device)
+        picks = recommend.picks_for(best, None, device)
         left = sum(pick.size_bytes for pick in picks if pick.path is None)
         return f"{weights.remedy(best)} ({gigabytes(left)})"
     remedies = Counter(each.remedy for each in diagnoses if each.name in models and each.remedy)

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from undercard.choosing import AUTO
 from undercard.console import brief, told
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
+from undercard.planning.choose import AUTO
 
 if TYPE_CHECKING:
     from undercard.models.provisioning import Plan
@@ -46,18 +46,19 @@ def provision(
     Says first what is missing, how large it is and whether the disk has the room. What lies on this machine already is
     used where it is; an interrupted download goes on where it stopped.
     """
-    from undercard import provision_choice, provision_view
+    from undercard import provision_view
     from undercard.models import provisioning
     from undercard.models.hub import Hub
+    from undercard.planning import recommend
 
     console = Console()
     with told(console):
         device = this_device()
-        name = provision_choice.backend_for(device) if backend == AUTO and model is None else backend
+        name = recommend.backend_for(device) if backend == AUTO and model is None else backend
         if name is None:
             console.print(_nothing_to_fetch(device), soft_wrap=True)
             return
-        picks = provision_choice.picks_for(None if name == AUTO else name, model, device)
+        picks = recommend.picks_for(None if name == AUTO else name, model, device)
         title = f"{name} on this machine" if name != AUTO else f"{model} and what belongs to it"
         with console.status("Asking the hub …"):
             planned = provisioning.plan(title, picks, Hub(), verify=verify)

@@ -20,7 +20,7 @@ from undercard.domain.keys import content_key
 from undercard.domain.takes import Take
 from undercard.errors import BackendError, OutOfMemory
 from undercard.film.reel import Reel
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 from undercard.shotlist import prompts
 from undercard.shotlist.models import Shot
 

@@ -29,9 +29,9 @@ from undercard.film.timing import Moment
 from undercard.film.watch import Watch, is_black
 from undercard.keyframes import accepted_take, usable_take
 from undercard.manifest import FilmRecord, KeyframeRecord
-from undercard.piece_costs import drawn_in, piece_cost
-from undercard.planned import PlannedKeyframe
-from undercard.planning import Plan
+from undercard.planning.keyframe import PlannedKeyframe
+from undercard.planning.piece_costs import drawn_in, piece_cost
+from undercard.planning.plan import Plan
 from undercard.scoring import Mix
 from undercard.shotlist.models import Shot
 

@@ -12,7 +12,7 @@ from undercard.film import delivery
 from undercard.film.delivery import Delivery
 from undercard.film.delivery_presets import preset
 from undercard.manifest import FilmRecord
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 from undercard.shotlist.models import ShotList
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from undercard import cutting, manifest, options
-from undercard.piece_costs import drawn_in, piece_cost
-from undercard.planning import Plan
+from undercard.planning.piece_costs import drawn_in, piece_cost
+from undercard.planning.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

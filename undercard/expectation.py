@@ -12,7 +12,7 @@ from PIL import Image
 from undercard.domain.takes import Take
 from undercard.film.timeline import Piece, Span
 from undercard.film.watch import Expected, Watch, is_black
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 
 SMOOTH = frozenset({"crossfade", "dip", "dip_white"})
 """Transitions through which the light changes evenly from their first frame to their last."""

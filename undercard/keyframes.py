@@ -17,9 +17,9 @@ from undercard.domain.requests import Control, RenderRequest, Sheet
 from undercard.domain.takes import Approach, Attempt, Outcome, Take
 from undercard.errors import BackendError
 from undercard.gate.repairs import treatment
-from undercard.ladder import outcome_of
 from undercard.manifest import KeyframeRecord, best_of
-from undercard.planned import PlannedKeyframe
+from undercard.planning.keyframe import PlannedKeyframe
+from undercard.planning.ladder import outcome_of
 from undercard.store import StoredFile
 
 

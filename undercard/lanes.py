@@ -6,13 +6,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from undercard import backends, choosing, rungs, settings
+from undercard import backends, settings
 from undercard.backends import Renderer, Rung
 from undercard.domain.progress import Meter, Stage
 from undercard.hardware.devices import CONTEXT_BYTES, Device, Gpu
 from undercard.hardware.probe import tenants
-from undercard.ladder import Ways, keeps
-from undercard.planning import Plan
+from undercard.planning import choose, rungs
+from undercard.planning.ladder import Ways, keeps
+from undercard.planning.plan import Plan
 from undercard.session import Session, alone_on
 
 UNLIMITED = 1_000_000
@@ -58,7 +59,7 @@ class Lane:
         if not self.plan.in_child:
             return Ways(now=backends.backend(self.plan.backend).rungs(self.plan.work, self.plan.device))
         device = self._mine(self.look())
-        found = choosing.ways(self.plan.backends, self.plan.work, device, exact=self.plan.exact, wanted=wanted)
+        found = choose.ways(self.plan.backends, self.plan.work, device, exact=self.plan.exact, wanted=wanted)
         current = self.rung
         if current is None or current.backend not in self.plan.backends or rungs.misfit(current, device) is not None:
             return found

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from undercard import backends, delivering, manifest, planning, settings
-from undercard.choosing import AUTO
+from undercard import backends, delivering, manifest, settings
 from undercard.domain.timecode import parse_size
 from undercard.errors import BadInput
 from undercard.hardware.devices import Device
-from undercard.planning import Plan
+from undercard.planning.choose import AUTO
+from undercard.planning.plan import Plan, narrowed, output_folder, plan_film
 from undercard.shotlist.load import load_shot_list
 
 
@@ -75,7 +75,7 @@ def plan_run(options: RunOptions, device: Device) -> Plan:
         BadInput: an option has a value that cannot be used.
         BackendUnavailable: the backend cannot run here.
     """
-    whole = planning.plan(
+    whole = plan_film(
         load_shot_list(find(options.shot_list)),
         device,
         backend=options.backend,
@@ -91,12 +91,12 @@ def plan_run(options: RunOptions, device: Device) -> Plan:
     shots = [shot for shot in whole.shots if shot.id in failed]
     if not shots:
         raise BadInput("no shot of the last run failed, so there is nothing to render again; leave out `failed`")
-    return planning.narrowed(whole, shots)
+    return narrowed(whole, shots)
 
 
 def folder_of(plan: Plan) -> Path:
     """Return where the film and the manifest of *plan* go."""
-    return planning.output_folder(settings.load().store_root, plan)
+    return output_folder(settings.load().store_root, plan)
 
 
 def results_folder() -> Path:

@@ -6,14 +6,15 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import backends, measured, rungs, settings
+from undercard import backends, settings
 from undercard.backends import Backend, Renderer, Rung, Work
-from undercard.choosing import AUTO, choose
 from undercard.conditioning import conditioned, control_request, draw_control
 from undercard.domain.requests import RenderRequest
 from undercard.domain.staging import Look, PlacedFighter, Staging
 from undercard.errors import BackendError, BackendUnavailable
 from undercard.hardware.devices import Device
+from undercard.planning import measurements, rungs
+from undercard.planning.choose import AUTO, choose
 from undercard.previz import cameras, poses
 from undercard.session import Session, alone_on
 
@@ -47,7 +48,7 @@ def prove(name: str, device: Device) -> Proof:
     reason = backend.unavailable(device)
     if reason is not None:
         raise BackendUnavailable(f"backend {name!r} cannot run here: {reason}")
-    found = rungs.ladder([backend], Work(PROOF_SIZE), device, known=measured.history())
+    found = rungs.ladder([backend], Work(PROOF_SIZE), device, known=measurements.history())
     rung = next((fit.rung for fit in found if fit.fits), None)
     if rung is None:
         raise BackendUnavailable(f"backend {name!r} does not fit here now: {found[0].reason}")

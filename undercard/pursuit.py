@@ -14,10 +14,10 @@ from undercard.gate.critic.opinions import holds
 from undercard.gate.judging import REVISION
 from undercard.gate.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
 from undercard.keyframes import accepted_take, asked
-from undercard.ladder import Tried, kind
 from undercard.manifest import Judged, KeyframeRecord, best_of
 from undercard.models import lightning, weights
-from undercard.planned import PlannedKeyframe
+from undercard.planning.keyframe import PlannedKeyframe
+from undercard.planning.ladder import Tried, kind
 from undercard.shotlist import prompts
 from undercard.shotlist.likeness import Likeness
 

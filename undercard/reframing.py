@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 from undercard.previz.sight import sighted
 from undercard.shotlist import direction
 from undercard.shotlist.models import Shot

@@ -10,13 +10,13 @@ from typing import Literal, TypeAlias, get_args
 
 from PIL.Image import Image
 
-from undercard.choosing import PREVIZ
 from undercard.domain.takes import Take
 from undercard.film.contact_sheet import Cell, contact_sheet
 from undercard.gate.repairs import main_causes
-from undercard.ladder import kind
 from undercard.manifest import KeyframeRecord
-from undercard.planning import Plan
+from undercard.planning.choose import PREVIZ
+from undercard.planning.ladder import kind
+from undercard.planning.plan import Plan
 from undercard.shotlist.models import Shot
 
 ShotStatus: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]

@@ -14,7 +14,7 @@ from undercard.domain.staging import PlacedFighter, Staging
 from undercard.film import loudness, sound
 from undercard.film.sound import Effect, Score, Track
 from undercard.film.timeline import Timeline
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 from undercard.previz import poses
 from undercard.shotlist import direction
 from undercard.shotlist.audio import TrackEntry

@@ -16,7 +16,7 @@ from typing import Self
 
 from PIL import Image
 
-from undercard import backends, measured
+from undercard import backends
 from undercard.backends import Rendered, Rung, Work
 from undercard.child import Child
 from undercard.domain.progress import Stage
@@ -26,7 +26,8 @@ from undercard.errors import BackendError, DeviceBusy, OutOfMemory, StoreError, 
 from undercard.hardware import devices
 from undercard.hardware.devices import CONTEXT_BYTES, Device, Gpu
 from undercard.hardware.probe import this_device
-from undercard.ladder import is_about_the_rung
+from undercard.planning import measurements
+from undercard.planning.ladder import is_about_the_rung
 from undercard.session_child import Encode, Opening, Picture, Ready, Render
 
 
@@ -126,7 +127,7 @@ class Session:
             work = Work(request.size, max(1, len(request.references)))
             # A picture is not lost because a disk is full of other things.
             with suppress(StoreError):
-                measured.record(
+                measurements.record(
                     self.rung, work, self.device, rendered, child.open_seconds if child.pictures == 2 else 0.0
                 )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from undercard.choosing import PREVIZ
 from undercard.domain.takes import Take
-from undercard.ladder import kind
+from undercard.planning.choose import PREVIZ
+from undercard.planning.ladder import kind
 from undercard.pursuit import Pursuit, needs_precision
 
 

@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.backends.conftest import KINDS, Quantise
-from undercard import backends, choosing
+from undercard import backends
 from undercard.backends import Work
 from undercard.errors import BackendUnavailable, BadCheckpoint
 from undercard.hardware.devices import Device
 from undercard.models import weights
+from undercard.planning import choose
 
 DEVICE = Device(cores=2, host_bytes=2**35, host_free_bytes=2**35)
 SQUARE = Work((1024, 1024))
@@ -26,7 +27,7 @@ NAMES = tuple(KINDS)
 def _refused(name: str) -> str:
     """Return what a run is told that asks for the backend called *name*; nothing is rendered."""
     try:
-        choosing.choose(name, SQUARE, DEVICE, exact=False)
+        choose.choose(name, SQUARE, DEVICE, exact=False)
     except BackendUnavailable as exc:
         return str(exc)
     opened = backends.backend(name).open(DEVICE, backends.fastest(name, SQUARE, DEVICE))

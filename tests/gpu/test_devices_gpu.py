@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from undercard import rungs
 from undercard.backends import Work
 from undercard.backends.qwen.costs import STORAGES
 from undercard.backends.qwen.rungs import rungs_for
 from undercard.hardware import card_speed, copy_rates, devices
 from undercard.hardware.devices import Gpu
 from undercard.hardware.probe import this_device
+from undercard.planning import rungs
 
 pytestmark = pytest.mark.gpu
 

@@ -13,12 +13,12 @@ from tests.cards import machine
 from tests.models import tiny_models
 from tests.models.hub_server import Published, Repository, serving
 from tests.models.tiny_models import GGUF_FILE
-from undercard import provision_choice
 from undercard.domain.progress import Meter
 from undercard.models import catalogue_file, presence, provisioning, weights
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, RemoteFile
 from undercard.models.provisioning import Plan
+from undercard.planning import recommend
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +89,7 @@ def beside(target: Path) -> list[str]:
 
 
 def planned(hub: Hub, backend: str | None = "gguf", model: str | None = None, *, verify: bool = False) -> Plan:
-    return provisioning.plan("a plan", provision_choice.picks_for(backend, model, machine()), hub, verify=verify)
+    return provisioning.plan("a plan", recommend.picks_for(backend, model, machine()), hub, verify=verify)
 
 
 def fetched(hub: Hub, backend: str = "gguf", model: str | None = None) -> Fetcher:

@@ -15,8 +15,9 @@ from rich.console import Console
 
 from tests.cards import RTX_3060, machine
 from tests.models.hub_server import Fault, Published
-from undercard import backends, cli_plan, rungs, settings
+from undercard import backends, cli_plan, settings
 from undercard.models import weights
+from undercard.planning import rungs
 
 GGUF = "edit-Q4_K_M.gguf"
 CODE = """

@@ -9,9 +9,9 @@ import pytest
 from tests.cards import H100, RTX_3060, machine
 from tests.models.conftest import planned
 from tests.models.hub_server import Published
-from undercard import provision_choice
 from undercard.errors import UnknownModel
 from undercard.models.hub import Hub
+from undercard.planning import recommend
 
 
 @pytest.mark.parametrize(("model", "names"), [
@@ -37,21 +37,21 @@ def test_what_the_catalogue_does_not_have_is_named(
     backend: str | None, model: str | None, words: str, published: Published
 ) -> None:
     with pytest.raises(UnknownModel, match=words):
-        provision_choice.picks_for(backend, model, machine())
+        recommend.picks_for(backend, model, machine())
 
 
 def test_a_card_that_cannot_compute_with_a_file_is_told(published: Published) -> None:
     old = machine(replace(RTX_3060, capability=(7, 0)))
 
     with pytest.raises(UnknownModel, match=r"suits a card of compute capability 7\.0"):
-        provision_choice.picks_for("nunchaku", None, old)
-    assert provision_choice.picks_for("nunchaku", None, machine(RTX_3060))
+        recommend.picks_for("nunchaku", None, old)
+    assert recommend.picks_for("nunchaku", None, machine(RTX_3060))
 
 
 def test_the_machine_decides_where_no_backend_is_named(published: Published) -> None:
     small = replace(machine(RTX_3060), host_free_bytes=9 * 10**9)
 
-    assert provision_choice.backend_for(machine()) is None
-    assert provision_choice.backend_for(machine(H100)) == "bf16"
+    assert recommend.backend_for(machine()) is None
+    assert recommend.backend_for(machine(H100)) == "bf16"
     # Nothing that this catalogue has fits that memory.
-    assert provision_choice.backend_for(small) is None
+    assert recommend.backend_for(small) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import shot_lists
-from undercard import backends, planning, store
+from undercard import backends, store
 from undercard.conditioning import control_request
 from undercard.domain.requests import Control, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Repair, Take
@@ -17,7 +17,8 @@ from undercard.gate.judging import REVISION
 from undercard.hardware.devices import Device
 from undercard.keyframes import asked
 from undercard.manifest import Judged, KeyframeRecord
-from undercard.planned import PlannedKeyframe
+from undercard.planning.keyframe import PlannedKeyframe
+from undercard.planning.plan import plan_film
 from undercard.pursuit import Pursuit, begin
 from undercard.shotlist.load import load_shot_list
 
@@ -97,6 +98,6 @@ class Film:
 @pytest.fixture
 def film(tmp_path: Path) -> Film:
     loaded = load_shot_list(shot_lists.write(tmp_path))
-    plan = planning.plan(loaded, Device(cores=1, host_bytes=0), backend="previz", size=(128, 72))
+    plan = plan_film(loaded, Device(cores=1, host_bytes=0), backend="previz", size=(128, 72))
     plan = replace(plan, prompted=True, renderer="")
     return Film(plan.keyframes(plan.shots[0]))

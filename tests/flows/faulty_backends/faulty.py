@@ -17,7 +17,7 @@ from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain.requests import RenderRequest
 from undercard.errors import BackendError
 from undercard.hardware.devices import Device
-from undercard.planned import SEED_STRIDE
+from undercard.planning.keyframe import SEED_STRIDE
 
 
 class FaultyRenderer:

@@ -19,7 +19,7 @@ from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain.controls import CONTROLS
 from undercard.domain.requests import RenderRequest
 from undercard.hardware.devices import Device
-from undercard.planned import SEED_STRIDE
+from undercard.planning.keyframe import SEED_STRIDE
 from undercard.shotlist.wording import INSISTENCE
 
 FLAW = re.compile(r"flaw: (\w+)")

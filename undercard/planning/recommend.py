@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from undercard import backends, rungs
+from undercard import backends
 from undercard.errors import UnknownModel
 from undercard.hardware.devices import Device
 from undercard.models import catalogue_file, kits, presence, weight_settings, weights
 from undercard.models.catalogue import Catalogue, Edition, KitSpec
 from undercard.models.kits import Filled, Pick, Wish
-from undercard.outlook import USUAL
+from undercard.planning import rungs
+from undercard.planning.outlook import USUAL
 
 
 def backend_for(device: Device) -> str | None:

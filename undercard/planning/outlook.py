@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from undercard import choosing, estimate, measured, rungs
+from undercard import estimate
 from undercard.backends import Backend, Needs, Rung, Work
 from undercard.estimate import ShotEstimate
 from undercard.hardware import devices, probe
 from undercard.hardware.devices import Device, Gpu, Tenant
-from undercard.ladder import Ways
-from undercard.measured import Measurement
-from undercard.planning import Plan
-from undercard.rungs import Fit
+from undercard.planning import choose, measurements, rungs
+from undercard.planning.ladder import Ways
+from undercard.planning.measurements import Measurement
+from undercard.planning.plan import Plan
+from undercard.planning.rungs import Fit
 
 USUAL = Work((1024, 576))
 """What is asked of a device where no shot list says: its own default size, and one reference."""
@@ -87,14 +88,14 @@ def look(
         known: what runs measured; read from the store when None.
         held: by the UUID of a card, who holds memory on it; asked of the driver when None.
     """
-    known = measured.history() if known is None else known
+    known = measurements.history() if known is None else known
     cards = tuple(Card(gpu, probe.tenants(gpu) if held is None else held.get(gpu.uuid, ())) for gpu in device.gpus)
     return Outlook(device, cards, work, rungs.ladder(found, work, device, exact=exact, known=known))
 
 
 def look_at_film(plan: Plan) -> FilmOutlook:
     """Return what *plan* would take on its device as it is."""
-    ways = choosing.ways(plan.backends, plan.work, plan.device, exact=plan.exact, wanted=plan.wanted)
+    ways = choose.ways(plan.backends, plan.work, plan.device, exact=plan.exact, wanted=plan.wanted)
     rung = next(iter((*ways.now, *ways.later, *ways.last)), None)
     needs = rung.needs if rung else Needs(0, 0, 0.0)
     rows = tuple(estimate.rows(plan, needs.seconds))

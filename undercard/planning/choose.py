@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from undercard import backends, measured, rungs
+from undercard import backends
 from undercard.backends import Backend, Rung, Work
 from undercard.errors import BackendUnavailable
 from undercard.hardware.devices import Device
-from undercard.ladder import Ways, kind, preferred
-from undercard.rungs import Fit
+from undercard.planning import measurements, rungs
+from undercard.planning.ladder import Ways, kind, preferred
+from undercard.planning.rungs import Fit
 
 AUTO = "auto"
 """In place of a backend's name: the fastest that runs here, the previz where none of a model does."""
@@ -54,7 +55,7 @@ def choose(name: str, work: Work, device: Device, *, exact: bool) -> Choice:
 
 def _best(work: Work, device: Device, *, exact: bool) -> Choice:
     models = [found for found in rungs.everything() if found.in_child]
-    fits = rungs.ladder(models, work, _emptied(device), exact=exact, known=measured.history())
+    fits = rungs.ladder(models, work, _emptied(device), exact=exact, known=measurements.history())
     names = tuple(dict.fromkeys(fit.rung.backend for fit in fits if fit.fits))
     if names:
         return Choice(names)
@@ -103,7 +104,7 @@ def _is_worth_a_wait(rung: Rung, now: Sequence[Rung], wanted: str | None) -> boo
 
 
 def _fitting(found: Sequence[Backend], work: Work, device: Device, *, exact: bool) -> Sequence[Rung]:
-    fits: Sequence[Fit] = rungs.ladder(found, work, device, exact=exact, known=measured.history())
+    fits: Sequence[Fit] = rungs.ladder(found, work, device, exact=exact, known=measurements.history())
     return [fit.rung for fit in fits if fit.fits]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from undercard import backends, measured
+from undercard import backends
 from undercard.backends import Backend, Needs, Rung, Work
 from undercard.domain.units import gigabytes
 from undercard.hardware import devices
 from undercard.hardware.devices import Device
-from undercard.measured import Measurement
+from undercard.planning import measurements
+from undercard.planning.measurements import Measurement
 
 EXACT_ADVANTAGE = 1.5
 """How many times as long an exact rung may take and still come before one that changes pixels: a film is looked at for
@@ -63,7 +64,7 @@ def ladder(
             fits.append((Fit(stand_in, fits=False, reason=reason, runs=False), previz))
             continue
         for rung in backend.rungs(work, device):
-            better = measured.corrected(rung, work, device, known)
+            better = measurements.corrected(rung, work, device, known)
             problem = misfit(better, device, exact=exact)
             fits.append((Fit(better, fits=problem is None, reason=problem or ""), previz))
     return tuple(fit for fit, previz in sorted(fits, key=lambda pair: _order(*pair)))

@@ -7,7 +7,7 @@ from undercard.film.motion import drawn_frames, repeated_frames
 from undercard.film.segments import standing_frames
 from undercard.film.timeline import Piece, Span
 from undercard.film.timing import Moment
-from undercard.planning import Plan
+from undercard.planning.plan import Plan
 
 
 def drawn_in(plan: Plan, span: Span) -> tuple[Moment, ...]:

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import backends, choosing, clip_planning, film_work, settings
+from undercard import backends, settings
 from undercard.backends import Work
-from undercard.choosing import AUTO
-from undercard.clip_planning import Fallen
 from undercard.domain.requests import RenderRequest, Size
 from undercard.film.delivery import Delivery
 from undercard.film.timeline import CUT, Clip, Timeline, Transition
 from undercard.film.timing import Moment
 from undercard.film.transition import transition_kind
 from undercard.hardware.devices import Device
-from undercard.planned import PlannedKeyframe
+from undercard.planning import choose
+from undercard.planning import clips as clip_planning
+from undercard.planning import work as film_work
+from undercard.planning.choose import AUTO
+from undercard.planning.clips import Fallen
+from undercard.planning.keyframe import PlannedKeyframe
 from undercard.shotlist import direction, graphics, prompts
 from undercard.shotlist.likeness import SHEET_SIZE
 from undercard.shotlist.load import select_shots, shots_from
@@ -189,7 +192,7 @@ class Plan:
         return Timeline(fps=self.shot_list.fps, size=self.size, clips=tuple(clips))
 
 
-def plan(
+def plan_film(
     shot_list: ShotList,
     device: Device,
     *,
@@ -218,7 +221,7 @@ def plan(
     """
     pixels = size or shot_list.size
     at_most = film_work.at_most(shot_list, pixels)
-    choice = choosing.choose(backend, at_most, device, exact=exact)
+    choice = choose.choose(backend, at_most, device, exact=exact)
     chosen = backends.backend(choice.names[0])
     selected: Sequence[Shot] = shot_list.shots
     if shots is not None:
@@ -257,21 +260,21 @@ def _overlap(transition: Transition) -> int:
     return transition.frames if transition_kind(transition.kind).overlaps else 0
 
 
-def narrowed(plan: Plan, shots: Sequence[Shot]) -> Plan:
+def narrowed(plan_film: Plan, shots: Sequence[Shot]) -> Plan:
     """Return *plan* with only *shots*."""
-    return replace(plan, shots=tuple(shots))
+    return replace(plan_film, shots=tuple(shots))
 
 
 # The film's every piece asks for it.
 @lru_cache(maxsize=16)
 def _seconds(names: tuple[str, ...], work: Work, device: Device, exact: bool, wanted: str | None) -> float:
     """Return what one picture takes on the first rung that fits, or would if the card were free."""
-    found = choosing.ways(names, work, device, exact=exact, wanted=wanted)
+    found = choose.ways(names, work, device, exact=exact, wanted=wanted)
     rungs = (*found.now, *found.later) or (backends.fastest(names[0], work, device),)
     return rungs[0].needs.seconds
 
 
-def output_folder(store_root: Path, plan: Plan) -> Path:
+def output_folder(store_root: Path, plan_film: Plan) -> Path:
     """Return where the film of *plan* goes: one folder a title, size and family of backends."""
-    width, height = plan.size
-    return store_root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.family}"
+    width, height = plan_film.size
+    return store_root / "films" / f"{plan_film.shot_list.slug}-{width}x{height}-{plan_film.family}"
