@@ -35,7 +35,7 @@ from undercard.hardware import devices
 from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 from undercard.previz import cameras, poses
-from undercard.session import Session, alone_on
+from undercard.production.sessions.session import Session, alone_on
 
 REFERENCE = (1024, 1024)
 

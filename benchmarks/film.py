@@ -46,12 +46,13 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from undercard import backends, cutting, kept_pieces, store
+from undercard import backends, store
 from undercard.domain import progress
 from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.hardware.devices import Device
 from undercard.planning.plan import Plan, plan_film
+from undercard.production.assembly import piece_index, pieces
 from undercard.shotlist.load import load_shot_list
 
 SIZE = (1920, 1080)
@@ -136,7 +137,7 @@ def planned(folder: Path, shots: int) -> Plan:
     return plan_film(load_shot_list(path), here, backend="previz", size=SIZE)
 
 
-def taken(folder: Path, shots: int) -> cutting.Takes:
+def taken(folder: Path, shots: int) -> pieces.Takes:
     """Return an accepted take of each shot, whose picture is its still."""
 
     def take(shot: int) -> tuple[Take, ...]:
@@ -149,19 +150,19 @@ def taken(folder: Path, shots: int) -> cutting.Takes:
     return {f"s{shot}": take(shot) for shot in range(shots)}
 
 
-def ours(folder: Path, plan: Plan, takes: cutting.Takes) -> None:
+def ours(folder: Path, plan: Plan, takes: pieces.Takes) -> None:
     """Make the film as `flows.assemble` does, from accepted takes on."""
     shown = plan.timeline.pieces()
-    keys = [cutting.piece_key(plan, piece, takes) for piece in shown]
-    found = kept_pieces.remembered(folder, keys)
+    keys = [pieces.piece_key(plan, piece, takes) for piece in shown]
+    found = piece_index.remembered(folder, keys)
     missing = {key: piece for key, piece in zip(keys, shown, strict=True) if key not in found}
     drawing = backends.backend("previz").open(plan.device, backends.fastest("previz", plan.work, plan.device))
     with drawing as renderer, ThreadPoolExecutor(os.cpu_count()) as pool:
-        cut = partial(cutting.cut_piece, plan, takes=takes, renderer=renderer, meter=progress.current())
-        made: list[cutting.CutPiece] = list(pool.map(cut, missing.values()))
+        cut = partial(pieces.cut_piece, plan, takes=takes, renderer=renderer, meter=progress.current())
+        made: list[pieces.CutPiece] = list(pool.map(cut, missing.values()))
     found |= dict(zip(missing, made, strict=True))
-    kept_pieces.remember(folder, found, whole=True)
-    film = cutting.join_film([found[key] for key in keys], plan.timeline, None, cutting.film_tags(plan))
+    piece_index.remember(folder, found, whole=True)
+    film = pieces.join_film([found[key] for key in keys], plan.timeline, None, pieces.film_tags(plan))
     store.copy_out(film.file, folder / "ours.mp4")
 
 

@@ -15,16 +15,30 @@ from flows import handles as handles_flow
 from flows.encoding import encoding
 from tasks import film as film_tasks
 from tasks import reports, whole
-from undercard import cutting, delivering, kept_pieces, manifest, options, report, scoring, store
-from undercard.clip_making import Clips
+from undercard import store
 from undercard.domain import progress
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.film.timeline import Piece
 from undercard.hardware.probe import this_device
-from undercard.manifest import FilmRecord, KeyframeRecord
-from undercard.options import RunOptions
 from undercard.planning.piece_costs import piece_cost
 from undercard.planning.plan import Plan, narrowed
+from undercard.production import manifest, options, report
+from undercard.production.assembly import delivery, piece_index, sound_cues
+from undercard.production.assembly.clips import Clips
+from undercard.production.assembly.pieces import (
+    CutPiece,
+    Takes,
+    film_name,
+    film_tags,
+    motions_told,
+    piece_key,
+    publish,
+    publish_timeline,
+    unreviewed,
+    usable_takes,
+)
+from undercard.production.manifest import FilmRecord, KeyframeRecord
+from undercard.production.options import RunOptions
 from undercard.store import StoredFile
 
 
@@ -51,8 +65,8 @@ def assemble(run: RunOptions) -> Path:
         raise ShotsFailed(f"no shot of {plan.shot_list.title!r} has all its keyframes; render them first")
     mixture = report.mixture(ready, takes)
     refused = bool(mixture) and not run.mixed
-    review = cutting.unreviewed(ready, records)
-    name = cutting.film_name(ready, refused=refused, unreviewed=bool(review))
+    review = unreviewed(ready, records)
+    name = film_name(ready, refused=refused, unreviewed=bool(review))
     join = film_tasks.join_film.with_options(result_storage=options.results_folder())
     # Sound first: a file that cannot be played is known before an hour of drawing.
     sound = _sound(ready)
@@ -66,11 +80,11 @@ def assemble(run: RunOptions) -> Path:
         pieces=whole(pieces),
         timeline=whole(ready.timeline),
         sound=whole(sound),
-        tags=whole(cutting.film_tags(ready)),
+        tags=whole(film_tags(ready)),
     )
-    path = cutting.publish(film.file, ready, folder, name)
-    cutting.publish_timeline(ready, pieces, path)
-    said = {"mixed": bool(mixture), "review": review, **cutting.motions_told(ready, clips)}
+    path = publish(film.file, ready, folder, name)
+    publish_timeline(ready, pieces, path)
+    said = {"mixed": bool(mixture), "review": review, **motions_told(ready, clips)}
     manifest.add_film(folder, name, film.model_copy(update=said))
     reports.publish_film_link(path, f"{plan.shot_list.title}: {film.frames} frames")
     if run.handles:
@@ -97,30 +111,30 @@ def _told(review: Sequence[str], records: Mapping[str, KeyframeRecord], path: Pa
     )
 
 
-def _ready(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[Plan, cutting.Takes]:
+def _ready(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[Plan, Takes]:
     """Return the plan of what can be cut, with its takes: the whole film, or what was selected, less what failed."""
-    takes = {shot.id: cutting.usable_takes(plan, shot, records) for shot in plan.shot_list.shots}
+    takes = {shot.id: usable_takes(plan, shot, records) for shot in plan.shot_list.shots}
     complete = {shot: found for shot, found in takes.items() if found is not None}
     everything = len(complete) == len(plan.shot_list.shots)
     wanted = plan.shot_list.shots if everything else plan.shots
     return narrowed(plan, [shot for shot in wanted if shot.id in complete]), complete
 
 
-def _sound(plan: Plan) -> scoring.Mix | None:
+def _sound(plan: Plan) -> sound_cues.Mix | None:
     """Mix the film's sound; None where nothing would be heard."""
-    score = scoring.score(plan)
+    score = sound_cues.score(plan)
     if score.silent:
         return None
     return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
 
 
-def _cut(plan: Plan, takes: cutting.Takes, clips: Clips, folder: Path) -> list[cutting.CutPiece]:
+def _cut(plan: Plan, takes: Takes, clips: Clips, folder: Path) -> list[CutPiece]:
     """Draw and encode the pieces that no earlier run did, several at once, and return all in the film's order."""
     meter = progress.current()
     shown = plan.timeline.pieces()
-    keys = [cutting.piece_key(plan, piece, takes, clips) for piece in shown]
+    keys = [piece_key(plan, piece, takes, clips) for piece in shown]
     # The server records about a hundred task runs a second, which five hundred unchanged pieces should not wait for.
-    found = kept_pieces.remembered(folder, keys)
+    found = piece_index.remembered(folder, keys)
     missing: dict[str, Piece] = {}
     meter.begin()
     for key, piece in zip(keys, shown, strict=True):
@@ -132,13 +146,11 @@ def _cut(plan: Plan, takes: cutting.Takes, clips: Clips, folder: Path) -> list[c
     get_run_logger().info("%d of %d segments are to be encoded", len(missing), len(shown))
     if missing:
         found |= _encoded(plan, takes, clips, missing)
-        kept_pieces.remember(folder, {key: found[key] for key in keys}, whole=plan.whole)
+        piece_index.remember(folder, {key: found[key] for key in keys}, whole=plan.whole)
     return [found[key] for key in keys]
 
 
-def _encoded(
-    plan: Plan, takes: cutting.Takes, clips: Clips, missing: Mapping[str, Piece]
-) -> dict[str, cutting.CutPiece]:
+def _encoded(plan: Plan, takes: Takes, clips: Clips, missing: Mapping[str, Piece]) -> dict[str, CutPiece]:
     """Return the pieces of *missing*, by key."""
     meter = progress.current()
     bar = reports.ProgressBar("film", f"{plan.shot_list.title}: segments", len(missing))
@@ -153,7 +165,7 @@ def _encoded(
         return {key: future.result() for key, future in futures.items()}
 
 
-def _deliver(plan: Plan, pieces: Sequence[cutting.CutPiece], film: FilmRecord, path: Path) -> dict[str, object]:
+def _deliver(plan: Plan, pieces: Sequence[CutPiece], film: FilmRecord, path: Path) -> dict[str, object]:
     """Make what is wanted of the film beside it, at *path*, and return what its record says of that."""
     masters = [piece.master for piece in pieces if piece.master is not None]
     task = film_tasks.deliver_film.with_options(result_storage=options.results_folder())
@@ -167,7 +179,7 @@ def _deliver(plan: Plan, pieces: Sequence[cutting.CutPiece], film: FilmRecord, p
             film=whole(film),
             masters=whole(masters),
             wanted=whole(wanted),
-            centres=whole(delivering.centres(plan, wanted)),
+            centres=whole(delivery.centres(plan, wanted)),
         )
         store.copy_out(delivered[name], path.with_name(name))
     return {"delivered": delivered, "masters": tuple(master.sha256 for master in masters)}

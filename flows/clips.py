@@ -9,17 +9,18 @@ from prefect.futures import PrefectFuture
 
 from tasks import clips as clip_tasks
 from tasks import reports, whole
-from undercard import clip_making, cutting, options
 from undercard.backends.clips import ClipRequest, clip_backend
-from undercard.clip_making import Clips, Later, MadeClip
 from undercard.domain import progress
 from undercard.errors import BackendError, ClipFailed
 from undercard.film.motion import CLIP
 from undercard.planning.clips import ALLOWING, Fallen, fallback
 from undercard.planning.plan import Plan
+from undercard.production import options
+from undercard.production.assembly import pieces
+from undercard.production.assembly.clips import Clips, Later, MadeClip, stretches
 
 
-def made(plan: Plan, takes: cutting.Takes) -> tuple[Plan, Clips]:
+def made(plan: Plan, takes: pieces.Takes) -> tuple[Plan, Clips]:
     """Have every clip of *plan* made that is not there yet; return the plan as far as that went, and the clips.
 
     A shot one of whose clips cannot be made shows the motion that may stand in for it.
@@ -27,9 +28,7 @@ def made(plan: Plan, takes: cutting.Takes) -> tuple[Plan, Clips]:
     Raises:
         ClipFailed: nothing may stand in for one.
     """
-    wanted = {
-        shot.id: clip_making.stretches(plan, shot, takes[shot.id]) for shot in plan.shots if plan.motion(shot) == CLIP
-    }
+    wanted = {shot.id: stretches(plan, shot, takes[shot.id]) for shot in plan.shots if plan.motion(shot) == CLIP}
     labels = {
         request: f"{shot}-{number:02d}"
         for shot, requests in reversed(wanted.items())

@@ -9,17 +9,19 @@ from prefect.futures import PrefectFuture
 
 from tasks import film as film_tasks
 from tasks import whole
-from undercard import backends, cutting, options
-from undercard.clip_making import Clips
+from undercard import backends
 from undercard.domain import progress
 from undercard.film.timeline import Piece
 from undercard.planning.plan import Plan
+from undercard.production import options
+from undercard.production.assembly.clips import Clips
+from undercard.production.assembly.pieces import CutPiece, Takes
 
 
 @contextmanager
 def encoding(
-    plan: Plan, takes: cutting.Takes, clips: Clips, pieces: Sequence[Piece]
-) -> Iterator[list[PrefectFuture[cutting.CutPiece]]]:
+    plan: Plan, takes: Takes, clips: Clips, pieces: Sequence[Piece]
+) -> Iterator[list[PrefectFuture[CutPiece]]]:
     """Give the task runs that encode *pieces*, in their order, inside the context."""
     task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
     # A model draws nothing between its keyframes, so it need not be opened.

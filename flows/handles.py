@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.encoding import encoding
-from undercard import cutting, scoring, store
-from undercard.clip_making import Clips
+from undercard import store
 from undercard.film import handles, interchange
 from undercard.planning.plan import Plan
+from undercard.production.assembly import sound_cues
+from undercard.production.assembly.clips import Clips
+from undercard.production.assembly.pieces import Takes
 
 
-def write(plan: Plan, takes: cutting.Takes, clips: Clips, film: Path) -> tuple[Path, ...]:
+def write(plan: Plan, takes: Takes, clips: Clips, film: Path) -> tuple[Path, ...]:
     """Encode every shot of *plan* that is not there yet whole, and write timelines of them beside *film*.
 
     Raises:
@@ -27,6 +29,6 @@ def write(plan: Plan, takes: cutting.Takes, clips: Clips, film: Path) -> tuple[P
         path = folder / f"{number:03d}-{shot.name}.mp4"
         store.copy_out(piece, path)
         media[shot.name] = f"{folder.name}/{path.name}"
-    mix = "" if scoring.score(plan).silent else film.name
+    mix = "" if sound_cues.score(plan).silent else film.name
     edit = handles.timeline_of(plan.shot_list.title, plan.timeline, media, mix)
     return interchange.write(edit, film.parent, plan.size, f"{film.stem}-shots")

@@ -13,20 +13,21 @@ from prefect.logging import get_run_logger
 
 from flows.rendering import Rendering
 from flows.rounds import Rounds, offered
-from undercard import __version__, manifest
+from undercard import __version__
 from undercard.domain import progress
 from undercard.errors import NeedsReview, ShotsFailed
 from undercard.gate.critic.appointment import standing_judge
 from undercard.gate.critic.hearing import hearing
 from undercard.hardware.probe import this_device
-from undercard.lanes import lanes_of
-from undercard.manifest import KeyframeRecord, Manifest
-from undercard.options import RunOptions, folder_of, plan_run, results_folder
 from undercard.planning.ladder import Breaker, kind
 from undercard.planning.plan import Plan
-from undercard.pursuit import Pursuit, begin
+from undercard.production import manifest
+from undercard.production.keyframes.pursuit import Pursuit, begin
+from undercard.production.keyframes.upgrade import look_higher
+from undercard.production.manifest import KeyframeRecord, Manifest
+from undercard.production.options import RunOptions, folder_of, plan_run, results_folder
+from undercard.production.sessions.lanes import lanes_of
 from undercard.settings import load
-from undercard.upgrading import look_higher
 
 
 @flow(name="keyframes", flow_run_name="keyframes · {run.shot_list.stem}")

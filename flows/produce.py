@@ -12,12 +12,14 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.assemble import assemble
 from flows.keyframes import keyframes
-from undercard import cutting, options, store
+from undercard import store
 from undercard.domain import progress
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.hardware.probe import this_device
-from undercard.options import BackendName, RunOptions
 from undercard.planning.choose import AUTO
+from undercard.production import options
+from undercard.production.assembly import pieces
+from undercard.production.options import BackendName, RunOptions
 from undercard.settings import load
 
 
@@ -86,7 +88,7 @@ def produce(
     if not plan.in_child:
         # What was chosen once stays: a card that comes or goes meanwhile is no reason to begin another film.
         run = run.model_copy(update={"backend": plan.backend})
-    progress.current().expect(cutting.cost(plan))
+    progress.current().expect(pieces.cost(plan))
     get_run_logger().info("%s: %d of %d shots", plan.shot_list.title, len(plan.shots), len(plan.shot_list.shots))
     # One for each core that draws or encodes; a card has its own queue, of which it is given one picture at a time.
     workers = load().workers or max(plan.device.cores, len(plan.device.gpus))

@@ -6,10 +6,10 @@ from prefect import flow
 
 from tasks.provisioning import fetch_models, prove_backend
 from undercard.hardware.probe import this_device
-from undercard.options import BackendName
 from undercard.planning import recommend
 from undercard.planning.choose import AUTO, PREVIZ
-from undercard.proving import Proof
+from undercard.production.options import BackendName
+from undercard.production.proof import Proof
 
 
 @flow(name="provision", flow_run_name="provision · {backend}")

@@ -21,11 +21,11 @@ from undercard.domain.progress import Meter
 from undercard.domain.requests import RenderRequest
 from undercard.domain.takes import Attempt, Outcome, Take
 from undercard.errors import UndercardError
-from undercard.keyframes import retold
-from undercard.lanes import Lane
 from undercard.planning.ladder import Breaker, GiveUp, Step, Tried, Use, Ways, kind, next_step, outcome_of
 from undercard.planning.plan import Plan
-from undercard.pursuit import Pursuit
+from undercard.production.keyframes.pursuit import Pursuit
+from undercard.production.keyframes.takes import retold
+from undercard.production.sessions.lanes import Lane
 
 T = TypeVar("T")
 

@@ -16,19 +16,19 @@ from tasks import keyframes as keyframe_tasks
 from tasks import whole
 from tasks.reports import ProgressBar
 from undercard import backends
-from undercard.conditioning import control_request, pictures_of
 from undercard.domain.progress import Meter
 from undercard.domain.requests import RenderRequest
 from undercard.domain.takes import Take
 from undercard.gate.contract import Verdict
 from undercard.gate.critic.hearing import Hearing
 from undercard.gate.evidence import Exhibit
-from undercard.lanes import Lane
-from undercard.manifest import Judged
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.ladder import kind
 from undercard.planning.plan import Plan
-from undercard.pursuit import Pursuit
+from undercard.production.keyframes.conditioning import control_request, pictures_of
+from undercard.production.keyframes.pursuit import Pursuit
+from undercard.production.manifest import Judged
+from undercard.production.sessions.lanes import Lane
 
 T = TypeVar("T")
 

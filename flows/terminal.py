@@ -15,15 +15,16 @@ from rich.text import Text
 
 from flows.local_server import borrow
 from flows.produce import produce
-from undercard import options, report, settings
+from undercard import settings
 from undercard.domain import progress
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.hardware.probe import this_device
-from undercard.manifest import film as remembered_film
-from undercard.manifest import remembered
-from undercard.options import RunOptions
+from undercard.production import options, report
+from undercard.production.manifest import film as remembered_film
+from undercard.production.manifest import remembered
+from undercard.production.options import RunOptions
 
 REDRAW_SECONDS = 0.25
 

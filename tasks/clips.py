@@ -8,10 +8,10 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import clip_making
 from undercard.backends.clips import ClipRenderer, ClipRequest
 from undercard.domain import progress
 from undercard.domain.progress import Meter, Stage
+from undercard.production.assembly import clips
 
 
 def _clip_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -26,14 +26,14 @@ def _clip_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def make_clip(label: str, request: ClipRequest, renderer: ClipRenderer, meter: Meter) -> clip_making.MadeClip:
+def make_clip(label: str, request: ClipRequest, renderer: ClipRenderer, meter: Meter) -> clips.MadeClip:
     """Make the clip between two keyframes."""
 
     def say(stage: Stage) -> None:
         meter.say(f"clip {label} · {stage}")
 
     with progress.listening(say):
-        made = clip_making.make(request, renderer)
+        made = clips.make(request, renderer)
     notes = f"; {'; '.join(made.notes)}" if made.notes else ""
     get_run_logger().info(
         "clip %s: %d frames by %s in %.0f s%s", label, len(made.frames), made.detail, made.seconds, notes

@@ -9,9 +9,7 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import cutting, delivering, scoring
 from undercard.backends import Renderer
-from undercard.clip_making import Clips
 from undercard.domain.keys import content_key
 from undercard.domain.progress import Meter
 from undercard.film import delivery, segments
@@ -19,8 +17,12 @@ from undercard.film.delivery import Delivery
 from undercard.film.delivery_presets import preset
 from undercard.film.sound import Score
 from undercard.film.timeline import Piece, Timeline
-from undercard.manifest import FilmRecord
 from undercard.planning.plan import Plan
+from undercard.production.assembly import delivery as delivering
+from undercard.production.assembly import pieces as cutting
+from undercard.production.assembly import sound_cues
+from undercard.production.assembly.clips import Clips
+from undercard.production.manifest import FilmRecord
 from undercard.store import StoredFile
 
 
@@ -45,7 +47,7 @@ def _delivery_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 
 
 def _sound_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    return "sound-" + scoring.key(parameters["score"])
+    return "sound-" + sound_cues.key(parameters["score"])
 
 
 @task(
@@ -70,9 +72,9 @@ def cut_piece(
     cache_result_in_memory=False,
     result_serializer="json",
 )
-def mix_sound(score: Score) -> scoring.Mix:
+def mix_sound(score: Score) -> sound_cues.Mix:
     """Mix the film's sound and bring it to the loudness that players expect."""
-    mix = scoring.mixed(score)
+    mix = sound_cues.mixed(score)
     level = "silent" if mix.lufs is None else f"{mix.lufs:.1f} LUFS, peaks at {mix.true_peak_dbtp:.1f} dBTP"
     get_run_logger().info("%d effects, %d tracks: %s", len(score.effects), len(score.tracks), level)
     return mix
@@ -105,7 +107,7 @@ def join_film(
     name: str,
     pieces: list[cutting.CutPiece],
     timeline: Timeline,
-    sound: scoring.Mix | None = None,
+    sound: sound_cues.Mix | None = None,
     tags: str = "",
 ) -> FilmRecord:
     """Join the pieces and the sound without encoding them again, and check the film."""

@@ -8,10 +8,10 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from undercard import conditioning, keyframes
 from undercard.backends import Renderer, Rung
 from undercard.domain.requests import Control, RenderRequest, Sheet
 from undercard.domain.takes import Approach, Attempt, Take
+from undercard.production.keyframes import conditioning, takes
 
 # Raise when a result that an earlier version cached must not be used any more.
 SCHEMA = 2
@@ -80,6 +80,6 @@ def render_keyframe(
     approach: Approach,
 ) -> Take:
     """Render one take of a keyframe on one rung; what was tried before it, and this try, are in *attempts*."""
-    take = keyframes.render_take(request, number, rung, renderer, control, attempts, sheets, approach)
+    take = takes.render_take(request, number, rung, renderer, control, attempts, sheets, approach)
     get_run_logger().info("%s: take %d in %.2f s: %s", label, number, take.seconds, take.picture.path)
     return take

@@ -11,7 +11,6 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
-from undercard import proving
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.domain.units import gigabytes
@@ -21,6 +20,7 @@ from undercard.models import provisioning
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
 from undercard.planning import recommend
+from undercard.production.proof import Proof, prove
 
 # Each move of the bar is a request to the server, and nobody watches it closer than this.
 MOVE_SECONDS = 5.0
@@ -70,9 +70,9 @@ def fetch_models(title: str, backend: str | None, model: str | None, verify: boo
 
 
 @task(task_run_name="prove {backend}", retries=0)
-def prove_backend(backend: str) -> proving.Proof:
+def prove_backend(backend: str) -> Proof:
     """Open a backend and render with it; never cached, since the machine may have changed."""
-    proof = proving.prove(backend, this_device())
+    proof = prove(backend, this_device())
     get_run_logger().info(
         "%s: opened in %.1f s, first picture %.2f s, second %.2f s",
         proof.backend,

@@ -17,7 +17,7 @@ from prefect.artifacts import (
 )
 
 from undercard.film.contact_sheet import small_jpeg
-from undercard.report import ShotRow, draw_sheet
+from undercard.production.report import ShotRow, draw_sheet
 
 
 @task(task_run_name="contact sheet")

@@ -17,7 +17,7 @@ from undercard.errors import BackendUnavailable, BadInput, UnknownBackend
 from undercard.hardware.devices import Device
 from undercard.planning import clips
 from undercard.planning.plan import Plan, plan_film
-from undercard.report import shot_rows
+from undercard.production.report import shot_rows
 from undercard.shotlist import prompts
 
 HERE = Device(cores=1, host_bytes=0)

@@ -10,15 +10,16 @@ import pytest
 from PIL import Image
 
 from tests import shot_lists
-from undercard import conditioning, store
+from undercard import store
 from undercard.backends.previz import BACKEND as PREVIZ
-from undercard.conditioning import conditioned, control_request, draw_control, lacking
 from undercard.domain import pictures
 from undercard.domain.controls import CONTROLS
 from undercard.domain.requests import Control, RenderRequest, Sheet
 from undercard.hardware.devices import Device
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.plan import Plan, plan_film
+from undercard.production.keyframes import conditioning
+from undercard.production.keyframes.conditioning import conditioned, control_request, draw_control, lacking
 from undercard.shotlist.likeness import sheet_request
 from undercard.shotlist.load import load_shot_list
 

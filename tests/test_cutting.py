@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.film.footage import decoded
 from tests.shot_lists import DUEL
-from undercard import cutting, store
+from undercard import store
 from undercard.backends import Renderer, backend, fastest
 from undercard.domain import progress
 from undercard.domain.requests import Control
@@ -19,6 +19,7 @@ from undercard.domain.takes import Take
 from undercard.film.captions import captions
 from undercard.hardware.devices import Device
 from undercard.planning.plan import Plan, plan_film
+from undercard.production.assembly import pieces
 from undercard.shotlist.load import load_shot_list
 
 HERE = Device(cores=1, host_bytes=0)
@@ -54,7 +55,7 @@ def stored(picture: Image.Image) -> store.StoredFile:
     return store.put_bytes(content.getvalue(), ".png")
 
 
-def taken(plan: Plan) -> cutting.Takes:
+def taken(plan: Plan) -> pieces.Takes:
     """A take of its own grey for each keyframe; those of a replay are its source's."""
     takes: dict[str, tuple[Take, ...]] = {}
     for number, shot in enumerate(plan.shot_list.shots):
@@ -69,8 +70,8 @@ def taken(plan: Plan) -> cutting.Takes:
     return {shot.id: takes[shot.source] for shot in plan.shot_list.shots}
 
 
-def keys(plan: Plan, takes: cutting.Takes) -> dict[str, str]:
-    return {piece.name: cutting.piece_key(plan, piece, takes) for piece in plan.timeline.pieces()}
+def keys(plan: Plan, takes: pieces.Takes) -> dict[str, str]:
+    return {piece.name: pieces.piece_key(plan, piece, takes) for piece in plan.timeline.pieces()}
 
 
 @pytest.mark.parametrize(
@@ -100,8 +101,8 @@ def test_a_change_makes_its_own_pieces_anew_and_no_other(
     assert {name for name in new if new[name] != old[name]} == stale
 
 
-def cut(plan: Plan, takes: cutting.Takes, renderer: Renderer) -> list[cutting.CutPiece]:
-    return [cutting.cut_piece(plan, piece, takes, renderer, progress.current()) for piece in plan.timeline.pieces()]
+def cut(plan: Plan, takes: pieces.Takes, renderer: Renderer) -> list[pieces.CutPiece]:
+    return [pieces.cut_piece(plan, piece, takes, renderer, progress.current()) for piece in plan.timeline.pieces()]
 
 
 def test_a_film_with_a_replay_is_cut_twice_into_the_same_bytes_and_has_its_frames(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_a_film_with_a_replay_is_cut_twice_into_the_same_bytes_and_has_its_frame
         second = cut(plan, takes, renderer)
 
     assert [piece.sha256 for piece in first] == [piece.sha256 for piece in second]
-    film = cutting.join_film(first, plan.timeline)
+    film = pieces.join_film(first, plan.timeline)
     assert film.frames == 24 + 24 + 16 + 20 - 4 - 6
     assert len(decoded(film.file.absolute)) == film.frames
 
@@ -122,7 +123,7 @@ def test_a_film_is_published_with_its_captions_beside_it(tmp_path: Path) -> None
     beside = planned(tmp_path, ("captions: burned", "captions: both"))
     film = stored(Image.new("RGB", (8, 8)))
 
-    path = cutting.publish(film, beside, tmp_path / "films", "film.mp4")
+    path = pieces.publish(film, beside, tmp_path / "films", "film.mp4")
 
     assert Counter(file.suffix for file in path.parent.iterdir()) == {".mp4": 1, ".srt": 1, ".vtt": 1}
     (said,) = captions(beside.timeline)
@@ -135,6 +136,6 @@ def test_captions_that_are_burned_in_leave_no_old_files_beside_the_film(tmp_path
     folder.mkdir()
     (folder / "film.srt").write_text("old")
 
-    cutting.publish(stored(Image.new("RGB", (8, 8))), planned(tmp_path), folder, "film.mp4")
+    pieces.publish(stored(Image.new("RGB", (8, 8))), planned(tmp_path), folder, "film.mp4")
 
     assert [file.name for file in folder.iterdir()] == ["film.mp4"]

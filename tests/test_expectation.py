@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.shot_lists import duel
-from undercard import expectation
 from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.film.watch import Expected
 from undercard.hardware.probe import this_device
 from undercard.planning.plan import plan_film
+from undercard.production.assembly import expectations
 from undercard.shotlist.models import ShotList
 from undercard.store import put_bytes
 
@@ -25,7 +25,7 @@ def expected(shot_list: ShotList, *pictures: bytes) -> list[Expected]:
     """What each piece may show, when the keyframes of shot `jab` look like *pictures*."""
     plan = plan_film(shot_list, this_device(), backend="previz", size=(64, 48))
     takes = {shot.id: tuple(take(picture) for picture in pictures[: len(shot.keyframes)]) for shot in plan.shots}
-    return [expectation.expected(plan, piece, takes) for piece in plan.timeline.pieces()]
+    return [expectations.expected(plan, piece, takes) for piece in plan.timeline.pieces()]
 
 
 def test_a_shot_moves_between_keyframes_that_differ(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from undercard import kept_pieces, store
-from undercard.cutting import CutPiece
+from undercard import store
+from undercard.production.assembly import piece_index
+from undercard.production.assembly.pieces import CutPiece
 
 
 def piece(content: bytes) -> CutPiece:
@@ -15,40 +16,40 @@ def piece(content: bytes) -> CutPiece:
 def test_pieces_are_found_again_by_their_keys_and_no_others(tmp_path: Path) -> None:
     kept = {"a": piece(b"one"), "b": piece(b"two")}
 
-    kept_pieces.remember(tmp_path, kept, whole=True)
+    piece_index.remember(tmp_path, kept, whole=True)
 
-    assert kept_pieces.remembered(tmp_path, ["b", "c"]) == {"b": kept["b"]}
+    assert piece_index.remembered(tmp_path, ["b", "c"]) == {"b": kept["b"]}
 
 
 def test_a_piece_whose_file_is_altered_or_gone_is_not_found(tmp_path: Path) -> None:
     kept = {"a": piece(b"one"), "b": piece(b"two"), "c": piece(b"three")}
-    kept_pieces.remember(tmp_path, kept, whole=True)
+    piece_index.remember(tmp_path, kept, whole=True)
     kept["a"].absolute.write_bytes(b"One")
     kept["b"].absolute.unlink()
 
-    assert kept_pieces.remembered(tmp_path, kept) == {"c": kept["c"]}
+    assert piece_index.remembered(tmp_path, kept) == {"c": kept["c"]}
 
 
 def test_an_excerpt_does_not_make_the_pieces_of_the_film_forgotten(tmp_path: Path) -> None:
-    kept_pieces.remember(tmp_path, {"a": piece(b"one"), "b": piece(b"two")}, whole=True)
+    piece_index.remember(tmp_path, {"a": piece(b"one"), "b": piece(b"two")}, whole=True)
 
-    kept_pieces.remember(tmp_path, {"c": piece(b"three")}, whole=False)
+    piece_index.remember(tmp_path, {"c": piece(b"three")}, whole=False)
 
-    assert set(kept_pieces.remembered(tmp_path, "abc")) == {"a", "b", "c"}
+    assert set(piece_index.remembered(tmp_path, "abc")) == {"a", "b", "c"}
 
 
 def test_what_is_in_the_film_no_more_is_forgotten(tmp_path: Path) -> None:
-    kept_pieces.remember(tmp_path, {"a": piece(b"one"), "b": piece(b"two")}, whole=True)
+    piece_index.remember(tmp_path, {"a": piece(b"one"), "b": piece(b"two")}, whole=True)
 
-    kept_pieces.remember(tmp_path, {"b": piece(b"two")}, whole=True)
+    piece_index.remember(tmp_path, {"b": piece(b"two")}, whole=True)
 
-    assert set(kept_pieces.remembered(tmp_path, "ab")) == {"b"}
+    assert set(piece_index.remembered(tmp_path, "ab")) == {"b"}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": 1}', b'{"a": {"path": "x"}}', b"\xff"])
 def test_a_note_that_cannot_be_read_is_no_note(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / kept_pieces.NAME).write_bytes(content)
+    (tmp_path / piece_index.NAME).write_bytes(content)
 
-    assert kept_pieces.remembered(tmp_path, "a") == {}
-    kept_pieces.remember(tmp_path, {"b": piece(b"two")}, whole=False)
-    assert set(kept_pieces.remembered(tmp_path, "ab")) == {"b"}
+    assert piece_index.remembered(tmp_path, "a") == {}
+    piece_index.remember(tmp_path, {"b": piece(b"two")}, whole=False)
+    assert set(piece_index.remembered(tmp_path, "ab")) == {"b"}

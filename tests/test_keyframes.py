@@ -12,17 +12,18 @@ from PIL import Image
 
 from tests import shot_lists
 from tests.hungry_backends.hungry import BACKEND
-from undercard import backends, conditioning
+from undercard import backends
 from undercard.backends import Needs, Rendered, Rung, Work
-from undercard.conditioning import conditioned, control_request, draw_control
 from undercard.domain import pictures
 from undercard.domain.requests import RenderRequest, Sheet
 from undercard.domain.takes import Attempt
 from undercard.errors import BackendError, OutOfMemory
 from undercard.hardware.devices import Device
-from undercard.keyframes import answers, render_take
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.plan import plan_film
+from undercard.production.keyframes import conditioning
+from undercard.production.keyframes.conditioning import conditioned, control_request, draw_control
+from undercard.production.keyframes.takes import answers, render_take
 from undercard.shotlist.load import load_shot_list
 
 SIZE = (128, 72)

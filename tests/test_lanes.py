@@ -13,8 +13,8 @@ from tests.paper_card import FakeCard
 from tests.test_session import request
 from undercard import backends
 from undercard.domain.progress import Meter, Stage
-from undercard.lanes import Lane, lanes_of
 from undercard.planning.plan import Plan, plan_film
+from undercard.production.sessions.lanes import Lane, lanes_of
 from undercard.shotlist.load import load_shot_list
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from undercard.errors import UnknownBackend
 from undercard.hardware.probe import this_device
-from undercard.proving import prove
+from undercard.production.proof import prove
 
 
 def test_the_previz_proves_itself_on_any_machine() -> None:

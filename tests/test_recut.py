@@ -11,13 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.film.footage import SIZE, decoded, level, numbered
-from undercard import recut, settings, store
+from undercard import settings, store
 from undercard.cli import app
 from undercard.errors import BadInput
 from undercard.film import interchange, loudness
 from undercard.film.segments import encode, join
 from undercard.film.sound import Effect, Score
 from undercard.film.timeline import Clip, Timeline
+from undercard.production.assembly import recut
 
 FPS = Fraction(24000, 1001)
 Change: TypeAlias = Callable[[otio.schema.Track], None]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.shot_lists import duel
-from undercard import reframing
 from undercard.hardware.probe import this_device
 from undercard.planning.plan import plan_film
+from undercard.production.assembly import reframe
 from undercard.shotlist.models import ShotList
 
 WALK = (
@@ -22,7 +22,7 @@ WALK = (
 
 
 def way(shot_list: ShotList, width: float = 0.4) -> tuple[float, ...]:
-    return reframing.centres(plan_film(shot_list, this_device(), backend="previz"), width)
+    return reframe.centres(plan_film(shot_list, this_device(), backend="previz"), width)
 
 
 def test_the_window_follows_a_fighter_across_the_ring_without_a_jerk(tmp_path: Path) -> None:

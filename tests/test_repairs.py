@@ -10,16 +10,16 @@ from PIL import Image
 
 from tests import shot_lists
 from undercard import backends
-from undercard.conditioning import control_request, draw_control
 from undercard.domain import pictures
 from undercard.domain.requests import Control
 from undercard.domain.takes import Approach, Remedy, Repair
 from undercard.gate.contract import Fault, Finding, Verdict
 from undercard.gate.repairs import REMEDIES, SAME_SEED, Means, next_draw, repairs_for, severity, treatment
 from undercard.hardware.devices import Device
-from undercard.keyframes import asked
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.plan import plan_film
+from undercard.production.keyframes.conditioning import control_request, draw_control
+from undercard.production.keyframes.takes import asked
 from undercard.shotlist import prompts
 from undercard.shotlist.load import load_shot_list
 

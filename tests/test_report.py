@@ -13,9 +13,9 @@ from undercard.domain.takes import Approach, Attempt, Outcome, Remedy, Repair, T
 from undercard.film.contact_sheet import AMBER
 from undercard.gate.contract import Finding, Verdict
 from undercard.hardware.devices import Device
-from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning.plan import Plan, plan_film
-from undercard.report import draw_sheet, mixture, shot_rows, summary
+from undercard.production.manifest import Judged, KeyframeRecord
+from undercard.production.report import draw_sheet, mixture, shot_rows, summary
 from undercard.shotlist.load import load_shot_list
 
 FILM = """\

@@ -7,11 +7,11 @@ import pytest
 
 from tests.film.test_sound import tone
 from tests.shot_lists import changed, duel, problems, write
-from undercard import scoring
 from undercard.film.sound import Score
 from undercard.hardware.probe import this_device
 from undercard.planning.plan import plan_film
 from undercard.previz import poses
+from undercard.production.assembly import sound_cues
 from undercard.shotlist.load import load_shot_list
 from undercard.shotlist.models import ShotList
 
@@ -19,7 +19,7 @@ TITLE_FIGHT = Path(__file__).parent.parent / "data" / "shots" / "title_fight.yam
 
 
 def scored(shot_list: ShotList, shots: str | None = None) -> Score:
-    return scoring.score(plan_film(shot_list, this_device(), backend="previz", shots=shots))
+    return sound_cues.score(plan_film(shot_list, this_device(), backend="previz", shots=shots))
 
 
 def placed(score: Score) -> list[tuple[str, int]]:
@@ -54,7 +54,7 @@ def test_a_fist_that_stays_where_it_landed_is_heard_once(tmp_path: Path) -> None
 
 
 def test_the_poses_that_sounds_hang_on_are_in_the_library() -> None:
-    named = scoring.READY | scoring.COVERED | scoring.FALLEN | scoring.CHEERED
+    named = sound_cues.READY | sound_cues.COVERED | sound_cues.FALLEN | sound_cues.CHEERED
 
     assert named <= set(poses.names())
 
@@ -107,7 +107,7 @@ def test_another_file_under_the_same_name_is_another_sound(tmp_path: Path) -> No
     keys = set()
     for hertz in (440.0, 441.0, 440.0):
         tone(tmp_path / "theme.wav", 0.2, hertz=hertz)
-        keys.add(scoring.key(scored(duel(tmp_path, with_music))))
+        keys.add(sound_cues.key(scored(duel(tmp_path, with_music))))
 
     assert len(keys) == 2
 
@@ -150,7 +150,7 @@ def test_the_title_fight_is_heard_where_it_is_seen() -> None:
     shot_list = load_shot_list(TITLE_FIGHT)
     plan = plan_film(shot_list, this_device(), backend="previz")
     start = plan.timeline.start_of
-    found = placed(scoring.score(plan))
+    found = placed(sound_cues.score(plan))
 
     for sound, shot, frame in (
         ("bell", "bell-one", 0),

@@ -30,7 +30,7 @@ from undercard.errors import (
     HostMemoryExhausted,
     OutOfMemory,
 )
-from undercard.session import Session, alone_on
+from undercard.production.sessions.session import Session, alone_on
 
 SIZE = (32, 18)
 FOLDER = Path(__file__).parent / "hungry_backends"

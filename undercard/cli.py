@@ -13,8 +13,8 @@ from undercard import __version__, cli_film, cli_gate, cli_inputs, cli_plan, cli
 from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Presets, Selection, Shape, ShotListFile, Start
 from undercard.console import SHOTS_FAILED, told
 from undercard.errors import BackendUnavailable
-from undercard.options import RunOptions, find
 from undercard.planning.choose import AUTO
+from undercard.production.options import RunOptions, find
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -26,7 +26,7 @@ def cut(
     Every render writes `timeline.otio` beside its film. Sounds stay with their pictures; clips that nobody trimmed are
     taken as they were encoded.
     """
-    from undercard import recut
+    from undercard.production.assembly import recut
 
     console = Console()
     with told(console):
@@ -50,10 +50,12 @@ def deliver(
     `--size`, `--backend` and `--shots` name the film as they did when it was rendered. Its frames are taken as they
     were drawn where `render --preset` or the shot list's `delivery` had them kept, else from the film.
     """
-    from undercard import delivering, manifest, options, store
+    from undercard import store
     from undercard.film.delivery import Delivery
     from undercard.hardware.probe import this_device
-    from undercard.options import RunOptions
+    from undercard.production import manifest, options
+    from undercard.production.assembly import delivery
+    from undercard.production.options import RunOptions
 
     console = Console()
     with told(console):
@@ -62,9 +64,9 @@ def deliver(
         )
         plan = options.plan_run(run, this_device())
         folder = options.folder_of(plan)
-        film, wanted = delivering.finished(plan, folder), Delivery(preset, shape)
-        masters = delivering.masters_of(manifest.film(folder, film.name))
-        made = delivering.made(film, masters, wanted, delivering.centres(plan, wanted))
+        film, wanted = delivery.finished(plan, folder), Delivery(preset, shape)
+        masters = delivery.masters_of(manifest.film(folder, film.name))
+        made = delivery.made(film, masters, wanted, delivery.centres(plan, wanted))
         target = into or film.with_name(wanted.file_name(film.stem))
         store.copy_out(made, target)
         source = "as it is" if wanted.is_the_film else "from its frames without loss" if masters else "encoded again"

@@ -16,7 +16,7 @@ from undercard.console import SHOTS_FAILED, told
 from undercard.errors import BadInput
 from undercard.gate.contract import Verdict
 from undercard.gate.evidence import Evidence
-from undercard.options import find
+from undercard.production.options import find
 
 if TYPE_CHECKING:
     from undercard.gate.calibration.fit import Fit
@@ -75,8 +75,8 @@ def gate(
 def _evidences(
     pictures: Sequence[Path], shot: str | None, shot_list: Path | None, keyframe: int, size: str | None, backend: str
 ) -> list[Evidence]:
-    from undercard import by_hand
     from undercard.domain.timecode import parse_size
+    from undercard.production.keyframes.evidence import alone, of_shot
     from undercard.shotlist.load import load_shot_list
 
     for picture in pictures:
@@ -84,8 +84,8 @@ def _evidences(
             raise BadInput(f"{picture} is no file; name a picture")
     asked = parse_size(size) if size else None
     if shot is None or shot_list is None:
-        return [by_hand.alone(picture, asked, backend) for picture in pictures]
-    return by_hand.of_shot(pictures, load_shot_list(find(shot_list)), shot, keyframe, asked, backend)
+        return [alone(picture, asked, backend) for picture in pictures]
+    return of_shot(pictures, load_shot_list(find(shot_list)), shot, keyframe, asked, backend)
 
 
 def _explain(

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from undercard import settings
 from undercard.cli_arguments import ShotListFile
 from undercard.console import told
-from undercard.options import find
+from undercard.production.options import find
 from undercard.shotlist.likeness import likeness
 from undercard.shotlist.load import load_shot_list
 from undercard.shotlist.models import ShotList
@@ -53,7 +53,7 @@ def print_prompts(film: ShotList, console: Console) -> None:
 
 def _drawn(film: ShotList, name: str, folder: Path) -> Path:
     """Draw the sheet of the fighter called *name* and return where it lies in *folder*, under his name."""
-    from undercard import conditioning
+    from undercard.production.keyframes import conditioning
 
     request = likeness(name, film.cast[name]).sheet
     assert request is not None

@@ -45,8 +45,8 @@ def plan(
     """
     from undercard import plan_view
     from undercard.domain.timecode import parse_size
-    from undercard.options import RunOptions, plan_run
     from undercard.planning import outlook, rungs
+    from undercard.production.options import RunOptions, plan_run
 
     console = Console()
     with told(console):

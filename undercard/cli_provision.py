@@ -114,7 +114,8 @@ def _bar(meter: Meter, console: Console) -> Iterator[None]:
 
 def _say_whether_it_works(name: str, device: Device, console: Console, *, prove: bool) -> None:
     """Say whether the backend called *name* can be used now; where it was asked for, by using it."""
-    from undercard import backends, proving
+    from undercard import backends
+    from undercard.production import proof as proving
 
     if name not in backends.names():
         return

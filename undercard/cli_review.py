@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from undercard import manifest
 from undercard.cli_arguments import Backend, Exact, FrameSize, ShotListFile
 from undercard.console import told
 from undercard.hardware.probe import this_device
-from undercard.options import RunOptions, folder_of, plan_run
 from undercard.planning.choose import AUTO
+from undercard.production import manifest
+from undercard.production.options import RunOptions, folder_of, plan_run
 
 Approved = Annotated[
     list[str], typer.Argument(metavar="SHOT…", help="Ids of shots, or of keyframes: `jab-02`.", show_default=False)

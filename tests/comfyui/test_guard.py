@@ -17,7 +17,7 @@ from undercard import backends
 from undercard.backends import Work
 from undercard.backends.comfy.guard import Guard, main
 from undercard.errors import BackendError, DeviceFault
-from undercard.session import Session
+from undercard.production.sessions.session import Session
 
 
 def until(holds: Callable[[], bool], within_seconds: float = 20.0) -> None:

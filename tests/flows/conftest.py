@@ -12,7 +12,7 @@ from PIL import Image
 from flows.keyframes import keyframes
 from tests.paper_card import FakeCard
 from undercard import backends
-from undercard.options import RunOptions
+from undercard.production.options import RunOptions
 
 HUNGRY_BACKENDS = Path(__file__).parent.parent / "hungry_backends"
 ALL, HALF, NOTHING = (f"hungry · {detail} resident" for detail in ("all", "half", "nothing"))

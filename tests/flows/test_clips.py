@@ -22,7 +22,7 @@ from undercard.backends.comfy import server
 from undercard.backends.comfy.client import Client
 from undercard.errors import BackendUnavailable, ClipFailed
 from undercard.film.pixels import Pixels
-from undercard.options import RunOptions
+from undercard.production.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -14,7 +14,7 @@ from flows.keyframes import keyframes
 from tests.flows.conftest import ALL, HALF, NOTHING
 from tests.paper_card import FakeCard
 from undercard.errors import MixedFilm
-from undercard.options import RunOptions
+from undercard.production.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

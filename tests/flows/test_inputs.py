@@ -13,7 +13,7 @@ from flows.keyframes import keyframes
 from tests.paper_card import FakeCard
 from undercard import backends
 from undercard.errors import ShotsFailed, StoreError
-from undercard.options import RunOptions
+from undercard.production.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -87,7 +87,7 @@ def test_a_sheet_that_cannot_be_drawn_fails_its_shots_and_says_why(
         raise StoreError(f"no space left for the sheet of {fighter}")
 
     film.write_text(film.read_text().replace(", reference: blue.png", ""))
-    monkeypatch.setattr("undercard.conditioning.draw_sheet", full)
+    monkeypatch.setattr("undercard.production.keyframes.conditioning.draw_sheet", full)
 
     with pytest.raises(ShotsFailed, match=r"3 of 3 shots failed.*no space left for the sheet of blue"):
         keyframes(RunOptions(shot_list=film))

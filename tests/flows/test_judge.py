@@ -14,10 +14,10 @@ from PIL import Image
 from flows.keyframes import keyframes
 from flows.produce import produce
 from tests.judge.fake_judge import FakeJudge, Fault, says
-from undercard import report
 from undercard.errors import BadInput, NeedsReview
 from undercard.film.contact_sheet import Cell, contact_sheet
-from undercard.options import RunOptions
+from undercard.production import report
+from undercard.production.options import RunOptions
 
 pytestmark = [pytest.mark.usefixtures("prefect_server", "faulty")]
 

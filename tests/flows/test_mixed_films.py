@@ -12,7 +12,7 @@ from flows.produce import produce
 from tests.flows.conftest import ALL, COARSE, manifest_of, plant, render, rungs, takes
 from tests.paper_card import FakeCard
 from undercard.errors import MixedFilm, ShotsFailed
-from undercard.options import RunOptions
+from undercard.production.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

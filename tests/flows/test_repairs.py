@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from flows.keyframes import keyframes
 from flows.produce import produce
-from undercard import backends, report
+from undercard import backends
 from undercard.cli import app
 from undercard.domain.requests import Size
 from undercard.errors import NeedsReview
@@ -22,7 +22,8 @@ from undercard.gate import checks
 from undercard.gate.contract import Verdict
 from undercard.gate.evidence import Exhibit
 from undercard.gate.judging import judge_exhibit
-from undercard.options import RunOptions
+from undercard.production import report
+from undercard.production.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

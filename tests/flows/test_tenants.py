@@ -12,7 +12,7 @@ from flows.assemble import assemble
 from tests.flows.conftest import ALL, HALF, manifest_of, render, road, rungs, takes
 from tests.paper_card import FakeCard
 from undercard.errors import MixedFilm
-from undercard.options import RunOptions
+from undercard.production.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -8,7 +8,7 @@ import pytest
 
 from flows.keyframes import keyframes
 from undercard.errors import NeedsReview
-from undercard.options import RunOptions
+from undercard.production.options import RunOptions
 
 
 def rendered(film: Path, store: Path) -> Path:

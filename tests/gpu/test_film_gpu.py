@@ -30,8 +30,8 @@ from undercard import backends
 from undercard.domain.progress import Stage
 from undercard.hardware.devices import Gpu
 from undercard.hardware.probe import this_device
-from undercard.lanes import Lane
-from undercard.session import Session
+from undercard.production.sessions.lanes import Lane
+from undercard.production.sessions.session import Session
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("prefect_server")]
 

@@ -24,7 +24,7 @@ from undercard.domain.requests import RenderRequest
 from undercard.errors import DeviceBusy, DeviceFault, OutOfMemory
 from undercard.hardware.devices import Device, Gpu
 from undercard.hardware.probe import tenants, this_device
-from undercard.session import Session, alone_on
+from undercard.production.sessions.session import Session, alone_on
 
 pytestmark = pytest.mark.gpu
 

@@ -9,17 +9,17 @@ import pytest
 
 from tests import shot_lists
 from undercard import backends, store
-from undercard.conditioning import control_request
 from undercard.domain.requests import Control, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Repair, Take
 from undercard.gate.contract import Fault, Finding, Verdict
 from undercard.gate.judging import REVISION
 from undercard.hardware.devices import Device
-from undercard.keyframes import asked
-from undercard.manifest import Judged, KeyframeRecord
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.plan import plan_film
-from undercard.pursuit import Pursuit, begin
+from undercard.production.keyframes.conditioning import control_request
+from undercard.production.keyframes.pursuit import Pursuit, begin
+from undercard.production.keyframes.takes import asked
+from undercard.production.manifest import Judged, KeyframeRecord
 from undercard.shotlist.load import load_shot_list
 
 EXACT, COARSE, PREVIZ = "", "coarse", "previz"

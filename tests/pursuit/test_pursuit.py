@@ -7,8 +7,8 @@ from undercard.domain.takes import Approach
 from undercard.gate.contract import Opinion, Verdict
 from undercard.gate.critic.opinions import with_opinion
 from undercard.gate.judging import REVISION
-from undercard.keyframes import usable_take
-from undercard.pursuit import begin
+from undercard.production.keyframes.pursuit import begin
+from undercard.production.keyframes.takes import usable_take
 
 
 def test_an_accepted_take_stands_whichever_rung_made_it(film: Film) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from tests.pursuit.conftest import COARSE, EXACT, PRECISE, PREVIZ, REWORDED, Film
 from undercard.backends import Needs, Rung
 from undercard.domain.takes import Attempt, Take
-from undercard.upgrading import look_higher
+from undercard.production.keyframes.upgrade import look_higher
 
 FELL_FROM_EXACT = Attempt(rung="hungry · all", backend="hungry", exact=True, outcome="out of memory")
 

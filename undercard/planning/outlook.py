@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from undercard import estimate
 from undercard.backends import Backend, Needs, Rung, Work
-from undercard.estimate import ShotEstimate
 from undercard.hardware import devices, probe
 from undercard.hardware.devices import Device, Gpu, Tenant
 from undercard.planning import choose, measurements, rungs
@@ -16,6 +14,8 @@ from undercard.planning.ladder import Ways
 from undercard.planning.measurements import Measurement
 from undercard.planning.plan import Plan
 from undercard.planning.rungs import Fit
+from undercard.production import estimate
+from undercard.production.estimate import ShotEstimate
 
 USUAL = Work((1024, 576))
 """What is asked of a device where no shot list says: its own default size, and one reference."""

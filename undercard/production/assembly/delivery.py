@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from undercard import reframing, store
+from undercard import store
 from undercard.errors import BadInput, MissingObject
 from undercard.film import delivery
 from undercard.film.delivery import Delivery
 from undercard.film.delivery_presets import preset
-from undercard.manifest import FilmRecord
 from undercard.planning.plan import Plan
+from undercard.production.assembly import reframe
+from undercard.production.manifest import FilmRecord
 from undercard.shotlist.models import ShotList
 
 
@@ -36,7 +37,7 @@ def centres(plan: Plan, one: Delivery) -> tuple[float, ...]:
     """Return where the window of *one* stands on each frame of the film of *plan*; nothing for the whole frame."""
     if one.shape == "whole":
         return ()
-    return reframing.centres(plan, delivery.window(plan.size, one.shape)[0] / plan.size[0])
+    return reframe.centres(plan, delivery.window(plan.size, one.shape)[0] / plan.size[0])
 
 
 def made(film: Path, masters: Sequence[Path], one: Delivery, middles: Sequence[float]) -> store.StoredFile:

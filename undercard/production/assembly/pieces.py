@@ -10,9 +10,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from undercard import __version__, expectation, scoring, store
+from undercard import __version__, store
 from undercard.backends import Renderer
-from undercard.clip_making import Clips, MadeClip
 from undercard.domain.keys import content_key
 from undercard.domain.progress import Meter
 from undercard.domain.takes import Take
@@ -27,12 +26,14 @@ from undercard.film.segments import REVISION, encode, join, piece_frames
 from undercard.film.timeline import Clip, Piece, Span, Timeline
 from undercard.film.timing import Moment
 from undercard.film.watch import Watch, is_black
-from undercard.keyframes import accepted_take, usable_take
-from undercard.manifest import FilmRecord, KeyframeRecord
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.piece_costs import drawn_in, piece_cost
 from undercard.planning.plan import Plan
-from undercard.scoring import Mix
+from undercard.production.assembly import expectations, sound_cues
+from undercard.production.assembly.clips import Clips, MadeClip
+from undercard.production.assembly.sound_cues import Mix
+from undercard.production.keyframes.takes import accepted_take, usable_take
+from undercard.production.manifest import FilmRecord, KeyframeRecord
 from undercard.shotlist.models import Shot
 
 Takes: TypeAlias = Mapping[str, tuple[Take, ...]]
@@ -96,8 +97,8 @@ def cut_piece(
             encode(shown, path, plan.size, plan.shot_list.fps, piece.frame_count)
         except EncodingFailed as exc:
             raise EncodingFailed(f"shot {piece.name}: {exc}") from exc
-        expected = expectation.expected(plan, piece, takes)
-        if any(map(is_black, watch.looks)) and expectation.shows_black_stills(piece, takes):
+        expected = expectations.expected(plan, piece, takes)
+        if any(map(is_black, watch.looks)) and expectations.shows_black_stills(piece, takes):
             expected = replace(expected, black=True)
         where = partial(_place, plan, piece)
         ends = qc.check_piece(path, plan.shot_list.fps, plan.size, watch.looks, expected, where)
@@ -205,7 +206,7 @@ def _check_seams(pieces: Sequence[CutPiece], timeline: Timeline) -> None:
     for index in range(1, len(shown)):
         begins += shown[index - 1].frame_count
         transition = shown[index].transition or shown[index - 1].transition
-        if transition is not None and transition.kind in expectation.SMOOTH:
+        if transition is not None and transition.kind in expectations.SMOOTH:
             before, after = pieces[index - 1], pieces[index]
             where = f"{qc.time_code(begins, timeline.fps)}, {shown[index - 1].name} to {shown[index].name}"
             qc.check_seam(qc.Ends(before.first, before.last), qc.Ends(after.first, after.last), where)
@@ -278,7 +279,7 @@ def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path) -> tupl
     # The film of an excerpt has a timeline of its own.
     stem = "timeline" if film.stem == "film" else f"{film.stem}-timeline"
     shown = interchange.cuts(plan.timeline, [piece.sha256 for piece in pieces])
-    edit = interchange.timeline_of(plan.shot_list.title, plan.shot_list.fps, shown, film.name, scoring.score(plan))
+    edit = interchange.timeline_of(plan.shot_list.title, plan.shot_list.fps, shown, film.name, sound_cues.score(plan))
     written = interchange.write(edit, film.parent, plan.size, stem)
     bundle = film.with_name(f"{stem}.otioz")
     interchange.write_bundle(edit, bundle, film)

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from undercard import backends, delivering, manifest, settings
+from undercard import backends, settings
 from undercard.domain.timecode import parse_size
 from undercard.errors import BadInput
 from undercard.hardware.devices import Device
 from undercard.planning.choose import AUTO
 from undercard.planning.plan import Plan, narrowed, output_folder, plan_film
+from undercard.production import manifest
+from undercard.production.assembly import delivery
 from undercard.shotlist.load import load_shot_list
 
 
@@ -84,7 +86,7 @@ def plan_run(options: RunOptions, device: Device) -> Plan:
         shots=options.shots,
         start=options.start,
     )
-    whole = replace(whole, deliveries=delivering.wanted(whole.shot_list, options.presets, options.shape))
+    whole = replace(whole, deliveries=delivery.wanted(whole.shot_list, options.presets, options.shape))
     if not options.failed:
         return whole
     failed = manifest.failed_shots(folder_of(whole))

@@ -13,10 +13,10 @@ from PIL.Image import Image
 from undercard.domain.takes import Take
 from undercard.film.contact_sheet import Cell, contact_sheet
 from undercard.gate.repairs import main_causes
-from undercard.manifest import KeyframeRecord
 from undercard.planning.choose import PREVIZ
 from undercard.planning.ladder import kind
 from undercard.planning.plan import Plan
+from undercard.production.manifest import KeyframeRecord
 from undercard.shotlist.models import Shot
 
 ShotStatus: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]

@@ -18,7 +18,6 @@ from PIL import Image
 
 from undercard import backends
 from undercard.backends import Rendered, Rung, Work
-from undercard.child import Child
 from undercard.domain.progress import Stage
 from undercard.domain.requests import RenderRequest
 from undercard.domain.units import gigabytes
@@ -28,7 +27,8 @@ from undercard.hardware.devices import CONTEXT_BYTES, Device, Gpu
 from undercard.hardware.probe import this_device
 from undercard.planning import measurements
 from undercard.planning.ladder import is_about_the_rung
-from undercard.session_child import Encode, Opening, Picture, Ready, Render
+from undercard.production.sessions.child import Child
+from undercard.production.sessions.worker import Encode, Opening, Picture, Ready, Render
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from undercard.hardware.probe import tenants
 from undercard.planning import choose, rungs
 from undercard.planning.ladder import Ways, keeps
 from undercard.planning.plan import Plan
-from undercard.session import Session, alone_on
+from undercard.production.sessions.session import Session, alone_on
 
 UNLIMITED = 1_000_000
 

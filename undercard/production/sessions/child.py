@@ -22,7 +22,7 @@ from undercard.domain.requests import RenderRequest
 from undercard.domain.units import gigabytes
 from undercard.errors import BackendError, DeviceFault, HostMemoryExhausted
 from undercard.hardware import host_memory
-from undercard.session_child import Asked, Failure, Picture, Ready, Told
+from undercard.production.sessions.worker import Asked, Failure, Picture, Ready, Told
 
 T = TypeVar("T", Ready, Picture)
 

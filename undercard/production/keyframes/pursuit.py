@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 from undercard import backends
 from undercard.backends import Rung
-from undercard.conditioning import control_request, follows_itself, lacking
 from undercard.domain.requests import MOST_STEPS, Control, RenderRequest, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Take
 from undercard.gate.critic.opinions import holds
 from undercard.gate.judging import REVISION
 from undercard.gate.repairs import REMEDIES, Means, next_draw, repairs_for, treatment
-from undercard.keyframes import accepted_take, asked
-from undercard.manifest import Judged, KeyframeRecord, best_of
 from undercard.models import lightning, weights
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.ladder import Tried, kind
+from undercard.production.keyframes.conditioning import control_request, follows_itself, lacking
+from undercard.production.keyframes.takes import accepted_take, asked
+from undercard.production.manifest import Judged, KeyframeRecord, best_of
 from undercard.shotlist import prompts
 from undercard.shotlist.likeness import Likeness
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from undercard.domain.takes import Take
 from undercard.planning.choose import PREVIZ
 from undercard.planning.ladder import kind
-from undercard.pursuit import Pursuit, needs_precision
+from undercard.production.keyframes.pursuit import Pursuit, needs_precision
 
 
 def look_higher(pursuits: Sequence[Pursuit], offered: Collection[str], *, fresh: bool = False) -> None:

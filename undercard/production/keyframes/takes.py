@@ -11,15 +11,21 @@ from PIL import Image
 
 from undercard import backends
 from undercard.backends import Renderer, Rung
-from undercard.conditioning import conditioned, control_request, draw_control, follows_itself, lacking
 from undercard.domain import pictures
 from undercard.domain.requests import Control, RenderRequest, Sheet
 from undercard.domain.takes import Approach, Attempt, Outcome, Take
 from undercard.errors import BackendError
 from undercard.gate.repairs import treatment
-from undercard.manifest import KeyframeRecord, best_of
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.ladder import outcome_of
+from undercard.production.keyframes.conditioning import (
+    conditioned,
+    control_request,
+    draw_control,
+    follows_itself,
+    lacking,
+)
+from undercard.production.manifest import KeyframeRecord, best_of
 from undercard.store import StoredFile
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from undercard import backends, settings
 from undercard.backends import Backend, Renderer, Rung, Work
-from undercard.conditioning import conditioned, control_request, draw_control
 from undercard.domain.requests import RenderRequest
 from undercard.domain.staging import Look, PlacedFighter, Staging
 from undercard.errors import BackendError, BackendUnavailable
@@ -16,7 +15,8 @@ from undercard.hardware.devices import Device
 from undercard.planning import measurements, rungs
 from undercard.planning.choose import AUTO, choose
 from undercard.previz import cameras, poses
-from undercard.session import Session, alone_on
+from undercard.production.keyframes.conditioning import conditioned, control_request, draw_control
+from undercard.production.sessions.session import Session, alone_on
 
 PROOF_SIZE = (256, 144)
 

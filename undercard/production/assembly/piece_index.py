@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from undercard import store
-from undercard.cutting import CutPiece
+from undercard.production.assembly.pieces import CutPiece
 
 NAME = "pieces.json"
 

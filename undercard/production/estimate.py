@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from undercard import cutting, manifest, options
 from undercard.planning.piece_costs import drawn_in, piece_cost
 from undercard.planning.plan import Plan
+from undercard.production import manifest, options
+from undercard.production.assembly.pieces import accepted_keyframes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
     estimates = []
     for shot in plan.shots:
         keyframes = plan.keyframes(shot)
-        done = cutting.accepted_keyframes(keyframes, records)
+        done = accepted_keyframes(keyframes, records)
         pieces = [piece for piece in plan.timeline.pieces() if piece.spans[-1].clip.shot == shot.id]
         rendering = keyframe_seconds * (len(keyframes) - done)
         estimates.append(

@@ -1,0 +1,1 @@
+"""Backends that render in processes of their own, one a card."""
