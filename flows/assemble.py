@@ -37,6 +37,7 @@ from undercard.production.assembly.pieces import (
     unreviewed,
     usable_takes,
 )
+from undercard.production.folders import folder_of, results_folder
 from undercard.production.manifest import FilmRecord, KeyframeRecord
 from undercard.production.options import RunOptions
 from undercard.store import StoredFile
@@ -57,7 +58,7 @@ def assemble(run: RunOptions) -> Path:
         ClipFailed: a video model could not make a clip, and nothing may stand in for it.
     """
     plan = options.plan_run(run, this_device())
-    folder = options.folder_of(plan)
+    folder = folder_of(plan)
     records = manifest.remembered(folder)
     _publish_rows(plan, records, folder)
     ready, takes = _ready(plan, records)
@@ -67,7 +68,7 @@ def assemble(run: RunOptions) -> Path:
     refused = bool(mixture) and not run.mixed
     review = unreviewed(ready, records)
     name = film_name(ready, refused=refused, unreviewed=bool(review))
-    join = film_tasks.join_film.with_options(result_storage=options.results_folder())
+    join = film_tasks.join_film.with_options(result_storage=results_folder())
     # Sound first: a file that cannot be played is known before an hour of drawing.
     sound = _sound(ready)
     known = ready.fallen
@@ -125,7 +126,7 @@ def _sound(plan: Plan) -> sound_cues.Mix | None:
     score = sound_cues.score(plan)
     if score.silent:
         return None
-    return film_tasks.mix_sound.with_options(result_storage=options.results_folder())(score=whole(score))
+    return film_tasks.mix_sound.with_options(result_storage=results_folder())(score=whole(score))
 
 
 def _cut(plan: Plan, takes: Takes, clips: Clips, folder: Path) -> list[CutPiece]:
@@ -168,7 +169,7 @@ def _encoded(plan: Plan, takes: Takes, clips: Clips, missing: Mapping[str, Piece
 def _deliver(plan: Plan, pieces: Sequence[CutPiece], film: FilmRecord, path: Path) -> dict[str, object]:
     """Make what is wanted of the film beside it, at *path*, and return what its record says of that."""
     masters = [piece.master for piece in pieces if piece.master is not None]
-    task = film_tasks.deliver_film.with_options(result_storage=options.results_folder())
+    task = film_tasks.deliver_film.with_options(result_storage=results_folder())
     delivered: dict[str, StoredFile] = {}
     # One after the other: encoders take all cores.
     for wanted in (each for each in plan.deliveries if not each.is_the_film):

@@ -15,9 +15,9 @@ from undercard.errors import BackendError, ClipFailed
 from undercard.film.motion import CLIP
 from undercard.planning.clips import ALLOWING, Fallen, fallback
 from undercard.planning.plan import Plan
-from undercard.production import options
 from undercard.production.assembly import pieces
 from undercard.production.assembly.clips import Clips, Later, MadeClip, stretches
+from undercard.production.folders import results_folder
 
 
 def made(plan: Plan, takes: pieces.Takes) -> tuple[Plan, Clips]:
@@ -52,7 +52,7 @@ def made(plan: Plan, takes: pieces.Takes) -> tuple[Plan, Clips]:
 def _answers(plan: Plan, labels: Mapping[ClipRequest, str]) -> dict[ClipRequest, MadeClip | BackendError]:
     """Return what came of each request, several of which may wait at the same server."""
     meter = progress.current()
-    task = clip_tasks.make_clip.with_options(result_storage=options.results_folder())
+    task = clip_tasks.make_clip.with_options(result_storage=results_folder())
     bar = reports.ProgressBar("clips", f"{plan.shot_list.title}: clips", len(labels))
     with Later(clip_backend(plan.clips)) as renderer:
         futures = {

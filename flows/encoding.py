@@ -13,9 +13,9 @@ from undercard import backends
 from undercard.domain import progress
 from undercard.film.timeline import Piece
 from undercard.planning.plan import Plan
-from undercard.production import options
 from undercard.production.assembly.clips import Clips
 from undercard.production.assembly.pieces import CutPiece, Takes
+from undercard.production.folders import results_folder
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def encoding(
     plan: Plan, takes: Takes, clips: Clips, pieces: Sequence[Piece]
 ) -> Iterator[list[PrefectFuture[CutPiece]]]:
     """Give the task runs that encode *pieces*, in their order, inside the context."""
-    task = film_tasks.cut_piece.with_options(result_storage=options.results_folder())
+    task = film_tasks.cut_piece.with_options(result_storage=results_folder())
     # A model draws nothing between its keyframes, so it need not be opened.
     drawing = plan.backend if plan.animates else "previz"
     rung = backends.fastest(drawing, plan.work, plan.device)

@@ -22,10 +22,11 @@ from undercard.hardware.probe import this_device
 from undercard.planning.ladder import Breaker, kind
 from undercard.planning.plan import Plan
 from undercard.production import manifest
+from undercard.production.folders import folder_of, results_folder
 from undercard.production.keyframes.pursuit import Pursuit, begin
 from undercard.production.keyframes.upgrade import look_higher
 from undercard.production.manifest import KeyframeRecord, Manifest
-from undercard.production.options import RunOptions, folder_of, plan_run, results_folder
+from undercard.production.options import RunOptions, plan_run
 from undercard.production.sessions.lanes import lanes_of
 from undercard.settings import load
 

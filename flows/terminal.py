@@ -22,6 +22,7 @@ from undercard.domain.ticker import every
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.hardware.probe import this_device
 from undercard.production import options, report
+from undercard.production.folders import folder_of
 from undercard.production.manifest import film as remembered_film
 from undercard.production.manifest import remembered
 from undercard.production.options import RunOptions
@@ -72,7 +73,7 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
             film = produce(**run.model_dump())
         except (MixedFilm, NeedsReview) as exc:
             refusal = exc
-    folder = options.folder_of(plan)
+    folder = folder_of(plan)
     rows = report.shot_rows(plan, remembered(folder))
     console.print(report.summary(plan, rows))
     for row in rows:

@@ -21,8 +21,9 @@ from undercard.cli_plan import examine
 from undercard.hardware.devices import Device, Tenant, shrunk
 from undercard.planning import outlook
 from undercard.planning.measurements import Measurement
-from undercard.planning.outlook import FilmOutlook, Outlook
+from undercard.planning.outlook import Outlook
 from undercard.planning.plan import Plan, plan_film
+from undercard.production.estimate import FilmOutlook, as_json, look_at_film
 from undercard.shotlist.load import load_shot_list
 
 SPARRING = Path(__file__).parent.parent / "data" / "shots" / "sparring.yaml"
@@ -47,7 +48,7 @@ def shown(what: RenderableType, width: int = 80) -> str:
 
 def film_on(device: Device, backend: Backend) -> tuple[Plan, FilmOutlook]:
     plan = plan_film(load_shot_list(SPARRING), device, backend=backend.name)
-    return plan, outlook.look_at_film(plan)
+    return plan, look_at_film(plan)
 
 
 @pytest.fixture
@@ -202,7 +203,7 @@ def test_everything_is_told_to_programs_too(planned: Backend) -> None:
     device = machine(RTX_3060)
     _, film = film_on(device, planned)
 
-    content = json.loads(json.dumps(outlook.as_json(seen(device, BLENDER), film, EVENING)))
+    content = json.loads(json.dumps(as_json(seen(device, BLENDER), film, EVENING)))
 
     (card,) = content["device"]["gpus"]
     assert (card["copy_is_measured"], card["copy_bytes_per_second"]) == (False, 24e9)

@@ -17,7 +17,7 @@ from tests.engine import stored_files
 from undercard.engine import formats, stored_blocks, transformer
 from undercard.engine.formats import format_named
 from undercard.engine.formats.gguf import Ggml
-from undercard.engine.stored import open_stored
+from undercard.engine.open_stored import open_stored
 from undercard.errors import BadCheckpoint
 from undercard.models.architecture import QWEN_IMAGE_EDIT
 from undercard.models.quantised_files import GGUF_TYPES, Kind, contents, low_rank_bytes, mismatch

@@ -55,6 +55,7 @@ def deliver(
     from undercard.hardware.probe import this_device
     from undercard.production import manifest, options
     from undercard.production.assembly import delivery
+    from undercard.production.folders import folder_of
     from undercard.production.options import RunOptions
 
     console = Console()
@@ -63,7 +64,7 @@ def deliver(
             shot_list=shot_list, size=size, backend=backend, exact=exact, shots=shots, presets=(preset,), shape=shape
         )
         plan = options.plan_run(run, this_device())
-        folder = options.folder_of(plan)
+        folder = folder_of(plan)
         film, wanted = delivery.finished(plan, folder), Delivery(preset, shape)
         masters = delivery.masters_of(manifest.film(folder, film.name))
         made = delivery.made(film, masters, wanted, delivery.centres(plan, wanted))

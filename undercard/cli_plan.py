@@ -46,6 +46,8 @@ def plan(
     from undercard import plan_view
     from undercard.domain.timecode import parse_size
     from undercard.planning import outlook, rungs
+    from undercard.production import estimate
+    from undercard.production.estimate import look_at_film
     from undercard.production.options import RunOptions, plan_run
 
     console = Console()
@@ -60,10 +62,10 @@ def plan(
             run = plan_run(asked, device)
             work = run.work
         view = outlook.look(rungs.everything(), device, work, exact=exact)
-        film = outlook.look_at_film(run) if run else None
+        film = look_at_film(run) if run else None
         now = datetime.now().astimezone()
         if as_json:
-            typer.echo(json.dumps(outlook.as_json(view, film, now), indent=1))
+            typer.echo(json.dumps(estimate.as_json(view, film, now), indent=1))
             return
         console.print(plan_view.machine(view, why_no_card()), plan_view.ladder(view))
         if run is not None and film is not None:

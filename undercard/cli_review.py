@@ -12,7 +12,8 @@ from undercard.console import told
 from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
 from undercard.production import manifest
-from undercard.production.options import RunOptions, folder_of, plan_run
+from undercard.production.folders import folder_of
+from undercard.production.options import RunOptions, plan_run
 
 Approved = Annotated[
     list[str], typer.Argument(metavar="SHOT…", help="Ids of shots, or of keyframes: `jab-02`.", show_default=False)

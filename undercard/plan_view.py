@@ -15,10 +15,10 @@ from undercard.console import brief, duration
 from undercard.domain.units import gigabytes
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
-from undercard.planning.outlook import Card, FilmOutlook, Outlook
+from undercard.planning.outlook import Card, Outlook
 from undercard.planning.plan import Plan
 from undercard.planning.rungs import Fit
-from undercard.production.estimate import ShotEstimate
+from undercard.production.estimate import FilmOutlook, ShotEstimate
 
 UNSEEN_BYTES = 700_000_000
 """What a driver keeps for itself is less; above it somebody else is there."""

@@ -17,8 +17,9 @@ from undercard.engine import stored_blocks, transformer
 from undercard.engine.loading import load_as_it_lies
 from undercard.engine.lora import Lora, open_lora
 from undercard.engine.low_rank import WithLora, is_in
+from undercard.engine.open_stored import open_stored
 from undercard.engine.sources import InMemory, OnDisk, Source
-from undercard.engine.stored import StoredModel, open_stored
+from undercard.engine.stored import StoredModel
 from undercard.engine.streaming import HostStreamer
 
 CPU = torch.device("cpu")

@@ -14,9 +14,10 @@ from tests.engine import stored_files
 from tests.engine.cuda_runtime import Runtime
 from undercard.engine import modulation, stored_blocks, transformer
 from undercard.engine.loading import load_as_it_lies
+from undercard.engine.open_stored import open_stored
 from undercard.engine.schedule import timesteps
 from undercard.engine.sources import InMemory, OnDisk, Source
-from undercard.engine.stored import StoredModel, open_stored
+from undercard.engine.stored import StoredModel
 from undercard.engine.streaming import HostStreamer
 from undercard.errors import BadCheckpoint
 

@@ -19,10 +19,10 @@ from undercard.engine.loading import Blocks, closing
 from undercard.engine.lora import Lora, open_lora
 from undercard.engine.low_rank import is_in
 from undercard.engine.nunchaku_file import NunchakuFile
+from undercard.engine.open_stored import open_stored
 from undercard.engine.origin import File, Folder, Origin
 from undercard.engine.pipeline import StagedPipeline
 from undercard.engine.sources import InMemory, OnDisk, Source
-from undercard.engine.stored import open_stored
 from undercard.engine.streaming import CudaStreamer, HostStreamer
 from undercard.engine.vae import PictureVae
 

@@ -15,11 +15,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from undercard.engine.checkpoint import Entry, open_checkpoint
+from undercard.engine.checkpoint import Entry
 from undercard.engine.formats import Shape, format_named
 from undercard.errors import BadCheckpoint
-from undercard.models.file_marks import QUANTISATION
-from undercard.models.headers import is_gguf
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +77,6 @@ class StoredModel(Protocol):
 
     def digest(self) -> str:
         """Return a key that other weights do not share; see `Checkpoint.digest`."""
-
-
-def open_stored(path: Path) -> StoredModel:
-    """Open a GGUF file, or a safetensors file of 8-bit floats or of nunchaku's; no weight is read.
-
-    Raises:
-        BadCheckpoint: it is none of these, or one that cannot be decoded.
-    """
-    from undercard.engine.fp8_file import open_fp8
-    from undercard.engine.gguf_file import open_gguf
-    from undercard.engine.nunchaku_file import open_nunchaku
-
-    if is_gguf(path):
-        return open_gguf(path)
-    checkpoint = open_checkpoint(path)
-    return open_nunchaku(checkpoint) if QUANTISATION in checkpoint.metadata else open_fp8(checkpoint)
 
 
 def known(source: Path, parameters: Mapping[str, Parameter], names: Iterable[str]) -> list[str]:

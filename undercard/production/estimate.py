@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
+from undercard.backends import Needs, Rung
+from undercard.hardware import devices
+from undercard.planning import choose
+from undercard.planning.ladder import Ways
+from undercard.planning.outlook import Card, Outlook
 from undercard.planning.piece_costs import drawn_in, piece_cost
 from undercard.planning.plan import Plan
-from undercard.production import manifest, options
+from undercard.planning.rungs import Fit
+from undercard.production import manifest
 from undercard.production.assembly.pieces import accepted_keyframes
+from undercard.production.folders import folder_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
         plan: the run.
         take_seconds: for one take of a keyframe; the backend's own estimate when None.
     """
-    records = manifest.remembered(options.folder_of(plan))
+    records = manifest.remembered(folder_of(plan))
     # The previz's take is its own control image, which takes longer than the picture alone.
     if take_seconds is None or plan.backend == "previz":
         keyframe_seconds = plan.keyframe_seconds
@@ -63,3 +71,99 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
 def total(plan: Plan) -> float:
     """Return about how many seconds the run takes; cached segments make it shorter."""
     return sum(row.seconds for row in rows(plan))
+
+
+@dataclass(frozen=True, slots=True)
+class FilmOutlook:
+    """What a shot list would take."""
+
+    shots: tuple[ShotEstimate, ...]
+    rung: Rung | None
+    """What its keyframes would be rendered on; None when that is nothing."""
+    instead: str
+    """What a run would do because nothing that it is for fits now; empty when something does."""
+    seconds: float
+    """All of it; cached segments make it shorter."""
+    gpu_seconds: float
+    """What cards are busy for together, opening included."""
+
+    @property
+    def keyframes_left(self) -> int:
+        """How many keyframes have no accepted take yet."""
+        return sum(shot.keyframes - shot.done for shot in self.shots)
+
+    def ends(self, now: datetime) -> datetime:
+        """Return when it would be finished, begun *now*."""
+        return now + timedelta(seconds=self.seconds)
+
+
+def look_at_film(plan: Plan) -> FilmOutlook:
+    """Return what *plan* would take on its device as it is."""
+    ways = choose.ways(plan.backends, plan.work, plan.device, exact=plan.exact, wanted=plan.wanted)
+    rung = next(iter((*ways.now, *ways.later, *ways.last)), None)
+    needs = rung.needs if rung else Needs(0, 0, 0.0)
+    shots = tuple(rows(plan, needs.seconds))
+    left = sum(row.keyframes - row.done for row in shots)
+    opening = needs.open_seconds if left else 0.0
+    rendering = left * needs.seconds if needs.vram_bytes else 0.0
+    # Keyframes are handed out to as many cards as there are, taken for equal; each opens the model for itself. A server
+    # has the card that it has.
+    cards = 1 if rung and rung.served else max(1, min(left, len(plan.device.gpus)))
+    return FilmOutlook(
+        shots=shots,
+        rung=rung,
+        instead=_instead(ways),
+        seconds=sum(row.seconds for row in shots) + opening - rendering * (1 - 1 / cards),
+        gpu_seconds=rendering + opening * cards if rendering else 0.0,
+    )
+
+
+def _instead(ways: Ways) -> str:
+    if ways.now:
+        return ""
+    if ways.later:
+        return f"it would wait for {ways.later[0].label}"
+    return "it would draw them with the previz" if ways.last else "it would fail"
+
+
+def as_json(outlook: Outlook, film: FilmOutlook | None = None, now: datetime | None = None) -> dict[str, object]:
+    """Return *outlook*, and that of a *film* begun *now*, as plain values for a program to read; bytes and seconds."""
+    content: dict[str, object] = {
+        "device": {**asdict(outlook.device), "gpus": [_card(card) for card in outlook.cards]},
+        "work": asdict(outlook.work),
+        "ladder": [_fit(fit) for fit in outlook.ladder],
+    }
+    if film is not None and now is not None:
+        content["film"] = {
+            "shots": [asdict(shot) for shot in film.shots],
+            "rung": film.rung.label if film.rung else None,
+            "keyframes_left": film.keyframes_left,
+            "seconds": film.seconds,
+            "gpu_seconds": film.gpu_seconds,
+            "ends": film.ends(now).isoformat(timespec="seconds"),
+        }
+    return content
+
+
+def _card(card: Card) -> dict[str, object]:
+    rate = devices.copy_rate(card.gpu)
+    return {
+        **asdict(card.gpu),
+        "copy_bytes_per_second": rate,
+        "copy_is_measured": card.gpu.copy_bytes_per_second > 0,
+        "allocatable_bytes": devices.allocatable_bytes(card.gpu),
+        "tenants": [asdict(tenant) for tenant in card.tenants],
+    }
+
+
+def _fit(fit: Fit) -> dict[str, object]:
+    rung = fit.rung
+    return {
+        "rung": rung.label,
+        "backend": rung.backend,
+        "exact": rung.exact,
+        "fits": fit.fits,
+        "reason": fit.reason,
+        "needs": asdict(rung.needs) if fit.runs else None,
+        "predicted": asdict(rung.predicted) if rung.predicted else None,
+    }

@@ -15,9 +15,10 @@ from undercard.domain.timecode import parse_size
 from undercard.errors import BadInput
 from undercard.hardware.devices import Device
 from undercard.planning.choose import AUTO
-from undercard.planning.plan import Plan, narrowed, output_folder, plan_film
+from undercard.planning.deliveries import wanted
+from undercard.planning.plan import Plan, narrowed, plan_film
 from undercard.production import manifest
-from undercard.production.assembly import delivery
+from undercard.production.folders import folder_of
 from undercard.shotlist.load import load_shot_list
 
 
@@ -86,7 +87,7 @@ def plan_run(options: RunOptions, device: Device) -> Plan:
         shots=options.shots,
         start=options.start,
     )
-    whole = replace(whole, deliveries=delivery.wanted(whole.shot_list, options.presets, options.shape))
+    whole = replace(whole, deliveries=wanted(whole.shot_list, options.presets, options.shape))
     if not options.failed:
         return whole
     failed = manifest.failed_shots(folder_of(whole))
@@ -94,16 +95,6 @@ def plan_run(options: RunOptions, device: Device) -> Plan:
     if not shots:
         raise BadInput("no shot of the last run failed, so there is nothing to render again; leave out `failed`")
     return narrowed(whole, shots)
-
-
-def folder_of(plan: Plan) -> Path:
-    """Return where the film and the manifest of *plan* go."""
-    return output_folder(settings.load().store_root, plan)
-
-
-def results_folder() -> Path:
-    """Return where Prefect keeps the small results of tasks, beside the files they speak of."""
-    return settings.load().store_root / "results"
 
 
 def find(path: Path) -> Path:

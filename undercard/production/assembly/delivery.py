@@ -14,23 +14,6 @@ from undercard.film.delivery_presets import preset
 from undercard.planning.plan import Plan
 from undercard.production.assembly import reframe
 from undercard.production.manifest import FilmRecord
-from undercard.shotlist.models import ShotList
-
-
-def wanted(shot_list: ShotList, presets: Sequence[str], shape: str) -> tuple[Delivery, ...]:
-    """Return what to deliver: *presets* in *shape* where a run names any of both, else what *shot_list* says.
-
-    Raises:
-        BadInput: there is no such preset or shape.
-    """
-    named = tuple(presets) or (() if shape == "whole" else ("h264",))
-    found = [Delivery(name, shape) for name in named] or [
-        Delivery(entry.preset, entry.shape) for entry in shot_list.delivery
-    ]
-    for each in found:
-        preset(each.preset)
-        delivery.check_shape(each.shape)
-    return tuple(dict.fromkeys(found))
 
 
 def centres(plan: Plan, one: Delivery) -> tuple[float, ...]:
