@@ -13,7 +13,7 @@ from tests import shot_lists
 from tests.cards import H100, Driver
 from tests.judge.fake_judge import MODEL, FakeJudge
 from undercard import __version__
-from undercard.cli import app
+from undercard.cli.app import app
 from undercard.hardware import nvml
 from undercard.shotlist.load import load_shot_list
 

@@ -12,11 +12,11 @@ from PIL import Image
 from tests.gate.pictures import blurred, keyframe
 from tests.judge.fake_judge import FakeJudge, Fault, says
 from tests.test_cli import SHOTS, run
+from undercard.cli.verdict_picture import PANEL_WIDTH
 from undercard.domain.requests import SEED_LIMIT
 from undercard.previz.render import draw
 from undercard.shotlist import direction
 from undercard.shotlist.load import load_shot_list
-from undercard.verdict_picture import PANEL_WIDTH
 
 
 @pytest.fixture

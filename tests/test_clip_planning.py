@@ -12,7 +12,7 @@ from tests.comfyui.fake_server import FakeComfy
 from tests.shot_lists import duel, problems
 from undercard.backends.comfy import server
 from undercard.backends.comfy.client import Client
-from undercard.cli import app
+from undercard.cli.app import app
 from undercard.errors import BackendUnavailable, BadInput, UnknownBackend
 from undercard.hardware.devices import Device
 from undercard.planning import clips

@@ -15,9 +15,11 @@ from rich.console import Console, RenderableType
 from tests.cards import GB, H100, RTX_3060, machine
 from tests.comfyui.fake_server import FakeComfy
 from tests.engine_backends import Planned
-from undercard import backends, cli_plan, plan_view
+from undercard import backends
 from undercard.backends import Backend, Needs, Work
-from undercard.cli_plan import examine
+from undercard.cli import plan as cli_plan
+from undercard.cli import plan_view
+from undercard.cli.plan import examine
 from undercard.hardware.devices import Device, Tenant, shrunk
 from undercard.planning import outlook
 from undercard.planning.measurements import Measurement

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tests.film.footage import SIZE, decoded, level, numbered
 from undercard import settings, store
-from undercard.cli import app
+from undercard.cli.app import app
 from undercard.errors import BadInput
 from undercard.film import interchange, loudness
 from undercard.film.segments import encode, join

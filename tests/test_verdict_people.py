@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw
 
 from tests.gate.test_people import BLUE, GUEST, RED, evidence, frame
 from tests.previz.stagings import red
+from undercard.cli.verdict_people import draw_people
+from undercard.cli.verdict_picture import annotated
 from undercard.gate.evidence import Evidence
 from undercard.gate.judging import judge
 from undercard.gate.pictures import Pixels
-from undercard.verdict_people import draw_people
-from undercard.verdict_picture import annotated
 
 SIZE = (512, 288)
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.produce import produce
-from undercard.cli import app
+from undercard.cli.app import app
 from undercard.errors import BadInput
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from flows.keyframes import keyframes
 from flows.produce import produce
 from undercard import backends
-from undercard.cli import app
+from undercard.cli.app import app
 from undercard.domain.requests import Size
 from undercard.errors import NeedsReview
 from undercard.film.contact_sheet import Cell, contact_sheet

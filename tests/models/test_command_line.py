@@ -15,7 +15,8 @@ from rich.console import Console
 
 from tests.cards import RTX_3060, machine
 from tests.models.hub_server import Fault, Published
-from undercard import backends, cli_plan, settings
+from undercard import backends, settings
+from undercard.cli import plan
 from undercard.models import weights
 from undercard.planning import rungs
 
@@ -165,7 +166,7 @@ def examined(width: int) -> list[str]:
     """Return what the doctor says of a machine with a card, paths apart: those are for copying, and are not broken."""
     console = Console(width=width, no_color=True)
     with console.capture() as captured:
-        cli_plan.examine(console, machine(RTX_3060), rungs.everything())
+        plan.examine(console, machine(RTX_3060), rungs.everything())
     return [line for line in captured.get().splitlines() if not line.startswith(("store:", "models:"))]
 
 
@@ -195,7 +196,7 @@ def test_the_doctor_says_what_a_backend_renders_with(published: Published) -> No
     console = Console(width=400, no_color=True)
 
     with console.capture() as captured:
-        cli_plan.examine(console, machine(RTX_3060), rungs.everything())
+        plan.examine(console, machine(RTX_3060), rungs.everything())
 
     text = captured.get()
     assert re.search(r"✓ +bf16 +yes +4 steps · .*models/tiny/Edit-2511 \+ .*edit-4steps\.safetensors", text), text

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from undercard.cli_arguments import PRESETS, Backend, Exact, FrameSize, Selection, Shape, ShotListFile
-from undercard.console import told
+from undercard.cli.arguments import PRESETS, Backend, Exact, FrameSize, Selection, Shape, ShotListFile
+from undercard.cli.console import told
 from undercard.planning.choose import AUTO
 
 

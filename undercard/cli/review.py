@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from undercard.cli_arguments import Backend, Exact, FrameSize, ShotListFile
-from undercard.console import told
+from undercard.cli.arguments import Backend, Exact, FrameSize, ShotListFile
+from undercard.cli.console import told
 from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
 from undercard.production import manifest

@@ -16,14 +16,14 @@ from rich.console import Console
 
 from undercard import __version__, settings
 from undercard.backends import Backend as AnyBackend
-from undercard.cli_arguments import LIST, Backend, Exact, Failed, FrameSize, Selection, Start
-from undercard.console import place, told
+from undercard.cli.arguments import LIST, Backend, Exact, Failed, FrameSize, Selection, Start
+from undercard.cli.console import place, told
 from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
 
 if TYPE_CHECKING:
-    from undercard.doctor_view import Diagnosis
+    from undercard.cli.doctor_view import Diagnosis
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print it for a program to read, in bytes and seconds.")]
 
@@ -43,7 +43,7 @@ def plan(
     Without a shot list: the card, what is free on it, and every way to render keyframes on it, fastest first. With
     one: that, what each shot takes, the minutes of the card, and when the film would be done.
     """
-    from undercard import plan_view
+    from undercard.cli import plan_view
     from undercard.domain.timecode import parse_size
     from undercard.planning import outlook, rungs
     from undercard.production import estimate
@@ -99,8 +99,8 @@ def doctor() -> None:
 
 def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> None:
     """Print what *device* has and which backends of *found* work on it."""
-    from undercard import doctor_view, plan_view
-    from undercard.doctor_view import Diagnosis
+    from undercard.cli import doctor_view, plan_view
+    from undercard.cli.doctor_view import Diagnosis
     from undercard.gate.critic.condition import condition
     from undercard.models import weights
     from undercard.planning import outlook

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from undercard.console import SHOTS_FAILED, told
+from undercard.cli.console import SHOTS_FAILED, told
 from undercard.errors import BadInput
 from undercard.gate.contract import Verdict
 from undercard.gate.evidence import Evidence
@@ -92,7 +92,7 @@ def _explain(
     pictures: Sequence[Path], evidences: Sequence[Evidence], into: Path | None, console: Console, as_json: bool
 ) -> bool:
     """Judge each picture and draw what was seen; return whether one is rejected."""
-    from undercard import verdict_picture
+    from undercard.cli import verdict_picture
     from undercard.gate.critic.hearing import hearing
     from undercard.gate.judging import judge
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from undercard.console import brief, duration
+from undercard.cli.console import brief, duration
 from undercard.domain.units import gigabytes
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu

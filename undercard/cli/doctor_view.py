@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from undercard import backends
-from undercard.console import place
+from undercard.cli.console import place
 from undercard.domain.requests import MOST_STEPS
 from undercard.gate.critic.condition import Condition
 from undercard.models import lightning

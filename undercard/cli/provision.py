@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from undercard.console import brief, told
+from undercard.cli.console import brief, told
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.hardware.devices import Device
@@ -46,7 +46,7 @@ def provision(
     Says first what is missing, how large it is and whether the disk has the room. What lies on this machine already is
     used where it is; an interrupted download goes on where it stopped.
     """
-    from undercard import provision_view
+    from undercard.cli import provision_view
     from undercard.models import provisioning
     from undercard.models.hub import Hub
     from undercard.planning import recommend
@@ -100,7 +100,7 @@ def _fetch(planned: Plan, console: Console) -> None:
 
 @contextmanager
 def _bar(meter: Meter, console: Console) -> Iterator[None]:
-    from undercard import provision_view
+    from undercard.cli import provision_view
 
     with Progress(SpinnerColumn(), BarColumn(20), TextColumn("{task.description}"), console=console) as bar:
         task = bar.add_task("", total=1.0)

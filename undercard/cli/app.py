@@ -9,9 +9,11 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from undercard import __version__, cli_film, cli_gate, cli_inputs, cli_plan, cli_provision, cli_review
-from undercard.cli_arguments import Backend, Exact, Failed, FrameSize, Presets, Selection, Shape, ShotListFile, Start
-from undercard.console import SHOTS_FAILED, told
+from undercard import __version__
+from undercard.cli import gate, inputs, plan, provision, review
+from undercard.cli.arguments import Backend, Exact, Failed, FrameSize, Presets, Selection, Shape, ShotListFile, Start
+from undercard.cli.console import SHOTS_FAILED, told
+from undercard.cli.film import cut, deliver
 from undercard.errors import BackendUnavailable
 from undercard.planning.choose import AUTO
 from undercard.production.options import RunOptions, find
@@ -114,7 +116,7 @@ def shots(
     with told(console):
         film = load_shot_list(find(shot_list))
         if prompts:
-            cli_inputs.print_prompts(film, console)
+            inputs.print_prompts(film, console)
             return
         columns = ("no.", Column("shot", no_wrap=True), "frames", "camera", "light", "motion", "keyframes at")
         table = Table(*columns, title=film.title)
@@ -151,14 +153,14 @@ def schema() -> None:
     typer.echo(schema_text(), nl=False)
 
 
-app.command()(cli_review.approve)
-app.command()(cli_film.deliver)
-app.command()(cli_film.cut)
-app.command()(cli_inputs.sheets)
-app.command()(cli_gate.gate)
-app.command()(cli_plan.plan)
-app.command()(cli_provision.provision)
-app.command()(cli_plan.doctor)
+app.command()(review.approve)
+app.command()(deliver)
+app.command()(cut)
+app.command()(inputs.sheets)
+app.command()(gate.gate)
+app.command()(plan.plan)
+app.command()(provision.provision)
+app.command()(plan.doctor)
 
 
 def _terminal() -> Terminal:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from undercard import settings
-from undercard.cli_arguments import ShotListFile
-from undercard.console import told
+from undercard.cli.arguments import ShotListFile
+from undercard.cli.console import told
 from undercard.production.options import find
 from undercard.shotlist.likeness import likeness
 from undercard.shotlist.load import load_shot_list

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from undercard.console import duration, place
+from undercard.cli.console import duration, place
 from undercard.domain.progress import Meter
 from undercard.domain.units import gigabytes
 from undercard.models import lock
