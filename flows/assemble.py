@@ -18,7 +18,7 @@ from tasks import reports, whole
 from undercard import store
 from undercard.domain import progress
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
-from undercard.film.timeline import Piece
+from undercard.film.timeline.timeline import Piece
 from undercard.hardware.probe import this_device
 from undercard.planning.piece_costs import piece_cost
 from undercard.planning.plan import Plan, narrowed

@@ -12,7 +12,7 @@ from tasks import reports, whole
 from undercard.backends.clips import ClipRequest, clip_backend
 from undercard.domain import progress
 from undercard.errors import BackendError, ClipFailed
-from undercard.film.motion import CLIP
+from undercard.film.motion.motions import CLIP
 from undercard.planning.clips import ALLOWING, Fallen, fallback
 from undercard.planning.plan import Plan
 from undercard.production.assembly import pieces

@@ -11,7 +11,7 @@ from tasks import film as film_tasks
 from tasks import whole
 from undercard import backends
 from undercard.domain import progress
-from undercard.film.timeline import Piece
+from undercard.film.timeline.timeline import Piece
 from undercard.planning.plan import Plan
 from undercard.production.assembly.clips import Clips
 from undercard.production.assembly.pieces import CutPiece, Takes

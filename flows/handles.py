@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows.encoding import encoding
 from undercard import store
-from undercard.film import handles, interchange
+from undercard.film.interchange import editors, handles
 from undercard.planning.plan import Plan
 from undercard.production.assembly import sound_cues
 from undercard.production.assembly.clips import Clips
@@ -31,4 +31,4 @@ def write(plan: Plan, takes: Takes, clips: Clips, film: Path) -> tuple[Path, ...
         media[shot.name] = f"{folder.name}/{path.name}"
     mix = "" if sound_cues.score(plan).silent else film.name
     edit = handles.timeline_of(plan.shot_list.title, plan.timeline, media, mix)
-    return interchange.write(edit, film.parent, plan.size, f"{film.stem}-shots")
+    return editors.write(edit, film.parent, plan.size, f"{film.stem}-shots")

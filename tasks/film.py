@@ -12,11 +12,11 @@ from prefect.logging import get_run_logger
 from undercard.backends import Renderer
 from undercard.domain.keys import content_key
 from undercard.domain.progress import Meter
-from undercard.film import delivery, segments
-from undercard.film.delivery import Delivery
-from undercard.film.delivery_presets import preset
-from undercard.film.sound import Score
-from undercard.film.timeline import Piece, Timeline
+from undercard.film.encoding import delivery, segments
+from undercard.film.encoding.delivery import Delivery
+from undercard.film.encoding.delivery_presets import preset
+from undercard.film.sound.cue_sheet import Score
+from undercard.film.timeline.timeline import Piece, Timeline
 from undercard.planning.plan import Plan
 from undercard.production.assembly import delivery as delivering
 from undercard.production.assembly import pieces as cutting

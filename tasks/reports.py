@@ -16,7 +16,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from undercard.film.contact_sheet import small_jpeg
+from undercard.film.sheet.contact_sheet import small_jpeg
 from undercard.production.report import ShotRow, draw_sheet
 
 

@@ -16,7 +16,7 @@ from undercard.backends import Renderer, backend, fastest
 from undercard.domain import progress
 from undercard.domain.requests import Control
 from undercard.domain.takes import Take
-from undercard.film.captions import captions
+from undercard.film.timeline.captions import captions
 from undercard.hardware.devices import Device
 from undercard.planning.plan import Plan, plan_film
 from undercard.production.assembly import pieces

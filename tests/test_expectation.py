@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.shot_lists import duel
 from undercard.domain.requests import Control
 from undercard.domain.takes import Take
-from undercard.film.watch import Expected
+from undercard.film.checking.watch import Expected
 from undercard.hardware.probe import this_device
 from undercard.planning.plan import plan_film
 from undercard.production.assembly import expectations

@@ -14,10 +14,11 @@ from tests.film.footage import SIZE, decoded, level, numbered
 from undercard import settings, store
 from undercard.cli.app import app
 from undercard.errors import BadInput
-from undercard.film import interchange, loudness
-from undercard.film.segments import encode, join
-from undercard.film.sound import Effect, Score
-from undercard.film.timeline import Clip, Timeline
+from undercard.film.encoding.segments import encode, join
+from undercard.film.interchange import editors
+from undercard.film.sound import loudness
+from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.timeline.timeline import Clip, Timeline
 from undercard.production.assembly import recut
 
 FPS = Fraction(24000, 1001)
@@ -36,10 +37,10 @@ def folder(tmp_path: Path) -> Path:
     score = Score(FPS, 90, (Effect("thud", 10), Effect("body", 45)))
     loudness.write(score, tmp_path / "sound.m4a")
     join([piece.absolute for piece in pieces], tmp_path / "film.mp4", tmp_path / "sound.m4a")
-    shown = interchange.cuts(timeline, [piece.sha256 for piece in pieces])
-    edit = interchange.timeline_of("Test", FPS, shown, "film.mp4", score)
-    interchange.write(edit, tmp_path, SIZE)
-    interchange.write_bundle(edit, tmp_path / "timeline.otioz", tmp_path / "film.mp4")
+    shown = editors.cuts(timeline, [piece.sha256 for piece in pieces])
+    edit = editors.timeline_of("Test", FPS, shown, "film.mp4", score)
+    editors.write(edit, tmp_path, SIZE)
+    editors.write_bundle(edit, tmp_path / "timeline.otioz", tmp_path / "film.mp4")
     return tmp_path
 
 

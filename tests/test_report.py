@@ -10,7 +10,7 @@ from PIL import Image, ImageColor
 from undercard import store
 from undercard.domain.requests import Control
 from undercard.domain.takes import Approach, Attempt, Outcome, Remedy, Repair, Take
-from undercard.film.contact_sheet import AMBER
+from undercard.film.sheet.contact_sheet import AMBER
 from undercard.gate.contract import Finding, Verdict
 from undercard.hardware.devices import Device
 from undercard.planning.plan import Plan, plan_film

@@ -7,7 +7,7 @@ import pytest
 
 from tests.film.test_sound import tone
 from tests.shot_lists import changed, duel, problems, write
-from undercard.film.sound import Score
+from undercard.film.sound.cue_sheet import Score
 from undercard.hardware.probe import this_device
 from undercard.planning.plan import plan_film
 from undercard.previz import poses

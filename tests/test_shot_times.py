@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.shot_lists import duel, problems
-from undercard.film.timing import Freeze, Speed, Timing
+from undercard.film.base.timing import Freeze, Speed, Timing
 from undercard.hardware.devices import Device
 from undercard.planning.plan import plan_film
 from undercard.shotlist import direction

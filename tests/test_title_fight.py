@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from undercard.domain.staging import PlacedFighter, Staging
-from undercard.film.transition import transition_kind
+from undercard.film.motion.transitions import transition_kind
 from undercard.previz.figure import figure
 from undercard.shotlist import direction
 from undercard.shotlist.load import load_shot_list

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.shot_lists import duel, problems
-from undercard.film.captions import captions
-from undercard.film.graphics import Graphic
+from undercard.film.lettering.graphics import Graphic
+from undercard.film.timeline.captions import captions
 from undercard.hardware.devices import Device
 from undercard.planning.plan import plan_film
 from undercard.shotlist import graphics as titling

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from undercard.film.lettering import font
+from undercard.film.sheet.text import font
 
 EVERY_SECONDS = 2
 COLUMNS = 6

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from undercard import settings
 from undercard.domain.requests import Size
-from undercard.film.lettering import font
+from undercard.film.sheet.text import font
 from undercard.previz import maps
 from undercard.previz.frame import Frame
 from undercard.previz.render import draw

@@ -13,7 +13,7 @@ from undercard import store
 from undercard.backends.clips import ClipRenderer, ClipRequest, clip_backend, renderer_name
 from undercard.backends.comfy.client import ServerGone
 from undercard.domain.requests import Size
-from undercard.film.pixels import Pixels
+from undercard.film.base.pixels import Pixels
 
 SIZE = (64, 36)
 PAIR = ["wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors", "wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors"]

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from undercard.domain.requests import Size
-from undercard.film.pixels import Pixels
+from undercard.film.base.pixels import Pixels
 
 SIZE: Size = (64, 48)
 

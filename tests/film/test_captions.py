@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from undercard.film.captions import Caption, captions, srt, vtt
-from undercard.film.timeline import Clip, Timeline, Transition
+from undercard.film.timeline.captions import Caption, captions, srt, vtt
+from undercard.film.timeline.timeline import Clip, Timeline, Transition
 
 NTSC = Fraction(24000, 1001)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import av
 
 from tests.film.footage import SIZE, decoded, numbered
-from undercard.film import loudness
-from undercard.film.chapters import tags
-from undercard.film.qc import check
-from undercard.film.segments import encode, join
-from undercard.film.sound import Effect, Score
-from undercard.film.timeline import Clip, Timeline
+from undercard.film.checking.qc import check
+from undercard.film.encoding.segments import encode, join
+from undercard.film.sound import loudness
+from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.timeline.chapters import tags
+from undercard.film.timeline.timeline import Clip, Timeline
 
 FPS = Fraction(24000, 1001)
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.film.footage import grey, saved
-from undercard.film.contact_sheet import ANSWER, COLOURS, Cell, Status, contact_sheet, small_jpeg
-from undercard.film.lettering import drawable, font, shortened, wrapped
-from undercard.film.sheet_grid import best_grid
+from undercard.film.sheet.contact_sheet import ANSWER, COLOURS, Cell, Status, contact_sheet, small_jpeg
+from undercard.film.sheet.grid import best_grid
+from undercard.film.sheet.text import drawable, font, shortened, wrapped
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 
 from tests.film.footage import decoded, saved
-from undercard.film.footage import Still
-from undercard.film.motion import CLIP, MOTIONS, frames
-from undercard.film.pixels import Pixels
-from undercard.film.qc import check
-from undercard.film.reel import Reel
-from undercard.film.segments import encode, join, piece_frames
-from undercard.film.timeline import Clip, Span, Timeline, Transition
-from undercard.film.timing import Freeze, Moment, Speed, Timing
-from undercard.film.transition import TRANSITIONS, transition_kind
+from undercard.film.base.pixels import Pixels
+from undercard.film.base.timing import Freeze, Moment, Speed, Timing
+from undercard.film.checking.qc import check
+from undercard.film.encoding.segments import encode, join, piece_frames
+from undercard.film.motion.footage import Still
+from undercard.film.motion.motions import CLIP, MOTIONS, frames
+from undercard.film.motion.reel import Reel
+from undercard.film.motion.transitions import TRANSITIONS, transition_kind
+from undercard.film.timeline.timeline import Clip, Span, Timeline, Transition
 
 SIZE = (128, 72)
 FRAMES = 24

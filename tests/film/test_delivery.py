@@ -15,10 +15,12 @@ from PIL import Image
 
 from tests.film.footage import decoded, grey
 from undercard.errors import BadFilm, BadInput, EncodingFailed
-from undercard.film import delivery, ffmpeg, loudness
-from undercard.film.delivery_presets import PRESETS, preset
-from undercard.film.segments import encode, join
-from undercard.film.sound import Effect, Score
+from undercard.film.base import ffmpeg
+from undercard.film.encoding import delivery
+from undercard.film.encoding.delivery_presets import PRESETS, preset
+from undercard.film.encoding.segments import encode, join
+from undercard.film.sound import loudness
+from undercard.film.sound.cue_sheet import Effect, Score
 
 SIZE = (128, 72)
 FPS = Fraction(24000, 1001)

@@ -9,11 +9,11 @@ import pytest
 
 from tests.film.footage import grey
 from undercard.errors import BadInput
-from undercard.film.graphics import GRAPHICS, Graphic, Overlays, graphic_kind, overlaid, shown_in
-from undercard.film.layer import Layer
-from undercard.film.pixels import Pixels
-from undercard.film.timing import Moment
-from undercard.film.typeface import fitted, lacking, lettering, wrapped
+from undercard.film.base.pixels import Pixels
+from undercard.film.base.timing import Moment
+from undercard.film.lettering.graphics import GRAPHICS, Graphic, Overlays, graphic_kind, overlaid, shown_in
+from undercard.film.lettering.layer import Layer
+from undercard.film.lettering.typeface import fitted, lacking, lettering, wrapped
 
 SIZE = (256, 144)
 FPS = Fraction(24)

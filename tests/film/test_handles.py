@@ -10,9 +10,9 @@ import opentimelineio as otio
 import pytest
 
 from tests.film.footage import SIZE
-from undercard.film import handles, interchange
-from undercard.film.handles import Join
-from undercard.film.timeline import Clip, Timeline, Transition
+from undercard.film.interchange import editors, handles
+from undercard.film.interchange.handles import Join
+from undercard.film.timeline.timeline import Clip, Timeline, Transition
 
 RATES = [Fraction(24), Fraction(24000, 1001), Fraction(25)]
 
@@ -60,7 +60,7 @@ def test_it_is_as_long_as_the_film_and_each_transition_has_media_on_both_sides(f
     assert round(track.duration().value) == film(fps).frame_count
     items = list(track)
     for index, item in enumerate(items):
-        if not isinstance(item, otio.schema.Transition) or item.transition_type != interchange.DISSOLVE:
+        if not isinstance(item, otio.schema.Transition) or item.transition_type != editors.DISSOLVE:
             continue
         leaving, coming = items[index - 1], items[index + 1]
         # What shows after the cut of the shot that leaves, and before it of the one that comes, is in their media.
@@ -75,7 +75,7 @@ def test_it_is_as_long_as_the_film_and_each_transition_has_media_on_both_sides(f
 
 @pytest.mark.parametrize("fps", RATES)
 def test_what_is_written_opens_again_as_it_was(tmp_path: Path, fps: Fraction) -> None:
-    written, edl, xml = interchange.write(edit_of(fps), tmp_path, SIZE, "film-shots")
+    written, edl, xml = editors.write(edit_of(fps), tmp_path, SIZE, "film-shots")
 
     assert [path.name for path in (written, edl, xml)] == ["film-shots.otio", "film-shots.edl", "film-shots.fcpxml"]
     again = otio.adapters.read_from_file(str(written))
@@ -87,7 +87,7 @@ def test_what_is_written_opens_again_as_it_was(tmp_path: Path, fps: Fraction) ->
 
 
 def test_final_cut_has_a_medium_a_shot_and_dissolves_over_the_cuts(tmp_path: Path) -> None:
-    *_, xml = interchange.write(edit_of(), tmp_path, SIZE)
+    *_, xml = editors.write(edit_of(), tmp_path, SIZE)
     root = ElementTree.parse(xml).getroot()
 
     def frames(item: ElementTree.Element, what: str) -> int:

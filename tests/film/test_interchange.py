@@ -8,9 +8,9 @@ import opentimelineio as otio
 import pytest
 
 from tests.film.footage import SIZE
-from undercard.film.interchange import Cut, cuts, timeline_of, write, write_bundle
-from undercard.film.sound import Effect, Score
-from undercard.film.timeline import Clip, Timeline, Transition
+from undercard.film.interchange.editors import Cut, cuts, timeline_of, write, write_bundle
+from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.timeline.timeline import Clip, Timeline, Transition
 
 NTSC = Fraction(24000, 1001)
 EXPECTED = [("a", 0, 22), ("a → b", 22, 8), ("b", 30, 32), ("a shot with a long name", 62, 30)]

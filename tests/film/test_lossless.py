@@ -10,10 +10,10 @@ import pytest
 
 from tests.film.footage import decoded
 from undercard.errors import BadFilm
-from undercard.film import delivery, lossless
-from undercard.film.delivery_presets import PRESETS
-from undercard.film.pixels import Pixels
-from undercard.film.segments import encode, join
+from undercard.film.base.pixels import Pixels
+from undercard.film.encoding import delivery, lossless
+from undercard.film.encoding.delivery_presets import PRESETS
+from undercard.film.encoding.segments import encode, join
 
 SIZE = (128, 72)
 FPS = Fraction(24)

@@ -13,11 +13,11 @@ from PIL import Image
 
 from tests.film.footage import SIZE, grey, level, saved
 from undercard.errors import BadInput, FilmError, UnreadableImage
-from undercard.film.footage import Still
-from undercard.film.motion import CLIP, MOTIONS, drawn_frames, frames
-from undercard.film.pixels import Pixels
-from undercard.film.reel import Reel
-from undercard.film.timing import Freeze, Moment, Speed, Timing
+from undercard.film.base.pixels import Pixels
+from undercard.film.base.timing import Freeze, Moment, Speed, Timing
+from undercard.film.motion.footage import Still
+from undercard.film.motion.motions import CLIP, MOTIONS, drawn_frames, frames
+from undercard.film.motion.reel import Reel
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ import pytest
 
 from tests.film.footage import SIZE, decoded, numbered
 from undercard.errors import BadFilm
-from undercard.film import loudness, mp4
-from undercard.film.segments import encode, join
-from undercard.film.sound import Effect, Score
-from undercard.film.track import Track, joined
+from undercard.film.encoding import mp4
+from undercard.film.encoding.segments import encode, join
+from undercard.film.encoding.track import Track, joined
+from undercard.film.sound import loudness
+from undercard.film.sound.cue_sheet import Effect, Score
 
 FPS = Fraction(24000, 1001)
 

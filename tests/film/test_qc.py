@@ -10,12 +10,12 @@ import pytest
 
 from tests.film.footage import SIZE, decoded, grey, level, numbered
 from undercard.errors import BadFilm
-from undercard.film import loudness
-from undercard.film.pixels import Pixels
-from undercard.film.qc import FilmReport, check, check_joined, check_loudness
-from undercard.film.segments import encode, join, piece_frames
-from undercard.film.sound import Effect, Score
-from undercard.film.timeline import Clip, Span, Timeline, Transition
+from undercard.film.base.pixels import Pixels
+from undercard.film.checking.qc import FilmReport, check, check_joined, check_loudness
+from undercard.film.encoding.segments import encode, join, piece_frames
+from undercard.film.sound import loudness
+from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.timeline.timeline import Clip, Span, Timeline, Transition
 
 FPS = Fraction(24000, 1001)
 TIMELINE = Timeline(

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from undercard.errors import BadInput, FilmError
-from undercard.film.footage import Still
-from undercard.film.motion import frames
-from undercard.film.pixels import Pixels
-from undercard.film.reel import Reel, running
-from undercard.film.timing import Speed, Timing
+from undercard.film.base.pixels import Pixels
+from undercard.film.base.timing import Speed, Timing
+from undercard.film.motion.footage import Still
+from undercard.film.motion.motions import frames
+from undercard.film.motion.reel import Reel, running
 
 SIZE = (96, 54)
 

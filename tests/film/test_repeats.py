@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from tests.film.footage import SIZE, grey, saved
-from undercard.film.footage import Still
-from undercard.film.motion import CLIP, MOTIONS, frames, repeated_frames
-from undercard.film.pixels import Pixels
-from undercard.film.timing import Freeze, Moment, Speed, Timing
+from undercard.film.base.pixels import Pixels
+from undercard.film.base.timing import Freeze, Moment, Speed, Timing
+from undercard.film.motion.footage import Still
+from undercard.film.motion.motions import CLIP, MOTIONS, frames, repeated_frames
 
 LEAST = 6
 FRAMES = 48

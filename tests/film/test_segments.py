@@ -14,10 +14,11 @@ import pytest
 
 from tests.film.footage import SIZE, decoded, grey, level, numbered, stamps
 from undercard.errors import BadInput, EncodingFailed, FilmError
-from undercard.film import ffmpeg, mp4
-from undercard.film.pixels import Pixels
-from undercard.film.segments import encode, join
-from undercard.film.track import Track
+from undercard.film.base import ffmpeg
+from undercard.film.base.pixels import Pixels
+from undercard.film.encoding import mp4
+from undercard.film.encoding.segments import encode, join
+from undercard.film.encoding.track import Track
 
 FPS = Fraction(24)
 NTSC_FILM = Fraction(24000, 1001)

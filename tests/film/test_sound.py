@@ -10,11 +10,11 @@ import pytest
 
 from tests.film.footage import SIZE, numbered
 from undercard.errors import BadInput, UnreadableSound
-from undercard.film import loudness, synthesis
-from undercard.film.segments import encode, join
-from undercard.film.sound import BLOCK, Effect, Score, Track, mix
-from undercard.film.sound_file import check_playable
-from undercard.film.synthesis import RATE, SOUNDS, Wave, crowd
+from undercard.film.encoding.segments import encode, join
+from undercard.film.sound import loudness, synthesis
+from undercard.film.sound.cue_sheet import BLOCK, Effect, Score, Track, mix
+from undercard.film.sound.sound_file import check_playable
+from undercard.film.sound.synthesis import RATE, SOUNDS, Wave, crowd
 
 FPS = Fraction(24)
 NTSC = Fraction(24000, 1001)

@@ -16,9 +16,10 @@ import pytest
 from tests.film.footage import SIZE, decoded, grey, level, numbered, stamps
 from undercard.domain.requests import Size
 from undercard.errors import EncodingFailed
-from undercard.film import ffmpeg, h264, mp4
-from undercard.film.pixels import Pixels
-from undercard.film.segments import encode, join
+from undercard.film.base import ffmpeg
+from undercard.film.base.pixels import Pixels
+from undercard.film.encoding import h264, mp4
+from undercard.film.encoding.segments import encode, join
 
 FPS = Fraction(24)
 LEAST = 30

@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from undercard.errors import BadInput
-from undercard.film.motion import MOTIONS
-from undercard.film.timeline import Clip, Piece, Span, Timeline, Transition
-from undercard.film.transition import TRANSITIONS
+from undercard.film.motion.motions import MOTIONS
+from undercard.film.motion.transitions import TRANSITIONS
+from undercard.film.timeline.timeline import Clip, Piece, Span, Timeline, Transition
 
 FPS = Fraction(24)
 SIZE = (1024, 576)

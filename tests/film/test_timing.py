@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undercard.errors import BadInput
-from undercard.film.timing import Freeze, Speed, Timing
+from undercard.film.base.timing import Freeze, Speed, Timing
 
 HALF = Fraction(1, 2)
 

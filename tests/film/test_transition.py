@@ -9,10 +9,10 @@ import pytest
 
 from tests.film.footage import grey, level
 from undercard.errors import BadInput
-from undercard.film.pixels import Pixels, panned
-from undercard.film.segments import piece_frames
-from undercard.film.timeline import Clip, Piece, Span, Timeline, Transition
-from undercard.film.transition import TRANSITIONS, transition_kind
+from undercard.film.base.pixels import Pixels, panned
+from undercard.film.encoding.segments import piece_frames
+from undercard.film.motion.transitions import TRANSITIONS, transition_kind
+from undercard.film.timeline.timeline import Clip, Piece, Span, Timeline, Transition
 
 
 def levels(piece: Piece) -> list[int]:

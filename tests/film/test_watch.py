@@ -9,10 +9,10 @@ import pytest
 
 from tests.film.footage import SIZE, grey
 from undercard.errors import BadFilm
-from undercard.film.pixels import Pixels
-from undercard.film.qc import Ends, check_piece, check_seam, time_code
-from undercard.film.segments import encode
-from undercard.film.watch import Expected, Fault, Watch, faults
+from undercard.film.base.pixels import Pixels
+from undercard.film.checking.qc import Ends, check_piece, check_seam, time_code
+from undercard.film.checking.watch import Expected, Fault, Watch, faults
+from undercard.film.encoding.segments import encode
 
 FPS = Fraction(24)
 

@@ -21,7 +21,7 @@ from tests.film.footage import decoded
 from undercard.backends.comfy import server
 from undercard.backends.comfy.client import Client
 from undercard.errors import BackendUnavailable, ClipFailed
-from undercard.film.pixels import Pixels
+from undercard.film.base.pixels import Pixels
 from undercard.production.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

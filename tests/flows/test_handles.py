@@ -10,8 +10,8 @@ import pytest
 
 from flows.produce import produce
 from tests.film.footage import decoded
-from undercard.film.interchange import DISSOLVE
-from undercard.film.pixels import Pixels, mix
+from undercard.film.base.pixels import Pixels, mix
+from undercard.film.interchange.editors import DISSOLVE
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 CODEC = 5.0

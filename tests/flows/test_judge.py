@@ -15,7 +15,7 @@ from flows.keyframes import keyframes
 from flows.produce import produce
 from tests.judge.fake_judge import FakeJudge, Fault, says
 from undercard.errors import BadInput, NeedsReview
-from undercard.film.contact_sheet import Cell, contact_sheet
+from undercard.film.sheet.contact_sheet import Cell, contact_sheet
 from undercard.production import report
 from undercard.production.options import RunOptions
 

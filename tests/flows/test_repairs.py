@@ -17,7 +17,7 @@ from undercard import backends
 from undercard.cli.app import app
 from undercard.domain.requests import Size
 from undercard.errors import NeedsReview
-from undercard.film.contact_sheet import Cell, contact_sheet
+from undercard.film.sheet.contact_sheet import Cell, contact_sheet
 from undercard.gate import checks
 from undercard.gate.contract import Verdict
 from undercard.gate.evidence import Exhibit

@@ -51,7 +51,7 @@ def deliver(
     were drawn where `render --preset` or the shot list's `delivery` had them kept, else from the film.
     """
     from undercard import store
-    from undercard.film.delivery import Delivery
+    from undercard.film.encoding.delivery import Delivery
     from undercard.hardware.probe import this_device
     from undercard.production import manifest, options
     from undercard.production.assembly import delivery

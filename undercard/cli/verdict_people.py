@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from PIL import ImageDraw
 
-from undercard.film.lettering import drawable, font, shortened
+from undercard.film.sheet.text import drawable, font, shortened
 from undercard.gate.checks._people import Fighter, cast_of
 from undercard.gate.contract import Verdict
 from undercard.gate.evidence import Evidence

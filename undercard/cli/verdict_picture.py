@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from undercard.cli import verdict_people
-from undercard.film.lettering import drawable, font, shortened, wrapped
+from undercard.film.sheet.text import drawable, font, shortened, wrapped
 from undercard.gate.contract import Finding, Verdict
 from undercard.gate.evidence import Evidence
 

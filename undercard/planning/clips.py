@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from undercard import settings
 from undercard.backends import clips
 from undercard.errors import BackendUnavailable, BadInput
-from undercard.film.motion import CLIP
+from undercard.film.motion.motions import CLIP
 from undercard.shotlist.clips import fallbacks
 from undercard.shotlist.fields import nearest
 from undercard.shotlist.models import Shot

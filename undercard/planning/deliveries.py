@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from undercard.film import delivery
-from undercard.film.delivery import Delivery
-from undercard.film.delivery_presets import preset
+from undercard.film.encoding import delivery
+from undercard.film.encoding.delivery import Delivery
+from undercard.film.encoding.delivery_presets import preset
 from undercard.shotlist.models import ShotList
 
 

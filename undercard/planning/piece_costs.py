@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from undercard.film.graphics import shown_in
-from undercard.film.motion import drawn_frames, repeated_frames
-from undercard.film.segments import standing_frames
-from undercard.film.timeline import Piece, Span
-from undercard.film.timing import Moment
+from undercard.film.base.timing import Moment
+from undercard.film.encoding.segments import standing_frames
+from undercard.film.lettering.graphics import shown_in
+from undercard.film.motion.motions import drawn_frames, repeated_frames
+from undercard.film.timeline.timeline import Piece, Span
 from undercard.planning.plan import Plan
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from undercard import backends, settings
 from undercard.backends import Work
 from undercard.domain.requests import RenderRequest, Size
-from undercard.film.delivery import Delivery
-from undercard.film.timeline import CUT, Clip, Timeline, Transition
-from undercard.film.timing import Moment
-from undercard.film.transition import transition_kind
+from undercard.film.base.timing import Moment
+from undercard.film.encoding.delivery import Delivery
+from undercard.film.motion.transitions import transition_kind
+from undercard.film.timeline.timeline import CUT, Clip, Timeline, Transition
 from undercard.hardware.devices import Device
 from undercard.planning import choose
 from undercard.planning import clips as clip_planning

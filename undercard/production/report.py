@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 from PIL.Image import Image
 
 from undercard.domain.takes import Take
-from undercard.film.contact_sheet import Cell, contact_sheet
+from undercard.film.sheet.contact_sheet import Cell, contact_sheet
 from undercard.gate.repairs import main_causes
 from undercard.planning.choose import PREVIZ
 from undercard.planning.ladder import kind

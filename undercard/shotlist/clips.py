@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from undercard.film.motion import CLIP, MOTIONS
+from undercard.film.motion.motions import CLIP, MOTIONS
 from undercard.shotlist.entry import Entry
 from undercard.shotlist.fields import OneOf, Text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from undercard.film.delivery_presets import PRESETS
+from undercard.film.encoding.delivery_presets import PRESETS
 from undercard.shotlist.entry import Entry
 from undercard.shotlist.fields import OneOf
 

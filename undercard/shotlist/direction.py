@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from undercard.domain.colours import COLOURS
 from undercard.domain.staging import Aim, Camera, Corner, Look, PlacedFighter, Staging, Vec2, between, blend
-from undercard.film.timing import Moment
+from undercard.film.base.timing import Moment
 from undercard.previz import cameras, poses
 from undercard.shotlist import wording
 from undercard.shotlist.models import Shot, ShotList

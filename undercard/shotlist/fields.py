@@ -26,11 +26,11 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from undercard.domain import controls, timecode
 from undercard.domain.colours import COLOURS
 from undercard.errors import BadInput, UnreadableSound
-from undercard.film.motion import MOTIONS
-from undercard.film.sound_file import check_playable
-from undercard.film.synthesis import SOUNDS
-from undercard.film.transition import TRANSITIONS
-from undercard.film.typeface import check_font
+from undercard.film.lettering.typeface import check_font
+from undercard.film.motion.motions import MOTIONS
+from undercard.film.motion.transitions import TRANSITIONS
+from undercard.film.sound.sound_file import check_playable
+from undercard.film.sound.synthesis import SOUNDS
 from undercard.previz import cameras, lights, poses
 
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP")

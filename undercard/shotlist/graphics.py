@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from undercard.domain.staging import Corner
-from undercard.film.graphics import Graphic
+from undercard.film.lettering.graphics import Graphic
 from undercard.shotlist.models import Shot, ShotList
 
 CORNERS: Mapping[Corner, str] = {"red": "#c8141c", "blue": "#2a53d6"}

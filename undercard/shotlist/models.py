@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from undercard.domain import controls
-from undercard.film.timing import Freeze, Speed, Timing, written_timing
+from undercard.film.base.timing import Freeze, Speed, Timing, written_timing
 from undercard.shotlist.audio import Sound, SoundCue
 from undercard.shotlist.clips import ClipEntry
 from undercard.shotlist.delivery import DeliveryEntry

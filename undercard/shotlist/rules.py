@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from undercard.domain.problems import Location
 from undercard.domain.staging import Pose
 from undercard.errors import Problem
-from undercard.film.transition import TRANSITIONS, TransitionKind
+from undercard.film.motion.transitions import TRANSITIONS, TransitionKind
 from undercard.previz import poses
 from undercard.shotlist import rules_clips, rules_sound
 from undercard.shotlist.fields import nearest

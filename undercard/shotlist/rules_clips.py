@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from undercard.errors import Problem
-from undercard.film.motion import CLIP
+from undercard.film.motion.motions import CLIP
 from undercard.shotlist.problems import problem
 from undercard.shotlist.rules_time import entries
 from undercard.shotlist.yaml_source import Source, Value

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from undercard.domain import timecode
 from undercard.errors import BadInput, Problem
-from undercard.film.timing import FASTEST, REAL_TIME, SLOWEST, Freeze, Speed, Timing, written_timing
+from undercard.film.base.timing import FASTEST, REAL_TIME, SLOWEST, Freeze, Speed, Timing, written_timing
 from undercard.shotlist.fields import nearest
 from undercard.shotlist.models import exact
 from undercard.shotlist.problems import problem

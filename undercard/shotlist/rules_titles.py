@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from undercard.domain.problems import Location
 from undercard.errors import Problem
-from undercard.film.typeface import Style, lacking
+from undercard.film.lettering.typeface import Style, lacking
 from undercard.shotlist import graphics
 from undercard.shotlist.fields import nearest
 from undercard.shotlist.models import ShotList

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from undercard.domain.staging import Corner, Stance
-from undercard.film.timing import FASTEST, SLOWEST
+from undercard.film.base.timing import FASTEST, SLOWEST
 from undercard.shotlist.entry import Entry
 from undercard.shotlist.fields import (
     CameraName,

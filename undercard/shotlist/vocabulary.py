@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from undercard.domain import controls
-from undercard.film.graphics import GRAPHICS
-from undercard.film.motion import MOTIONS
-from undercard.film.synthesis import SOUNDS
-from undercard.film.transition import TRANSITIONS
+from undercard.film.lettering.graphics import GRAPHICS
+from undercard.film.motion.motions import MOTIONS
+from undercard.film.motion.transitions import TRANSITIONS
+from undercard.film.sound.synthesis import SOUNDS
 from undercard.previz import cameras, lights, poses
 
 

@@ -19,7 +19,7 @@ from undercard.backends.clips import ClipBackend, ClipRenderer, ClipRequest, Ren
 from undercard.domain.keys import content_key
 from undercard.domain.takes import Take
 from undercard.errors import BackendError, OutOfMemory
-from undercard.film.reel import Reel
+from undercard.film.motion.reel import Reel
 from undercard.planning.plan import Plan
 from undercard.shotlist import prompts
 from undercard.shotlist.models import Shot

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from undercard import store
 from undercard.errors import BadInput, MissingObject
-from undercard.film import delivery
-from undercard.film.delivery import Delivery
-from undercard.film.delivery_presets import preset
+from undercard.film.encoding import delivery
+from undercard.film.encoding.delivery import Delivery
+from undercard.film.encoding.delivery_presets import preset
 from undercard.planning.plan import Plan
 from undercard.production.assembly import reframe
 from undercard.production.manifest import FilmRecord

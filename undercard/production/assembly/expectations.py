@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from undercard.domain.takes import Take
-from undercard.film.timeline import Piece, Span
-from undercard.film.watch import Expected, Watch, is_black
+from undercard.film.checking.watch import Expected, Watch, is_black
+from undercard.film.timeline.timeline import Piece, Span
 from undercard.planning.plan import Plan
 
 SMOOTH = frozenset({"crossfade", "dip", "dip_white"})

@@ -16,16 +16,19 @@ from undercard.domain.keys import content_key
 from undercard.domain.progress import Meter
 from undercard.domain.takes import Take
 from undercard.errors import EncodingFailed
-from undercard.film import chapters, interchange, lossless, qc
-from undercard.film.captions import captions, srt, vtt
-from undercard.film.footage import Still
-from undercard.film.graphics import Overlays, shown_in
-from undercard.film.motion import CLIP, frames
-from undercard.film.pixels import Pixels
-from undercard.film.segments import REVISION, encode, join, piece_frames
-from undercard.film.timeline import Clip, Piece, Span, Timeline
-from undercard.film.timing import Moment
-from undercard.film.watch import Watch, is_black
+from undercard.film.base.pixels import Pixels
+from undercard.film.base.timing import Moment
+from undercard.film.checking import qc
+from undercard.film.checking.watch import Watch, is_black
+from undercard.film.encoding import lossless
+from undercard.film.encoding.segments import REVISION, encode, join, piece_frames
+from undercard.film.interchange import editors
+from undercard.film.lettering.graphics import Overlays, shown_in
+from undercard.film.motion.footage import Still
+from undercard.film.motion.motions import CLIP, frames
+from undercard.film.timeline import chapters
+from undercard.film.timeline.captions import captions, srt, vtt
+from undercard.film.timeline.timeline import Clip, Piece, Span, Timeline
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.piece_costs import drawn_in, piece_cost
 from undercard.planning.plan import Plan
@@ -278,9 +281,9 @@ def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path) -> tupl
     """
     # The film of an excerpt has a timeline of its own.
     stem = "timeline" if film.stem == "film" else f"{film.stem}-timeline"
-    shown = interchange.cuts(plan.timeline, [piece.sha256 for piece in pieces])
-    edit = interchange.timeline_of(plan.shot_list.title, plan.shot_list.fps, shown, film.name, sound_cues.score(plan))
-    written = interchange.write(edit, film.parent, plan.size, stem)
+    shown = editors.cuts(plan.timeline, [piece.sha256 for piece in pieces])
+    edit = editors.timeline_of(plan.shot_list.title, plan.shot_list.fps, shown, film.name, sound_cues.score(plan))
+    written = editors.write(edit, film.parent, plan.size, stem)
     bundle = film.with_name(f"{stem}.otioz")
-    interchange.write_bundle(edit, bundle, film)
+    editors.write_bundle(edit, bundle, film)
     return (*written, bundle)

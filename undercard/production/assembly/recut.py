@@ -18,13 +18,15 @@ import opentimelineio as otio
 from undercard import store
 from undercard.domain.requests import Size
 from undercard.errors import BadInput, MissingObject
-from undercard.film import interchange, loudness, qc
-from undercard.film.interchange import NAMESPACE
-from undercard.film.pixels import Pixels
-from undercard.film.segments import encode, join
-from undercard.film.sound import Effect, Score, Track
-from undercard.film.sound_file import check_playable
-from undercard.film.timeline import Clip, Timeline
+from undercard.film.base.pixels import Pixels
+from undercard.film.checking import qc
+from undercard.film.encoding.segments import encode, join
+from undercard.film.interchange import editors
+from undercard.film.interchange.editors import NAMESPACE
+from undercard.film.sound import loudness
+from undercard.film.sound.cue_sheet import Effect, Score, Track
+from undercard.film.sound.sound_file import check_playable
+from undercard.film.timeline.timeline import Clip, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +192,7 @@ def _stretch(clip: otio.schema.Clip, folder: Path, fps: Fraction) -> Stretch:
         raise BadInput(f"clip {clip.name!r}: frames {start}…{start + frames - 1}, but its media has 0…{last}; trim it")
     known = clip.metadata.get(NAMESPACE, {})
     whole = list(known.get("range", [])) == [start, frames]
-    return Stretch(
-        clip.name, media, start, frames, str(known["segment"]) if whole else "", tuple(interchange.sounds(clip))
-    )
+    return Stretch(clip.name, media, start, frames, str(known["segment"]) if whole else "", tuple(editors.sounds(clip)))
 
 
 def _track(entry: dict[str, object], film_frames: int) -> Track | None:

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from undercard import store
 from undercard.domain.keys import content_key
 from undercard.domain.staging import PlacedFighter, Staging
-from undercard.film import loudness, sound
-from undercard.film.sound import Effect, Score, Track
-from undercard.film.timeline import Timeline
+from undercard.film.sound import cue_sheet, loudness
+from undercard.film.sound.cue_sheet import Effect, Score, Track
+from undercard.film.timeline.timeline import Timeline
 from undercard.planning.plan import Plan
 from undercard.previz import poses
 from undercard.shotlist import direction
@@ -81,7 +81,7 @@ def key(scored: Score) -> str:
     """Return the SHA-256 of everything that decides the bytes of the sound; a file's name is no part of it."""
     return content_key(
         {
-            "mix": sound.REVISION,
+            "mix": cue_sheet.REVISION,
             "level": loudness.REVISION,
             "fps": str(scored.fps),
             "frames": scored.frame_count,

@@ -1,0 +1,1 @@
+"""Hold pieces and film against what was drawn and against the timeline."""

@@ -1,0 +1,1 @@
+"""From frames to MP4, piece by piece, and to other codecs and shapes."""

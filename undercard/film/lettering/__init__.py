@@ -1,0 +1,1 @@
+"""What is laid over a shot: titles, lower thirds, clocks, scores, captions."""

@@ -1,0 +1,1 @@
+"""How the stills of a shot become its frames, and how one shot becomes the next."""

@@ -1,0 +1,1 @@
+"""What is heard: made, read, mixed and levelled."""

@@ -1,0 +1,1 @@
+"""Which shot shows when, and what players show of that."""
