@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from undercard.engine.opening import Ready
+    from undercard.engine.stages.opening import Ready
 
 ANSWER = "answer"
 EXACT = "bf16"

@@ -20,7 +20,7 @@ from undercard.models.weights import QUANTISED
 if TYPE_CHECKING:
     from benchmarks.engine_inputs import Inputs
     from undercard.backends.qwen.renderer import EngineRenderer
-    from undercard.engine.opening import Model, Ready
+    from undercard.engine.stages.opening import Model, Ready
 
 RUNGS = ("bf16", "fp8", "int8", "nf4", *QUANTISED)
 KEYFRAMES = 3
@@ -67,7 +67,7 @@ def _model(name: str, checkpoint: Path) -> Model:
     from undercard import backends
     from undercard.backends.qwen.bf16 import QwenBackend
     from undercard.backends.qwen.quantised import QuantisedBackend
-    from undercard.engine.opening import Model
+    from undercard.engine.stages.opening import Model
     from undercard.models import weights
 
     os.environ["UNDERCARD_MODEL"], os.environ["UNDERCARD_STEPS"] = str(checkpoint), str(STEPS)
@@ -145,7 +145,7 @@ def _settle(ready: Ready, resident: int, cap_gb: float | None) -> None:
     import torch
 
     from benchmarks import engine_meter
-    from undercard.engine.streaming import CudaStreamer
+    from undercard.engine.streaming.streamer import CudaStreamer
 
     if isinstance(ready.streamer, CudaStreamer):
         ready.streamer.withdraw()
@@ -156,8 +156,8 @@ def _settle(ready: Ready, resident: int, cap_gb: float | None) -> None:
 
 def _keyframe(ready: Ready, inputs: Inputs, references: int, seed: int) -> None:
     """Make one picture: references through the VAE, the steps, the decode."""
-    from undercard.engine import pipeline
-    from undercard.engine.embeddings import Embeddings
+    from undercard.engine.stages import pipeline
+    from undercard.engine.text.embeddings import Embeddings
 
     work = pipeline.Denoising(
         prompt=Embeddings(inputs.embeddings(ready.pipeline.place).cpu(), None),

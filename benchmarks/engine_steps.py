@@ -19,12 +19,14 @@ from diffusers import QwenImageTransformer2DModel
 from benchmarks import engine_meter
 from benchmarks.engine_inputs import step_of
 from benchmarks.engine_rows import STEPS
-from undercard.engine import modulation, schedule, transformer
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.codecs import codec_named
-from undercard.engine.loading import load
-from undercard.engine.sources import InMemory
-from undercard.engine.streaming import CudaStreamer, HostStreamer
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.stages import schedule
+from undercard.engine.streaming.sources import InMemory
+from undercard.engine.streaming.streamer import CudaStreamer, HostStreamer
+from undercard.engine.transformer import transformer
+from undercard.engine.weights import modulation
+from undercard.engine.weights.codecs import codec_named
+from undercard.engine.weights.loading import load
 
 ROUNDS = 3
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from benchmarks import kquants, svdq_packing
-from undercard.engine.checkpoint import DTYPES, Checkpoint, open_checkpoint
-from undercard.engine.nunchaku_file import AFTER_GELU, FUSED
+from undercard.engine.files.checkpoint import DTYPES, Checkpoint, open_checkpoint
+from undercard.engine.files.nunchaku_file import AFTER_GELU, FUSED
 from undercard.models.file_marks import ZERO_COND_T
 
 NAMES = {

@@ -14,10 +14,11 @@ from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
 
 from tests.engine import stored_files
-from undercard.engine import formats, stored_blocks, transformer
+from undercard.engine import formats
+from undercard.engine.files.open_stored import open_stored
 from undercard.engine.formats import format_named
 from undercard.engine.formats.gguf import Ggml
-from undercard.engine.open_stored import open_stored
+from undercard.engine.transformer import stored_blocks, transformer
 from undercard.errors import BadCheckpoint
 from undercard.models.architecture import QWEN_IMAGE_EDIT
 from undercard.models.quantised_files import GGUF_TYPES, Kind, contents, low_rank_bytes, mismatch

@@ -13,8 +13,8 @@ from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Work
 from undercard.backends.vendors import offloaded
-from undercard.engine import pipeline
-from undercard.engine.pipeline import StagedPipeline
+from undercard.engine.stages import pipeline
+from undercard.engine.stages.pipeline import StagedPipeline
 from undercard.errors import BadCheckpoint, OutOfMemory
 from undercard.hardware.devices import Device, Gpu
 
@@ -84,7 +84,7 @@ def test_latents_that_the_engine_could_not_decode_are_decoded(monkeypatch: pytes
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 5.80 GiB.")
 
     with monkeypatch.context() as broken:
-        broken.setattr("undercard.engine.vae.decode", run_out)
+        broken.setattr("undercard.engine.vae.vae.decode", run_out)
         with pytest.raises(OutOfMemory):
             render("bf16", request)
     monkeypatch.setattr(offloaded, "ask", run_out)

@@ -19,12 +19,12 @@ from tests.engine import lora_files, tiny
 from undercard import backends
 from undercard.backends import Work
 from undercard.domain.requests import RenderRequest
-from undercard.engine import embeddings
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.embeddings import Wording
-from undercard.engine.lora import open_lora
-from undercard.engine.opening import Model
-from undercard.engine.schedule import timesteps
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.stages.opening import Model
+from undercard.engine.stages.schedule import timesteps
+from undercard.engine.text import embeddings
+from undercard.engine.text.embeddings import Wording
+from undercard.engine.weights.lora import open_lora
 from undercard.errors import BadCheckpoint
 from undercard.hardware.devices import Device, Gpu
 
@@ -131,7 +131,7 @@ def test_it_never_asks_the_network(smooth: RenderRequest, monkeypatch: pytest.Mo
 
 def test_a_lora_is_in_the_weights_before_they_are_cast(qwen_on_the_processor: Path, tmp_path: Path) -> None:
     from undercard.backends.vendors.studio import Fused
-    from undercard.engine import transformer
+    from undercard.engine.transformer import transformer
 
     source = qwen_on_the_processor / "transformer"
     save_file(lora_files.tensors(tiny.transformer()), tmp_path / "lora.safetensors")
@@ -149,7 +149,7 @@ def test_a_lora_is_in_the_weights_before_they_are_cast(qwen_on_the_processor: Pa
 
 def test_a_lora_of_which_a_layer_never_passes_is_refused(qwen_on_the_processor: Path, tmp_path: Path) -> None:
     from undercard.backends.vendors.studio import Fused
-    from undercard.engine import transformer
+    from undercard.engine.transformer import transformer
 
     source = qwen_on_the_processor / "transformer"
     save_file(lora_files.tensors(tiny.transformer()), tmp_path / "lora.safetensors")

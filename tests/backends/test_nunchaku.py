@@ -19,7 +19,7 @@ from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Rendered, Work
 from undercard.backends.qwen import renderer
-from undercard.engine.opening import Model
+from undercard.engine.stages.opening import Model
 from undercard.hardware.devices import Device, Gpu
 
 SQUARE = Work((1024, 1024))
@@ -101,7 +101,7 @@ def test_kernels_that_do_not_work_are_done_without_and_that_is_said(
 ) -> None:
     model = use_file_of("nunchaku")
     decoded = _rendered(model.folder, model.file, four_bits=False)
-    monkeypatch.setattr("undercard.engine.four_bit_kernels.PACKAGE", "comfy_kitchen_that_is_not_there")
+    monkeypatch.setattr("undercard.engine.transformer.four_bit_kernels.PACKAGE", "comfy_kitchen_that_is_not_there")
 
     ours = _rendered(model.folder, model.file, four_bits=True)
 

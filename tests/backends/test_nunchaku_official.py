@@ -16,7 +16,7 @@ from transformers import Qwen2VLProcessor
 from tests.backends.requests import render, request_of
 from tests.engine.wholes import Case
 from undercard.domain.canvas import middle
-from undercard.engine import text
+from undercard.engine.text import encoder
 
 
 class Standin(QwenImageTransformer2DModel):  # type: ignore[misc]  # diffusers counts as Any
@@ -43,7 +43,7 @@ def offloaded(monkeypatch: pytest.MonkeyPatch) -> list[QwenImageEditPlusPipeline
     monkeypatch.setitem(sys.modules, "nunchaku", planted)
     # Its environment has the torchvision that this loads videos with.
     monkeypatch.setattr(
-        Qwen2VLProcessor, "from_pretrained", lambda folder, **_: text.open_processor(Path(folder).parent)
+        Qwen2VLProcessor, "from_pretrained", lambda folder, **_: encoder.open_processor(Path(folder).parent)
     )
     pipelines: list[QwenImageEditPlusPipeline] = []
     monkeypatch.setattr(

@@ -21,7 +21,7 @@ from tests.engine import lora_files
 from tests.engine.wholes import Case, render_whole
 from undercard import backends
 from undercard.backends import Rendered, Rung, Work
-from undercard.engine.open_stored import open_stored
+from undercard.engine.files.open_stored import open_stored
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
 

@@ -17,9 +17,9 @@ from tests.engine.wholes import Case, render_whole, whole_pipeline
 from undercard import backends
 from undercard.backends import Work
 from undercard.backends.qwen import renderer
-from undercard.engine import embeddings
-from undercard.engine.embeddings import Embeddings, Wording
-from undercard.engine.opening import Model
+from undercard.engine.stages.opening import Model
+from undercard.engine.text import embeddings
+from undercard.engine.text.embeddings import Embeddings, Wording
 from undercard.errors import BackendError
 
 pytestmark = pytest.mark.usefixtures("qwen_on_the_processor")

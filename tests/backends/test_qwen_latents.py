@@ -14,8 +14,8 @@ from tests.engine.wholes import Case
 from undercard import backends
 from undercard.backends import Work
 from undercard.backends.qwen import renderer
-from undercard.engine import pipeline
-from undercard.engine.opening import Model
+from undercard.engine.stages import pipeline
+from undercard.engine.stages.opening import Model
 from undercard.errors import OutOfMemory
 
 pytestmark = pytest.mark.usefixtures("qwen_on_the_processor")
@@ -32,7 +32,7 @@ def test_latents_outlive_an_out_of_memory_of_the_decoder_and_give_the_same_pictu
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 5.80 GiB.")
 
     with monkeypatch.context() as broken:
-        broken.setattr("undercard.engine.vae.decode", run_out)
+        broken.setattr("undercard.engine.vae.vae.decode", run_out)
         with pytest.raises(OutOfMemory) as caught:
             render("bf16", request)
     assert caught.value.stage == "decode"
@@ -57,7 +57,7 @@ def test_what_stands_in_for_an_exact_rung_decodes_the_latents_that_it_left(
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 5.80 GiB.")
 
     with monkeypatch.context() as broken, backend.open(DEVICE, rung) as opened:
-        broken.setattr("undercard.engine.vae.decode", run_out)
+        broken.setattr("undercard.engine.vae.vae.decode", run_out)
         with pytest.raises(OutOfMemory):
             opened.render(exact)
     monkeypatch.setattr(pipeline, "denoise", run_out)

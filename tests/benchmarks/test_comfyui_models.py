@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks import comfyui_models, engine_weights
-from undercard.engine.checkpoint import open_checkpoint
+from undercard.engine.files.checkpoint import open_checkpoint
 
 
 @pytest.fixture(scope="module")

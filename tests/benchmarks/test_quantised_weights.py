@@ -12,9 +12,10 @@ from gguf.quants import dequantize
 
 from benchmarks import decode, engine_weights, kquants, quantised_weights
 from tests.engine.formats.weights import gaussian, relative_error
-from undercard.engine import formats, stored_blocks, transformer
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.open_stored import open_stored
+from undercard.engine import formats
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.files.open_stored import open_stored
+from undercard.engine.transformer import stored_blocks, transformer
 from undercard.models.file_marks import ZERO_COND_T
 from undercard.models.quantised_files import Kind, contents
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tests.engine import tiny
 from tests.engine.formats.kquants import ENCODERS
-from undercard.engine.nunchaku_file import NunchakuFile
-from undercard.engine.open_stored import open_stored
+from undercard.engine.files.nunchaku_file import NunchakuFile
+from undercard.engine.files.open_stored import open_stored
 
 NUNCHAKU = Path(__file__).parent / "data" / "nunchaku" / "svdq-int4_r16-tiny-qwen-image-edit.safetensors"
 GGUF = ("q4_k_m", "q8_0")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from undercard.engine.checkpoint import open_checkpoint
+from undercard.engine.files.checkpoint import open_checkpoint
 from undercard.errors import BadCheckpoint
 
 

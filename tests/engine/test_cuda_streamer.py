@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from undercard.engine.blocks import layout_of
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.codecs import Packed, Plain
-from undercard.engine.kept import Kept
-from undercard.engine.loading import BlockReader, load, reader_of
-from undercard.engine.sources import InMemory, OnDisk, Source, Stream
-from undercard.engine.streaming import CudaStreamer
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.streaming.sources import InMemory, OnDisk, Source, Stream
+from undercard.engine.streaming.streamer import CudaStreamer
+from undercard.engine.weights.blocks import layout_of
+from undercard.engine.weights.codecs import Packed, Plain
+from undercard.engine.weights.kept import Kept
+from undercard.engine.weights.loading import BlockReader, load, reader_of
 
 CPU = torch.device("cpu")
 COUNT, WIDTH = 7, 64

@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 from tests.engine import stored_files
 from tests.engine.formats.weights import relative_error
-from undercard.engine import four_bit_kernels, stored_blocks, transformer
-from undercard.engine.checkpoint import open_checkpoint
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.files.nunchaku_file import open_nunchaku
 from undercard.engine.formats import _nunchaku
 from undercard.engine.formats.svdq import dequantized
-from undercard.engine.four_bit_blocks import FourBitBlocks, four_bit_blocks
-from undercard.engine.four_bit_kernels import KernelsMissing, kernels_on
-from undercard.engine.four_bits import FourBit, Kernels
-from undercard.engine.loading import load_as_it_lies
-from undercard.engine.nunchaku_file import open_nunchaku
-from undercard.engine.sources import InMemory
-from undercard.engine.streaming import HostStreamer
+from undercard.engine.streaming.sources import InMemory
+from undercard.engine.streaming.streamer import HostStreamer
+from undercard.engine.transformer import four_bit_kernels, stored_blocks, transformer
+from undercard.engine.transformer.four_bit_blocks import FourBitBlocks, four_bit_blocks
+from undercard.engine.transformer.four_bit_kernels import KernelsMissing, kernels_on
+from undercard.engine.transformer.four_bits import FourBit, Kernels
+from undercard.engine.weights.loading import load_as_it_lies
 
 CPU = torch.device("cpu")
 WIDTH = 128

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.engine.formats.weights import gaussian, relative_error
-from undercard.engine.checkpoint import Checkpoint, open_checkpoint
-from undercard.engine.fp8_file import Fp8File, open_fp8
-from undercard.engine.stored import Parameter
+from undercard.engine.files.checkpoint import Checkpoint, open_checkpoint
+from undercard.engine.files.fp8_file import Fp8File, open_fp8
+from undercard.engine.files.stored import Parameter
 from undercard.errors import BadCheckpoint
 
 NAME = "transformer_blocks.0.attn.to_q.weight"

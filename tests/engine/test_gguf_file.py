@@ -13,8 +13,8 @@ from torch import Tensor
 
 from tests.engine.formats.kquants import ENCODERS
 from tests.engine.formats.weights import gaussian, relative_error
-from undercard.engine.gguf_file import GgufFile, open_gguf
-from undercard.engine.stored import Parameter
+from undercard.engine.files.gguf_file import GgufFile, open_gguf
+from undercard.engine.files.stored import Parameter
 from undercard.errors import BadCheckpoint
 
 WEIGHT = gaussian((8, 512))

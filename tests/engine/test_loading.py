@@ -12,13 +12,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tests.engine.cuda_runtime import Runtime
-from undercard.engine.blocks import Layout, layout_of
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.codecs import codec_named
-from undercard.engine.kept import Making
-from undercard.engine.loading import BlockReader, closing, load, reader_of, reading
-from undercard.engine.pinned import HUGE_PAGE, PinnedBuffer
-from undercard.engine.sources import InMemory
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.streaming.sources import InMemory
+from undercard.engine.weights.blocks import Layout, layout_of
+from undercard.engine.weights.codecs import codec_named
+from undercard.engine.weights.kept import Making
+from undercard.engine.weights.loading import BlockReader, closing, load, reader_of, reading
+from undercard.engine.weights.pinned import HUGE_PAGE, PinnedBuffer
 from undercard.errors import BadCheckpoint
 
 CPU, CARD = torch.device("cpu"), torch.device("cuda")

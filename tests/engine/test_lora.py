@@ -10,14 +10,15 @@ from torch import Tensor
 
 from tests.engine import lora_files
 from tests.engine.lora_files import NAMINGS
-from undercard.engine import modulation, transformer
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.codecs import codec_named
-from undercard.engine.loading import load
-from undercard.engine.lora import Lora, open_lora
-from undercard.engine.schedule import lightning, timesteps
-from undercard.engine.sources import InMemory
-from undercard.engine.streaming import HostStreamer
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.stages.schedule import lightning, timesteps
+from undercard.engine.streaming.sources import InMemory
+from undercard.engine.streaming.streamer import HostStreamer
+from undercard.engine.transformer import transformer
+from undercard.engine.weights import modulation
+from undercard.engine.weights.codecs import codec_named
+from undercard.engine.weights.loading import load
+from undercard.engine.weights.lora import Lora, open_lora
 
 CPU = torch.device("cpu")
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tests.engine import lora_files
 from tests.engine.lora_files import NAMINGS, Naming
-from undercard.engine import transformer
-from undercard.engine.lora import open_lora
+from undercard.engine.transformer import transformer
+from undercard.engine.weights.lora import open_lora
 from undercard.errors import BadCheckpoint
 
 Write = Callable[..., Path]

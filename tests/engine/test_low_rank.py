@@ -13,14 +13,14 @@ from torch import Tensor
 
 from tests.engine import lora_files, stored_files
 from tests.engine.formats.weights import relative_error
-from undercard.engine import stored_blocks, transformer
-from undercard.engine.loading import load_as_it_lies
-from undercard.engine.lora import Lora, open_lora
-from undercard.engine.low_rank import WithLora, is_in
-from undercard.engine.open_stored import open_stored
-from undercard.engine.sources import InMemory, OnDisk, Source
-from undercard.engine.stored import StoredModel
-from undercard.engine.streaming import HostStreamer
+from undercard.engine.files.open_stored import open_stored
+from undercard.engine.files.stored import StoredModel
+from undercard.engine.streaming.sources import InMemory, OnDisk, Source
+from undercard.engine.streaming.streamer import HostStreamer
+from undercard.engine.transformer import stored_blocks, transformer
+from undercard.engine.weights.loading import load_as_it_lies
+from undercard.engine.weights.lora import Lora, open_lora
+from undercard.engine.weights.low_rank import WithLora, is_in
 
 CPU = torch.device("cpu")
 KINDS = ("q4_k_m", "lightx2v", "svdq")

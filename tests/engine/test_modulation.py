@@ -8,8 +8,9 @@ from diffusers import QwenImageTransformer2DModel
 from torch import Tensor
 
 from tests.engine import tiny
-from undercard.engine import modulation, schedule
-from undercard.engine.modulation import Modulation, Stream, Tables
+from undercard.engine.stages import schedule
+from undercard.engine.weights import modulation
+from undercard.engine.weights.modulation import Modulation, Stream, Tables
 
 CPU = torch.device("cpu")
 

@@ -14,11 +14,11 @@ from torch.nn.functional import linear
 
 from benchmarks.svdq_packing import awq_modulation
 from tests.engine.formats.weights import decoded, relative_error
-from undercard.engine.checkpoint import open_checkpoint
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.files.nunchaku_file import NunchakuFile, open_nunchaku
 from undercard.engine.formats import _nunchaku, format_named
 from undercard.engine.formats._nunchaku import Layer
 from undercard.engine.formats.svdq import SvdqInt4, dequantized
-from undercard.engine.nunchaku_file import NunchakuFile, open_nunchaku
 from undercard.errors import BadCheckpoint
 
 DATA = Path(__file__).parent / "data" / "nunchaku"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from undercard.engine import packing
+from undercard.engine.weights import packing
 
 
 def _packed(weights: Tensor) -> tuple[int, Tensor]:

@@ -10,8 +10,8 @@ from torch import Tensor
 from tests.cards import GB
 from tests.engine import tiny
 from tests.engine.wholes import FLOAT_ROUNDING, difference
-from undercard.engine import vae
-from undercard.engine.vae import PictureVae
+from undercard.engine.vae import vae
+from undercard.engine.vae.vae import PictureVae
 from undercard.errors import OutOfMemory
 
 pytestmark = pytest.mark.usefixtures("no_grad")

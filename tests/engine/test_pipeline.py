@@ -17,7 +17,7 @@ from tests.engine.wholes import (
     staged_pipeline,
     whole_pipeline,
 )
-from undercard.engine import pipeline, schedule
+from undercard.engine.stages import pipeline, schedule
 from undercard.errors import OutOfMemory
 
 Checkpoint = Callable[[str], Path]

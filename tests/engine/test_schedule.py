@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from diffusers import FlowMatchEulerDiscreteScheduler
 
-from undercard.engine import schedule
+from undercard.engine.stages import schedule
 
 
 def test_four_lightning_steps_fall_as_the_distillation_did() -> None:

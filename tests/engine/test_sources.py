@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tests.engine.cuda_runtime import Runtime
-from undercard.engine.blocks import layout_of
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.loading import BlockReader, reader_of
-from undercard.engine.sources import RING, OnDisk
-from undercard.engine.streaming import HostStreamer
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.streaming.sources import RING, OnDisk
+from undercard.engine.streaming.streamer import HostStreamer
+from undercard.engine.weights.blocks import layout_of
+from undercard.engine.weights.loading import BlockReader, reader_of
 from undercard.errors import BadCheckpoint
 
 CPU, CARD = torch.device("cpu"), torch.device("cuda")

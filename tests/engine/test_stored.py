@@ -8,11 +8,11 @@ import torch
 from gguf import GGUFWriter
 from safetensors.torch import save_file
 
-from undercard.engine.fp8_file import Fp8File
-from undercard.engine.gguf_file import GgufFile
-from undercard.engine.nunchaku_file import NunchakuFile
-from undercard.engine.open_stored import open_stored
-from undercard.engine.stored import Parameter, StoredModel
+from undercard.engine.files.fp8_file import Fp8File
+from undercard.engine.files.gguf_file import GgufFile
+from undercard.engine.files.nunchaku_file import NunchakuFile
+from undercard.engine.files.open_stored import open_stored
+from undercard.engine.files.stored import Parameter, StoredModel
 from undercard.errors import BadCheckpoint
 
 NUNCHAKU = Path(__file__).parent / "data" / "nunchaku" / "svdq-int4_r16-tiny-qwen-image-edit.safetensors"

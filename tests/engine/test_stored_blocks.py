@@ -12,13 +12,14 @@ from torch import Tensor
 
 from tests.engine import stored_files
 from tests.engine.cuda_runtime import Runtime
-from undercard.engine import modulation, stored_blocks, transformer
-from undercard.engine.loading import load_as_it_lies
-from undercard.engine.open_stored import open_stored
-from undercard.engine.schedule import timesteps
-from undercard.engine.sources import InMemory, OnDisk, Source
-from undercard.engine.stored import StoredModel
-from undercard.engine.streaming import HostStreamer
+from undercard.engine.files.open_stored import open_stored
+from undercard.engine.files.stored import StoredModel
+from undercard.engine.stages.schedule import timesteps
+from undercard.engine.streaming.sources import InMemory, OnDisk, Source
+from undercard.engine.streaming.streamer import HostStreamer
+from undercard.engine.transformer import stored_blocks, transformer
+from undercard.engine.weights import modulation
+from undercard.engine.weights.loading import load_as_it_lies
 from undercard.errors import BadCheckpoint
 
 CPU, CARD = torch.device("cpu"), torch.device("cuda")

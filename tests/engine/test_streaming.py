@@ -8,14 +8,15 @@ import torch
 from diffusers import QwenImageTransformer2DModel
 from torch import Tensor
 
-from undercard.engine import modulation, transformer
-from undercard.engine.blocks import Layout
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.codecs import Codec, codec_named
-from undercard.engine.loading import load
-from undercard.engine.schedule import timesteps
-from undercard.engine.sources import InMemory
-from undercard.engine.streaming import HostStreamer
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.stages.schedule import timesteps
+from undercard.engine.streaming.sources import InMemory
+from undercard.engine.streaming.streamer import HostStreamer
+from undercard.engine.transformer import transformer
+from undercard.engine.weights import modulation
+from undercard.engine.weights.blocks import Layout
+from undercard.engine.weights.codecs import Codec, codec_named
+from undercard.engine.weights.loading import load
 from undercard.errors import BadCheckpoint
 
 CPU = torch.device("cpu")

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from tests.engine.imagined_card import Card, Event, Stream, check
-from undercard.engine.blocks import Layout
-from undercard.engine.codecs import Codec
-from undercard.engine.streaming import CudaStreamer
+from undercard.engine.streaming.streamer import CudaStreamer
+from undercard.engine.weights.blocks import Layout
+from undercard.engine.weights.codecs import Codec
 
 CPU = torch.device("cpu")
 BYTES = 16

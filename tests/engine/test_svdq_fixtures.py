@@ -19,17 +19,18 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from tests.engine.formats.weights import relative_error
-from undercard.engine import modulation, stored_blocks, transformer
-from undercard.engine.checkpoint import open_checkpoint
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.files.nunchaku_file import AFTER_GELU, NunchakuFile, open_nunchaku
 from undercard.engine.formats import _nunchaku
 from undercard.engine.formats.svdq import GROUP, dequantized
-from undercard.engine.four_bit_blocks import four_bit_blocks
-from undercard.engine.four_bit_kernels import kernels_on
-from undercard.engine.four_bits import FourBit, parts_of
-from undercard.engine.loading import Blocks, load_as_it_lies
-from undercard.engine.nunchaku_file import AFTER_GELU, NunchakuFile, open_nunchaku
-from undercard.engine.sources import InMemory
-from undercard.engine.streaming import HostStreamer
+from undercard.engine.streaming.sources import InMemory
+from undercard.engine.streaming.streamer import HostStreamer
+from undercard.engine.transformer import stored_blocks, transformer
+from undercard.engine.transformer.four_bit_blocks import four_bit_blocks
+from undercard.engine.transformer.four_bit_kernels import kernels_on
+from undercard.engine.transformer.four_bits import FourBit, parts_of
+from undercard.engine.weights import modulation
+from undercard.engine.weights.loading import Blocks, load_as_it_lies
 
 CPU = torch.device("cpu")
 WAYS = ("decoded", "four bits")

@@ -12,8 +12,18 @@ from torch import Tensor
 
 from tests.engine import tiny
 from tests.engine.wholes import ENCODER, Case, digest, encode, opened
-from undercard.engine import embeddings, text
-from undercard.engine.embeddings import Encode, Wording
+from undercard.engine.text import embeddings
+from undercard.engine.text.embeddings import Encode, Wording
+from undercard.engine.text.encoder import (
+    Headless,
+    HostEmbedding,
+    encoder_layers,
+    encoder_rest,
+    encoder_skeleton,
+    open_encoder,
+    open_processor,
+    stored_name,
+)
 from undercard.errors import BadCheckpoint
 
 
@@ -25,7 +35,7 @@ def hidden_states(encoder: Any, inputs: dict[str, Tensor]) -> Tensor:
 
 def inputs_of(folder: Path) -> dict[str, Tensor]:
     words = "<|vision_start|><|image_pad|><|vision_end|>a jab"
-    made = text.open_processor(folder)(text=[words], images=[tiny.picture(1)], padding=True, return_tensors="pt")
+    made = open_processor(folder)(text=[words], images=[tiny.picture(1)], padding=True, return_tensors="pt")
     return {name: made[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")}
 
 
@@ -38,17 +48,17 @@ def tensors_in(folder: Path) -> dict[str, Tensor]:
 
 
 def test_the_encoder_without_its_head_gives_the_same_hidden_states(checkpoint_2511: Path) -> None:
-    encoder, inputs = text.open_encoder(checkpoint_2511), inputs_of(checkpoint_2511)
+    encoder, inputs = open_encoder(checkpoint_2511), inputs_of(checkpoint_2511)
 
-    assert torch.equal(hidden_states(text.Headless(encoder), inputs), hidden_states(encoder, inputs))
+    assert torch.equal(hidden_states(Headless(encoder), inputs), hidden_states(encoder, inputs))
 
 
 def test_pictures_are_placed_in_rows_and_columns_where_that_is_asked_for(checkpoint_2511: Path) -> None:
-    encoder, inputs = text.open_encoder(checkpoint_2511), inputs_of(checkpoint_2511)
+    encoder, inputs = open_encoder(checkpoint_2511), inputs_of(checkpoint_2511)
     words = "<|vision_start|><|image_pad|><|vision_end|>a jab"
-    made = text.open_processor(checkpoint_2511)(text=[words], images=[tiny.picture(1)], return_tensors="pt")
+    made = open_processor(checkpoint_2511)(text=[words], images=[tiny.picture(1)], return_tensors="pt")
 
-    placed = hidden_states(text.Headless(encoder, picture_positions=True), inputs)
+    placed = hidden_states(Headless(encoder, picture_positions=True), inputs)
 
     told = hidden_states(encoder, {**inputs, "mm_token_type_ids": made["mm_token_type_ids"]})
     assert torch.equal(placed, told)
@@ -56,10 +66,10 @@ def test_pictures_are_placed_in_rows_and_columns_where_that_is_asked_for(checkpo
 
 
 def test_word_embeddings_on_the_host_give_the_same_hidden_states(checkpoint_2511: Path) -> None:
-    encoder, inputs = text.open_encoder(checkpoint_2511), inputs_of(checkpoint_2511)
+    encoder, inputs = open_encoder(checkpoint_2511), inputs_of(checkpoint_2511)
     before = hidden_states(encoder, inputs)
 
-    encoder.model.set_input_embeddings(text.HostEmbedding(encoder.model.get_input_embeddings().weight))
+    encoder.model.set_input_embeddings(HostEmbedding(encoder.model.get_input_embeddings().weight))
 
     assert torch.equal(hidden_states(encoder, inputs), before)
 
@@ -69,25 +79,25 @@ def test_a_skeleton_filled_from_the_file_gives_the_same_hidden_states(
     checkpoint: str, request: pytest.FixtureRequest
 ) -> None:
     folder: Path = request.getfixturevalue(checkpoint)
-    skeleton, stored = text.encoder_skeleton(folder), tensors_in(folder / "text_encoder")
+    skeleton, stored = encoder_skeleton(folder), tensors_in(folder / "text_encoder")
     streamed = {
         f"{prefix}.{name}": parameter
-        for prefix, stack in text.encoder_layers(skeleton)
+        for prefix, stack in encoder_layers(skeleton)
         for name, parameter in stack.named_parameters()
     }
 
-    for name in [*streamed, *text.encoder_rest(skeleton)]:
+    for name in [*streamed, *encoder_rest(skeleton)]:
         owner, _, last = name.rpartition(".")
-        weight = torch.nn.Parameter(stored[text.stored_name(name, stored)], requires_grad=False)
+        weight = torch.nn.Parameter(stored[stored_name(name, stored)], requires_grad=False)
         setattr(skeleton.get_submodule(owner), last, weight)
 
     inputs = inputs_of(folder)
-    assert torch.equal(hidden_states(text.Headless(skeleton), inputs), hidden_states(text.open_encoder(folder), inputs))
+    assert torch.equal(hidden_states(Headless(skeleton), inputs), hidden_states(open_encoder(folder), inputs))
 
 
 def test_a_parameter_that_the_file_lacks_is_named() -> None:
     with pytest.raises(BadCheckpoint, match=r"neither 'model.visual.merger.ln_q.weight' nor 'visual.merger"):
-        text.stored_name("model.visual.merger.ln_q.weight", {"lm_head.weight"})
+        stored_name("model.visual.merger.ln_q.weight", {"lm_head.weight"})
 
 
 def test_a_film_is_encoded_in_one_pass_and_each_wording_once(checkpoint_2511: Path) -> None:

@@ -11,7 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from tests.engine import tiny
 from tests.engine.wholes import CPU
-from undercard.engine import embeddings, text, text_streaming
+from undercard.engine.text import embeddings
+from undercard.engine.text import encoder as text
+from undercard.engine.text.streamed import opened
 from undercard.errors import BadCheckpoint
 
 
@@ -22,7 +24,7 @@ def test_a_streamed_encoder_answers_bit_for_bit_as_the_whole_one(checkpoint_2511
         text.Headless(text.open_encoder(checkpoint_2511)), text.open_processor(checkpoint_2511), CPU
     )
 
-    with text_streaming.opened(checkpoint_2511, CPU, lambda: 0) as encode:
+    with opened(checkpoint_2511, CPU, lambda: 0) as encode:
         streamed = encode("a jab to the chin", seen)
 
     expected = whole("a jab to the chin", seen)
@@ -42,7 +44,7 @@ def test_an_encoder_in_the_names_of_the_published_checkpoint_is_read(checkpoint_
     }
     save_file(older, weights, metadata={"format": "pt"})
 
-    with text_streaming.opened(tmp_path, CPU, lambda: 0) as encode:
+    with opened(tmp_path, CPU, lambda: 0) as encode:
         assert encode("a jab", [tiny.picture(1, (64, 64))]).states.isfinite().all()
 
 
@@ -56,7 +58,7 @@ def test_another_models_encoder_is_refused_by_what_it_lacks(checkpoint_2509: Pat
 
     with (
         pytest.raises(BadCheckpoint, match="has neither 'model"),
-        text_streaming.opened(tmp_path, CPU, lambda: 0),
+        opened(tmp_path, CPU, lambda: 0),
     ):
         pass
 
@@ -67,7 +69,7 @@ def test_leaving_the_encoder_lets_go_of_its_weights_even_while_somebody_holds_it
     encoder = text.encoder_skeleton(checkpoint_2511)
     monkeypatch.setattr(text, "encoder_skeleton", lambda folder: encoder)
 
-    with text_streaming.opened(checkpoint_2511, CPU, lambda: 0) as encode:
+    with opened(checkpoint_2511, CPU, lambda: 0) as encode:
         encode("a jab", [tiny.picture(1, (64, 64))])
         assert "cpu" in {parameter.device.type for parameter in encoder.parameters()}
 
@@ -95,7 +97,7 @@ def test_an_encoders_layers_go_without_waiting_for_the_collector(
         return encoder
 
     monkeypatch.setattr(text, "encoder_skeleton", remembered)
-    with text_streaming.opened(checkpoint_2511, CPU, lambda: 0) as encode:
+    with opened(checkpoint_2511, CPU, lambda: 0) as encode:
         encode("a jab", [tiny.picture(1, (64, 64))])
     del encode
 

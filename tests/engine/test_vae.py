@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tests.engine import tiny
 from tests.engine.wholes import FLOAT_ROUNDING, difference
-from undercard.engine import tiles, vae
-from undercard.engine.vae_memory import Tiling
+from undercard.engine.vae import tiles, vae
+from undercard.engine.vae.vae_memory import Tiling
 
 SIZES = ((5, 9), (12, 5))
 LAYOUTS = ((4, 1), (3, 2))

@@ -7,8 +7,8 @@ import torch
 from diffusers import AutoencoderKLQwenImage
 
 from tests.cards import GB
-from undercard.engine import vae
-from undercard.engine.vae_memory import WHOLE, Tiling, estimate, fitting
+from undercard.engine.vae import vae
+from undercard.engine.vae.vae_memory import WHOLE, Tiling, estimate, fitting
 
 
 @pytest.fixture(scope="module")

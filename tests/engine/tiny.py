@@ -19,8 +19,8 @@ from transformers import (
     Qwen2VLImageProcessorPil,
 )
 
-from undercard.engine.schedule import lightning
-from undercard.engine.text import PictureProcessor
+from undercard.engine.stages.schedule import lightning
+from undercard.engine.text.encoder import PictureProcessor
 
 SPECIAL_TOKENS = [
     "<|endoftext|>",

@@ -14,10 +14,13 @@ from diffusers import AutoencoderKLQwenImage, QwenImageEditPlusPipeline, QwenIma
 from PIL.Image import Image
 
 from tests.engine import tiny
-from undercard.engine import embeddings, modulation, pipeline, schedule, text
-from undercard.engine.embeddings import Embeddings, Encode, Wording
-from undercard.engine.pipeline import Denoising, StagedPipeline
-from undercard.engine.vae import PictureVae
+from undercard.engine.stages import pipeline, schedule
+from undercard.engine.stages.pipeline import Denoising, StagedPipeline
+from undercard.engine.text import embeddings
+from undercard.engine.text.embeddings import Embeddings, Encode, Wording
+from undercard.engine.text.encoder import Headless, open_encoder, open_processor
+from undercard.engine.vae.vae import PictureVae
+from undercard.engine.weights import modulation
 
 CPU = torch.device("cpu")
 ENCODER = "the tiny text encoder"
@@ -53,7 +56,7 @@ def digest(picture: Image) -> str:
 
 def whole_pipeline(folder: Path, **parts: Any) -> QwenImageEditPlusPipeline:
     whole = QwenImageEditPlusPipeline.from_pretrained(
-        folder, processor=text.open_processor(folder), dtype=torch.bfloat16, local_files_only=True, **parts
+        folder, processor=open_processor(folder), dtype=torch.bfloat16, local_files_only=True, **parts
     )
     whole.set_progress_bar_config(disable=True)
     return whole
@@ -75,8 +78,8 @@ def render_whole(whole: QwenImageEditPlusPipeline, case: Case) -> Image:
 
 @contextmanager
 def opened(folder: Path, device: torch.device = CPU) -> Iterator[Encode]:
-    encoder = text.Headless(text.open_encoder(folder)).to(device)
-    yield embeddings.encoding(encoder, text.open_processor(folder), device)
+    encoder = Headless(open_encoder(folder)).to(device)
+    yield embeddings.encoding(encoder, open_processor(folder), device)
 
 
 def encode(folder: Path, cases: Sequence[Case], device: torch.device = CPU) -> int:

@@ -9,10 +9,11 @@ from diffusers.models.transformers import transformer_qwenimage as published
 from torch import Tensor
 from torch.nn import functional
 
-from undercard.engine import fused, packing
-from undercard.engine.blocks import layout_of
 from undercard.engine.kernels import launch
-from undercard.engine.transformer import MODULATION
+from undercard.engine.transformer import fused
+from undercard.engine.transformer.transformer import MODULATION
+from undercard.engine.weights import packing
+from undercard.engine.weights.blocks import layout_of
 
 pytestmark = pytest.mark.gpu
 

@@ -14,10 +14,10 @@ from torch import Tensor
 from benchmarks import quantised_weights
 from tests.engine import lora_files, tiny
 from tests.engine.formats.weights import gaussian, relative_error
-from undercard.engine import four_bit_kernels
-from undercard.engine.four_bit_kernels import KernelsMissing, kernels_on
-from undercard.engine.four_bits import FourBit, Kernels, parts_of
-from undercard.engine.opening import Model, open_model, prove
+from undercard.engine.stages.opening import Model, open_model, prove
+from undercard.engine.transformer import four_bit_kernels
+from undercard.engine.transformer.four_bit_kernels import KernelsMissing, kernels_on
+from undercard.engine.transformer.four_bits import FourBit, Kernels, parts_of
 from undercard.models.weights import QUANTISED
 
 pytestmark = pytest.mark.gpu

@@ -12,8 +12,10 @@ from diffusers import AutoencoderKLQwenImage
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as edit_plus
 
 from tests.engine import tiny, wholes
-from undercard.engine import modulation, pipeline, schedule, vae
-from undercard.engine.vae import PictureVae
+from undercard.engine.stages import pipeline, schedule
+from undercard.engine.vae import vae
+from undercard.engine.vae.vae import PictureVae
+from undercard.engine.weights import modulation
 from undercard.errors import OutOfMemory
 
 pytestmark = pytest.mark.gpu

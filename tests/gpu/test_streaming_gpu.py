@@ -12,15 +12,15 @@ from diffusers import QwenImageTransformer2DModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from undercard.engine import transformer
-from undercard.engine.blocks import Layout, layout_of
-from undercard.engine.checkpoint import open_checkpoint
-from undercard.engine.codecs import Plain, codec_named
-from undercard.engine.kept import Kept
-from undercard.engine.loading import BlockReader, load, reader_of
-from undercard.engine.pinned import PinnedBuffer
-from undercard.engine.sources import InMemory, OnDisk, Source
-from undercard.engine.streaming import CudaStreamer
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.streaming.sources import InMemory, OnDisk, Source
+from undercard.engine.streaming.streamer import CudaStreamer
+from undercard.engine.transformer import transformer
+from undercard.engine.weights.blocks import Layout, layout_of
+from undercard.engine.weights.codecs import Plain, codec_named
+from undercard.engine.weights.kept import Kept
+from undercard.engine.weights.loading import BlockReader, load, reader_of
+from undercard.engine.weights.pinned import PinnedBuffer
 from undercard.errors import BadCheckpoint
 
 pytestmark = pytest.mark.gpu

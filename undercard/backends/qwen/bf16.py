@@ -73,7 +73,7 @@ class QwenBackend:
         import torch
 
         from undercard.backends.qwen import renderer
-        from undercard.engine.opening import Model
+        from undercard.engine.stages.opening import Model
 
         place = torch.device(place_of(device))
 

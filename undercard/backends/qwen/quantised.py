@@ -110,7 +110,7 @@ class QuantisedBackend:
         import torch
 
         from undercard.backends.qwen import renderer
-        from undercard.engine.opening import Model
+        from undercard.engine.stages.opening import Model
 
         def model(found: Weights) -> Model:
             return Model(

@@ -15,14 +15,16 @@ import torch
 from undercard.backends import Rendered, Rung
 from undercard.domain import progress
 from undercard.domain.requests import RenderRequest
-from undercard.engine import card, embeddings, pictures, pipeline, text_streaming
-from undercard.engine.codecs import codec_named
-from undercard.engine.embeddings import Wording
+from undercard.engine import card
 from undercard.engine.faults import stage
-from undercard.engine.opening import Model, Proved, Ready, open_model, prove, retime
-from undercard.engine.pipeline import Denoising
-from undercard.engine.streaming import CudaStreamer
-from undercard.engine.vae import PictureVae
+from undercard.engine.stages import pictures, pipeline
+from undercard.engine.stages.opening import Model, Proved, Ready, open_model, prove, retime
+from undercard.engine.stages.pipeline import Denoising
+from undercard.engine.streaming.streamer import CudaStreamer
+from undercard.engine.text import embeddings, streamed
+from undercard.engine.text.embeddings import Wording
+from undercard.engine.vae.vae import PictureVae
+from undercard.engine.weights.codecs import codec_named
 from undercard.models.fingerprint import recipe
 
 
@@ -131,7 +133,7 @@ class EngineRenderer:
         if self.ready is not None and isinstance(self.ready.streamer, CudaStreamer):
             self.ready.streamer.keep_resident(0)
         self._clear()
-        opened = text_streaming.opened(
+        opened = streamed.opened(
             self.model.folder,
             self.model.device,
             self.free_bytes,

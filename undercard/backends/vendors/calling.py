@@ -12,7 +12,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 from undercard.domain import progress
 from undercard.domain.canvas import canvas
 from undercard.domain.requests import RenderRequest
-from undercard.engine.pictures import negative_prompt, references
+from undercard.engine.stages.pictures import negative_prompt, references
 
 
 def ask(pipeline: Any, request: RenderRequest, steps: int, output_type: str, guidance: float = 1.0) -> Any:

@@ -22,7 +22,7 @@ from PIL.Image import Image
 from undercard.backends.vendors.calling import ask, tell_of_pictures
 from undercard.backends.vendors.renderer import Draw
 from undercard.domain.requests import RenderRequest
-from undercard.engine import schedule
+from undercard.engine.stages import schedule
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from undercard.backends.vendors.calling import ask, tell_of_pictures
 from undercard.backends.vendors.renderer import Draw
 from undercard.domain import progress
 from undercard.domain.requests import RenderRequest
-from undercard.engine import pipeline, schedule, text
-from undercard.engine.lora import open_lora
-from undercard.engine.pipeline import StagedPipeline
+from undercard.engine.stages import pipeline, schedule
+from undercard.engine.stages.pipeline import StagedPipeline
+from undercard.engine.text import encoder
+from undercard.engine.weights.lora import open_lora
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,10 @@ class Offloaded:
         whole = StagedPipeline(
             transformer=QwenImageTransformer2DModel.from_pretrained(self.folder / "transformer", **options).eval(),
             vae=AutoencoderKLQwenImage.from_pretrained(self.folder / "vae", **options).eval(),
-            text_encoder=text.open_encoder(self.folder),
+            text_encoder=encoder.open_encoder(self.folder),
             # The processor has one of its own.
             tokenizer=None,
-            processor=text.open_processor(self.folder),
+            processor=encoder.open_processor(self.folder),
             scheduler=schedule.lightning(),
         )
         whole.set_progress_bar_config(disable=True)

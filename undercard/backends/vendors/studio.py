@@ -29,10 +29,11 @@ from undercard.backends.vendors.renderer import Draw
 from undercard.domain import progress
 from undercard.domain.canvas import canvas
 from undercard.domain.requests import RenderRequest
-from undercard.engine import text, transformer
-from undercard.engine.checkpoint import Checkpoint, open_checkpoint
-from undercard.engine.lora import Lora, open_lora
-from undercard.engine.pictures import references
+from undercard.engine.files.checkpoint import Checkpoint, open_checkpoint
+from undercard.engine.stages.pictures import references
+from undercard.engine.text import encoder
+from undercard.engine.transformer import transformer
+from undercard.engine.weights.lora import Lora, open_lora
 from undercard.errors import BadCheckpoint
 
 GIB = 1024**3
@@ -87,7 +88,7 @@ class Studio:
             raise BadCheckpoint(f"{self.folder} is no Qwen-Image-Edit that DiffSynth knows: {exc}") from exc
         if lora is not None:
             lora.require_all()
-        pipe.processor = text.open_processor(self.folder)
+        pipe.processor = encoder.open_processor(self.folder)
         pipe.scheduler = FlowMatchScheduler("Qwen-Image-Lightning")
         tell_of_pictures(pipe.text_encoder, pipe.processor.image_token_id)
         zero_cond_t = bool(bf16.config_of(self.folder).get("zero_cond_t"))

@@ -1,0 +1,1 @@
+"""The transformer: blocks that stream, fused kernels and four-bit layers."""

@@ -1,0 +1,1 @@
+"""The weights of blocks in host memory: encoded, packed, pinned, and changed by LoRAs."""
