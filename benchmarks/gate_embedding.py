@@ -30,8 +30,8 @@ from undercard.domain.requests import SEED_LIMIT, Size
 from undercard.domain.staging import PlacedFighter, Staging
 from undercard.domain.timecode import parse_size
 from undercard.gate.checks import identity
-from undercard.gate.checks._people import MUCH_SEEN, targets_of
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.people import MUCH_SEEN, targets_of
 from undercard.gate.pictures import Pixels
 from undercard.gate.vision.adherence import Target
 from undercard.previz.maps import keypoints_json

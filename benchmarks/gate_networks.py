@@ -27,9 +27,9 @@ from benchmarks.labelled.structure import HALF, shown
 from undercard.domain.requests import Size
 from undercard.domain.timecode import parse_size
 from undercard.gate.checks import corner, count, identity, limbs, pose, stranger
-from undercard.gate.checks._people import targets_of
 from undercard.gate.contract import Check, Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.people import targets_of
 from undercard.gate.pictures import Pixels
 from undercard.gate.vision.adherence import Target, adherence
 from undercard.gate.vision.pose import Person

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from undercard.gate.checks._colour import Levels
-from undercard.gate.checks._grade import LUMA, learnt
+from undercard.gate.measures.colour import Levels
+from undercard.gate.measures.grade import LUMA, learnt
 
 
 def colours(count: int = 400, seed: int = 0, lightest: float = 0.8) -> Levels:

@@ -15,9 +15,9 @@ from tests.previz.stagings import blue, red, staged
 from undercard.domain.staging import Camera, PlacedFighter
 from undercard.errors import BadInput
 from undercard.gate.checks import count, pose, stranger
-from undercard.gate.checks._people import cast_of
 from undercard.gate.contract import Check, Fault, Finding
 from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.measures.people import cast_of
 from undercard.gate.pictures import Pixels
 from undercard.gate.vision.comparison import Surplus
 from undercard.gate.vision.heat import Peak

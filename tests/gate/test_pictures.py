@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, keyframe
-from undercard.gate.checks._middle import middle
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.middle import middle
 from undercard.gate.pictures import luma, thumbnail
 
 

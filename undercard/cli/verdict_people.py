@@ -9,9 +9,9 @@ import numpy as np
 from PIL import ImageDraw
 
 from undercard.film.sheet.text import drawable, font, shortened
-from undercard.gate.checks._people import Fighter, cast_of
 from undercard.gate.contract import Verdict
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.people import Fighter, cast_of
 from undercard.gate.vision.adherence import adherence
 from undercard.gate.vision.heat import KINDS, Peak
 from undercard.gate.vision.networks import Floats

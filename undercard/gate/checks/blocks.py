@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from undercard.gate.checks._shares import region_of
 from undercard.gate.contract import Finding, Region
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.shares import region_of
 from undercard.gate.pictures import Grey
 from undercard.gate.thresholds import threshold
 

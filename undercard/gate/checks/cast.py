@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from undercard.gate.checks._colour import part_colours, weight
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.colour import part_colours, weight
 from undercard.gate.thresholds import threshold
 from undercard.gate.vision.colour import Lab
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from PIL import Image, ImageOps
 
-from undercard.gate.checks._spots import MOST_DIFFERENT, largest_difference
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.spots import MOST_DIFFERENT, largest_difference
 from undercard.gate.thresholds import threshold
 
 ACROSS = 48

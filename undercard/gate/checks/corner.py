@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from undercard.domain.staging import Look
-from undercard.gate.checks._people import Cast, Fighter, cast_of, region, same_size
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.people import Cast, Fighter, cast_of, region, same_size
 from undercard.gate.pictures import Pixels
 from undercard.gate.thresholds import threshold
 from undercard.gate.vision.colour import Lab, lab, worn

@@ -6,9 +6,9 @@ not.
 
 from __future__ import annotations
 
-from undercard.gate.checks._people import cast_of, region
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.people import cast_of, region
 from undercard.gate.thresholds import threshold
 
 

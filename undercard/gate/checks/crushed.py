@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import ImageChops
 
-from undercard.gate.checks._shares import region_of
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.shares import region_of
 from undercard.gate.thresholds import threshold
 
 

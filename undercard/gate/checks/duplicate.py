@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from undercard.gate.checks._spots import MOST_DIFFERENT, largest_difference
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.measures.spots import MOST_DIFFERENT, largest_difference
 from undercard.gate.thresholds import threshold
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from undercard.gate.checks._colour import MIDDLE, colours, part_levels, weight
-from undercard.gate.checks._grade import Grade, learnt
-from undercard.gate.checks._people import Fighter, cast_of, region, same_size, spoilt
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.colour import MIDDLE, colours, part_levels, weight
+from undercard.gate.measures.grade import Grade, learnt
+from undercard.gate.measures.people import Fighter, cast_of, region, same_size, spoilt
 from undercard.gate.pictures import Pixels
 from undercard.gate.thresholds import threshold
 from undercard.gate.vision.colour import Lab, cloth

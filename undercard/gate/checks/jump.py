@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undercard.gate.checks import banding, noise
-from undercard.gate.checks._colour import PARTS, Levels, colours, part_levels, weight
-from undercard.gate.checks._grade import learnt
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.colour import PARTS, Levels, colours, part_levels, weight
+from undercard.gate.measures.grade import learnt
 from undercard.gate.thresholds import threshold
 from undercard.gate.vision.colour import Lab
 

@@ -18,11 +18,11 @@ from PIL import Image, ImageDraw
 from undercard.domain.staging import Look
 from undercard.gate.checks import burnt, corner, crushed, identity, jump
 from undercard.gate.checks import cast as colour_cast
-from undercard.gate.checks._belongings import ANKLES, beside_all, own_colours
-from undercard.gate.checks._people import BURNT_OUT, CRUSHED, Cast, Fighter, cast_of, region, same_size, spoilt
-from undercard.gate.checks._view import View, view_of
 from undercard.gate.contract import Check, Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.belongings import ANKLES, beside_all, own_colours
+from undercard.gate.measures.people import BURNT_OUT, CRUSHED, Cast, Fighter, cast_of, region, same_size, spoilt
+from undercard.gate.measures.view import View, view_of
 from undercard.gate.pictures import Pixels
 from undercard.gate.thresholds import threshold
 from undercard.gate.vision.adherence import Flags, Target

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate.checks._middle import middle
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.middle import middle
 from undercard.gate.pictures import Grey
 from undercard.gate.thresholds import threshold
 

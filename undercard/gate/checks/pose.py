@@ -6,9 +6,9 @@ say, nor those that cannot be read in the control image.
 
 from __future__ import annotations
 
-from undercard.gate.checks._people import Fighter, cast_of, region
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.people import Fighter, cast_of, region
 from undercard.gate.thresholds import threshold
 from undercard.gate.vision.pose import JOINTS
 

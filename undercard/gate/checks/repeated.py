@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from undercard.gate.checks._spots import MOST_DIFFERENT
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.spots import MOST_DIFFERENT
 from undercard.gate.pictures import Grey, luma
 from undercard.gate.thresholds import threshold
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undercard.gate.checks import blocks, noise
-from undercard.gate.checks._middle import middle
 from undercard.gate.contract import Finding, Region
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.middle import middle
 from undercard.gate.pictures import Grey, Pixels, luma
 from undercard.gate.thresholds import threshold
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from undercard.gate.checks._people import cast_of, region
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.people import cast_of, region
 from undercard.gate.thresholds import threshold
 from undercard.gate.vision.heat import KINDS, Peak
 from undercard.gate.vision.pose import Box

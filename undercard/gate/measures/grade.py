@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate.checks._colour import Levels
+from undercard.gate.measures.colour import Levels
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """ITU-R BT.601."""

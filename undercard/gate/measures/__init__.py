@@ -1,0 +1,1 @@
+"""What several checks measure in a picture."""
