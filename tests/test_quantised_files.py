@@ -57,7 +57,7 @@ def test_bytes_a_weight_foresee_what_the_engine_keeps_of_the_blocks(file: tuple[
 
 
 def test_telling_needs_no_torch(file: tuple[str, Path, Path]) -> None:
-    code = "import sys; from pathlib import Path; from undercard.quantised_files import contents;"
+    code = "import sys; from pathlib import Path; from undercard.models.quantised_files import contents;"
     code += f"contents(Path({str(file[1])!r})); sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -13,7 +13,7 @@ def nms(boxes, scores, threshold):
 """
 IMPORTS = """
 import importlib, sys
-from undercard.borrowed import operators
+from undercard.backends.vendors import operators
 try:
     import torchvision
 except RuntimeError as exc:

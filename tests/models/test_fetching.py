@@ -66,7 +66,7 @@ def test_an_interrupted_download_goes_on_in_another_process(
 from pathlib import Path
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
-from undercard.progress import Meter
+from undercard.domain.progress import Meter
 hub = Hub({published.url!r})
 Fetcher(hub, Meter()).fetch(hub.listing({tiny_models.GGUF!r}, "main").files[{GGUF_FILE!r}], Path({str(target)!r}))
 """

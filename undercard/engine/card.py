@@ -5,6 +5,11 @@ from __future__ import annotations
 import torch
 
 
+def device_at(place: str) -> torch.device:
+    """Return the device that torch calls *place*, such as `cuda:0` or `cpu`."""
+    return torch.device(place)
+
+
 def numbered(device: torch.device) -> torch.device:
     """Return *device* with its number: some of torch takes one without for the current card, and some refuses it."""
     if device.type == "cuda" and device.index is None:

@@ -37,7 +37,7 @@ from undercard.shotlist.titles import TitledEntry
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 DEFAULT_TEMPLATE = "{style} {control} {likeness} {fighters} {camera} {light} {prompt}"
 TEMPLATE_FIELDS = ("title", "style", "control", "likeness", "fighters", "camera", "light", "prompt")
-"""What a prompt template may name; `undercard.direction` fills them in."""
+"""What a prompt template may name; `undercard.shotlist.direction` fills them in."""
 
 
 def exact(factor: float) -> Fraction:

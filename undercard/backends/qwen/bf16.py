@@ -70,12 +70,11 @@ class QwenBackend:
         """
         found = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
-        import torch
-
         from undercard.backends.qwen import renderer
+        from undercard.engine.card import device_at
         from undercard.engine.stages.opening import Model
 
-        place = torch.device(place_of(device))
+        place = device_at(place_of(device))
 
         def model(found: Weights) -> Model:
             return Model(

@@ -107,9 +107,8 @@ class QuantisedBackend:
         """
         found = require(self.name, self.unavailable(device))
         # Only a backend that opens needs torch.
-        import torch
-
         from undercard.backends.qwen import renderer
+        from undercard.engine.card import device_at
         from undercard.engine.stages.opening import Model
 
         def model(found: Weights) -> Model:
@@ -117,7 +116,7 @@ class QuantisedBackend:
                 folder=found.folder,
                 codec="bf16",
                 steps=found.steps,
-                device=torch.device(place_of(device)),
+                device=device_at(place_of(device)),
                 lora=found.lora,
                 lora_strength=found.lora_strength,
                 file=found.transformer,

@@ -26,7 +26,7 @@ from undercard.production.sessions.worker import Asked, Failure, Picture, Ready,
 
 T = TypeVar("T", Ready, Picture)
 
-PROGRAM = "import sys; from undercard.session_child import main; main(int(sys.argv[1]))"
+PROGRAM = "import sys; from undercard.production.sessions.worker import main; main(int(sys.argv[1]))"
 """Not `-m`, which would name the classes of the messages after `__main__`."""
 TICK_SECONDS = 0.5
 END_SECONDS = 10.0
