@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-if TYPE_CHECKING:
-    from tests.comfyui.fake_server import FakeComfy
-    from tests.judge.fake_judge import FakeJudge
+from tests.paths import DATA
 
-NUNCHAKU = Path(__file__).parent / "engine" / "data" / "nunchaku"
+if TYPE_CHECKING:
+    from tests.fakes.comfyui.server import FakeComfy
+    from tests.fakes.judge import FakeJudge
+
+NUNCHAKU = DATA / "nunchaku"
 
 # The same examples each time: what a run finds, the next one finds again. `--hypothesis-profile=default` explores.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -51,7 +53,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeComfy]:
     """Run a ComfyUI for the session."""
     # Most tests need no server.
-    from tests.comfyui.fake_server import serving
+    from tests.fakes.comfyui.server import serving
 
     with serving(tmp_path_factory.mktemp("comfyui")) as fake:
         yield fake
@@ -71,7 +73,7 @@ def comfyui(comfyui_server: FakeComfy, tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.fixture
 def judge(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJudge]:
     """Run a judge, whom the settings name."""
-    from tests.judge.fake_judge import MODEL, serving
+    from tests.fakes.judge import MODEL, serving
 
     with serving() as server:
         monkeypatch.setenv("UNDERCARD_JUDGE", server.url)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 PACKAGES = ("undercard", "tasks", "flows")
 # The engines and the files of backends are imported when a backend opens.
 ON_DEMAND = ("undercard.engine", "undercard.backends.")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.paths import ROOT
 from undercard.errors import BadShotList
 from undercard.shotlist.load import load_shot_list
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 
 
 def example(language: str) -> str:
@@ -39,6 +40,6 @@ def test_its_mistakes_are_told_as_the_readme_says(tmp_path: Path) -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    makefile = (Path(__file__).parent.parent / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
         assert f"\n{target}:" in makefile

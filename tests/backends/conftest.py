@@ -21,7 +21,7 @@ operators.declare_missing()
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a tiny Qwen-Image-Edit-2511, once a session."""
     # Most backends' tests need neither torch nor diffusers.
-    from tests.engine import tiny
+    from tests.fakes import tiny
 
     return tiny.build(tmp_path_factory.mktemp("qwen-image-edit"))
 
@@ -37,12 +37,12 @@ class Quantised:
 
 Quantise = Callable[[str], Quantised]
 KINDS = {"gguf": "q4_k_m", "fp8-lightning": "lightx2v", "nunchaku": "svdq"}
-"""Of tests/engine/stored_files.py, by the backend that reads it."""
+"""Of tests/fakes/stored_files.py, by the backend that reads it."""
 
 
 def quantised(whole: Path, folder: Path, kind: str) -> Quantised:
     """Write into *folder* what the model *whole* has beside its transformer, and a transformer of that *kind*."""
-    from tests.engine import stored_files
+    from tests.fakes import stored_files
 
     for part in ("text_encoder", "vae", "processor"):
         shutil.copytree(whole / part, folder / "model" / part)
@@ -102,6 +102,6 @@ def _known_to_diffsynth(folder: Path) -> AbstractContextManager[None]:
     """Let DiffSynth, where it is installed, take the model in *folder* for one of its own."""
     if importlib.util.find_spec("diffsynth") is None:
         return nullcontext()
-    from tests.engine import tiny_studio
+    from tests.fakes import tiny_studio
 
     return tiny_studio.known(folder)

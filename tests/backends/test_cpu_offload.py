@@ -8,8 +8,8 @@ from accelerate import cpu_offload
 from safetensors.torch import save_file
 
 from tests.backends.requests import render, request_of
-from tests.engine import lora_files, tiny
 from tests.engine.wholes import Case
+from tests.fakes import lora_files, tiny
 from undercard import backends
 from undercard.backends import Work
 from undercard.backends.vendors import offloaded

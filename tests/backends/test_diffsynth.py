@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.backends.requests import DEVICE, render, requested
-from tests.engine import lora_files, tiny
+from tests.fakes import lora_files, tiny
 from undercard import backends
 from undercard.backends import Work
 from undercard.domain.requests import RenderRequest

@@ -13,7 +13,7 @@ from PIL import Image
 from benchmarks import backends_child, engine_errors, quantised_weights
 from benchmarks.backends_child import Marks, measure
 from benchmarks.engine_weights import write_checkpoint
-from tests.comfyui import fake_server
+from tests.fakes.comfyui.server import VERSION, serving
 from undercard.backends.comfy.server import memory
 from undercard.backends.qwen.renderer import EngineRenderer
 from undercard.domain.progress import Stage
@@ -93,7 +93,7 @@ def test_memory_that_runs_out_leaves_a_row_that_says_so(checkpoint: Path, monkey
 
 def test_a_server_is_measured_through_what_it_tells(checkpoint: Path, tmp_path: Path) -> None:
     memory.forget()
-    with fake_server.serving(tmp_path) as server:
+    with serving(tmp_path) as server:
         server.behaviour.step_seconds = 0.02
         os.environ["UNDERCARD_COMFYUI"] = server.url
 
@@ -106,7 +106,7 @@ def test_a_server_is_measured_through_what_it_tells(checkpoint: Path, tmp_path: 
     assert row.s_per_keyframe is not None
     assert 0.01 < row.s_per_step < row.s_per_keyframe
     assert row.peak_host_gb
-    assert f"ComfyUI {fake_server.VERSION}" in row.note
+    assert f"ComfyUI {VERSION}" in row.note
     # It has no bf16 to compare with.
     assert row.picture_error is None
 

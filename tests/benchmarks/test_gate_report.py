@@ -7,7 +7,7 @@ from rich.console import Console
 
 from benchmarks.gate import report, show
 from benchmarks.labelled.tally import Tally
-from tests.labelled.test_tally import verdict
+from tests.benchmarks.labelled.test_tally import verdict
 from undercard.gate.contract import Fault
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.engine import tiny
+from tests.fakes import tiny
 
 
 @pytest.fixture(scope="session", autouse=True)

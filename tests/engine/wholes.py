@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKLQwenImage, QwenImageEditPlusPipeline, QwenImageTransformer2DModel
 from PIL.Image import Image
 
-from tests.engine import tiny
+from tests.fakes import tiny
 from undercard.engine.stages import pipeline, schedule
 from undercard.engine.stages.pipeline import Denoising, StagedPipeline
 from undercard.engine.text import embeddings

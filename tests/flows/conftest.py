@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from flows.keyframes import keyframes
-from tests.paper_card import FakeCard
+from tests.fakes.paper_card import FakeCard
+from tests.paths import FAKES
 from undercard import backends
 from undercard.production.options import RunOptions
 
-HUNGRY_BACKENDS = Path(__file__).parent.parent / "hungry_backends"
+HUNGRY_BACKENDS = FAKES / "hungry_backends"
 ALL, HALF, NOTHING = (f"hungry · {detail} resident" for detail in ("all", "half", "nothing"))
 COARSE = "coarse · all resident"
 FILM = """\
@@ -64,7 +65,7 @@ def film(tmp_path: Path) -> Path:
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> str:
     """Put a faulty backend into a folder that is looked through, and return its name."""
-    folder = Path(__file__).parent / "faulty_backends"
+    folder = FAKES / "faulty_backends"
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(folder)])
     return "faulty"
 

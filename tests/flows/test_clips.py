@@ -13,10 +13,10 @@ from rich.console import Console
 
 from flows import terminal
 from flows.produce import produce
-from tests.comfyui import wan
-from tests.comfyui.fake_nodes import BAR
-from tests.comfyui.fake_server import FakeComfy
-from tests.comfyui.rendering import kinds
+from tests.backends.clips.wan import wan
+from tests.backends.comfy.rendering import kinds
+from tests.fakes.comfyui.nodes import BAR
+from tests.fakes.comfyui.server import FakeComfy
 from tests.film.footage import decoded
 from undercard.backends.comfy import server
 from undercard.backends.comfy.client import Client

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.produce import produce
-from tests.comfyui.fake_server import FakeComfy
+from tests.fakes.comfyui.server import FakeComfy
 from tests.flows.conftest import plant, road, takes
 from undercard import backends
 from undercard.errors import MixedFilm

@@ -11,8 +11,8 @@ from PIL import Image
 
 from flows.assemble import assemble
 from flows.keyframes import keyframes
+from tests.fakes.paper_card import FakeCard
 from tests.flows.conftest import ALL, HALF, NOTHING
-from tests.paper_card import FakeCard
 from undercard.errors import MixedFilm
 from undercard.production.options import RunOptions
 

@@ -10,7 +10,7 @@ from PIL import Image
 from prefect.context import TaskRunContext
 
 from tasks.gate import _verdict_key
-from tests.stagings import fighter, staging
+from tests.fakes.stagings import fighter, staging
 from undercard.domain import pictures
 from undercard.domain.requests import Control
 from undercard.gate.evidence import Exhibit

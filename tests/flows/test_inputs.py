@@ -10,14 +10,15 @@ import pytest
 from PIL import Image
 
 from flows.keyframes import keyframes
-from tests.paper_card import FakeCard
+from tests.fakes.paper_card import FakeCard
+from tests.paths import FAKES
 from undercard import backends
 from undercard.errors import ShotsFailed, StoreError
 from undercard.production.options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-FOLDER = Path(__file__).parent.parent / "hungry_backends"
+FOLDER = FAKES / "hungry_backends"
 
 
 @pytest.fixture(autouse=True)

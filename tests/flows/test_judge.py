@@ -13,7 +13,7 @@ from PIL import Image
 
 from flows.keyframes import keyframes
 from flows.produce import produce
-from tests.judge.fake_judge import FakeJudge, Fault, says
+from tests.fakes.judge import FakeJudge, Fault, says
 from undercard.errors import BadInput, NeedsReview
 from undercard.film.sheet.contact_sheet import Cell, contact_sheet
 from undercard.production import report

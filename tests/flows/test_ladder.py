@@ -12,8 +12,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
 
 from flows.produce import produce
+from tests.fakes.paper_card import FakeCard
 from tests.flows.conftest import ALL, COARSE, HALF, NOTHING, plant, render, road, rungs, takes
-from tests.paper_card import FakeCard
 from undercard.errors import ShotsFailed
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

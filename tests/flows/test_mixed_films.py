@@ -9,8 +9,8 @@ import pytest
 from flows.assemble import assemble
 from flows.keyframes import keyframes
 from flows.produce import produce
+from tests.fakes.paper_card import FakeCard
 from tests.flows.conftest import ALL, COARSE, manifest_of, plant, render, rungs, takes
-from tests.paper_card import FakeCard
 from undercard.errors import MixedFilm, ShotsFailed
 from undercard.production.options import RunOptions
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from flows.keyframes import keyframes
 from flows.produce import produce
+from tests.paths import FAKES
 from undercard import backends
 from undercard.cli.app import app
 from undercard.domain.requests import Size
@@ -64,7 +65,7 @@ MENDED_BY = {
 @pytest.fixture(autouse=True)
 def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the backend and the check into folders that are looked through."""
-    folder = Path(__file__).parent
+    folder = FAKES
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(folder / "faulty_backends")])
     monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(folder / "planted_gate")])
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.assemble import assemble
+from tests.fakes.paper_card import FakeCard
 from tests.flows.conftest import ALL, HALF, manifest_of, render, road, rungs, takes
-from tests.paper_card import FakeCard
 from undercard.errors import MixedFilm
 from undercard.production.options import RunOptions
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.gate.pictures import SIZE, as_jpeg, keyframe
+from tests.paths import DATA
 from undercard.gate.checks import blocks, seam
 from undercard.gate.checks.blocks import block_step
 from undercard.gate.contract import Fault, Finding
 from undercard.gate.evidence import Evidence
 from undercard.gate.pictures import Pixels
 
-PHOTOGRAPHS = Path(__file__).parents[1] / "data" / "photographs"
+PHOTOGRAPHS = DATA / "photographs"
 
 
 def ring() -> Pixels:

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from tests.fakes.stagings import LOOK, fighter
 from tests.gate.pictures import blurred, exposed
-from tests.stagings import LOOK, fighter
 from undercard.domain.staging import Camera, Staging
 from undercard.gate.contract import Verdict
 from undercard.gate.evidence import Evidence

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from tests.backends.requests import request_of
-from tests.engine import lora_files, tiny
 from tests.engine.wholes import Case
+from tests.fakes import lora_files, tiny
 from undercard import backends
 from undercard.backends import Rendered, Work
 from undercard.domain.requests import RenderRequest
@@ -68,7 +68,7 @@ def test_sequential_offload_fuses_a_lora_to_the_bits_of_the_engine(
 def test_diffsynth_on_a_card_gives_a_picture_close_to_the_exact_one(
     model: Path, request_on_card: RenderRequest
 ) -> None:
-    from tests.engine import tiny_studio
+    from tests.fakes import tiny_studio
 
     with tiny_studio.known(model, WIDTH):
         picture, exact = (

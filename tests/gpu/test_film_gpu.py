@@ -26,6 +26,7 @@ import torch
 
 from benchmarks.engine_weights import write_checkpoint
 from tests.gpu.films import rendered
+from tests.paths import FAKES
 from undercard import backends
 from undercard.domain.progress import Stage
 from undercard.hardware.devices import Gpu
@@ -37,7 +38,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("prefect_server")]
 
 GB = 1_000_000_000
 BLOCKS = 16
-SQUEEZED = Path(__file__).parent.parent / "squeezed_backends"
+SQUEEZED = FAKES / "squeezed_backends"
 SHOTS = ("one", "two", "three", "four", "five", "six")
 FILM = """\
 title: Six keyframes

@@ -12,8 +12,8 @@ from diffusers import QwenImageTransformer2DModel
 from torch import Tensor
 
 from benchmarks import quantised_weights
-from tests.engine import lora_files, tiny
 from tests.engine.formats.weights import gaussian, relative_error
+from tests.fakes import lora_files, tiny
 from undercard.engine.stages.opening import Model, open_model, prove
 from undercard.engine.transformer import four_bit_kernels
 from undercard.engine.transformer.four_bit_kernels import KernelsMissing, kernels_on

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.fakes.greedy_backends.greedy import BACKEND, GB
+from tests.fakes.stagings import staging
 from tests.gpu.films import rendered
-from tests.greedy_backends.greedy import BACKEND, GB
-from tests.stagings import staging
+from tests.paths import FAKES
 from undercard import backends, store
 from undercard.backends import Work
 from undercard.domain.requests import RenderRequest
@@ -29,7 +30,7 @@ from undercard.production.sessions.session import Session, alone_on
 pytestmark = pytest.mark.gpu
 
 SIZE = (32, 18)
-FOLDER = Path(__file__).parent.parent / "greedy_backends"
+FOLDER = FAKES / "greedy_backends"
 TENANT = """
 import sys, time, torch
 held = torch.empty(int(sys.argv[1]), dtype=torch.uint8, device="cuda")

@@ -11,7 +11,8 @@ import torch
 from diffusers import AutoencoderKLQwenImage
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as edit_plus
 
-from tests.engine import tiny, wholes
+from tests.engine import wholes
+from tests.fakes import tiny
 from undercard.engine.stages import pipeline, schedule
 from undercard.engine.vae import vae
 from undercard.engine.vae.vae import PictureVae

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cards import machine
-from tests.models import tiny_models
-from tests.models.hub_server import Published, Repository, serving
-from tests.models.tiny_models import GGUF_FILE
+from tests.fakes import tiny_models
+from tests.fakes.cards import machine
+from tests.fakes.hub_server import Published, Repository, serving
+from tests.fakes.tiny_models import GGUF_FILE
 from undercard.domain.progress import Meter
 from undercard.models import catalogue_file, presence, provisioning, weights
 from undercard.models.fetching import Fetcher

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.cards import RTX_3060, machine
-from tests.models.hub_server import Fault, Published
+from tests.fakes.cards import RTX_3060, machine
+from tests.fakes.hub_server import Fault, Published
 from undercard import backends, settings
 from undercard.cli import plan
 from undercard.models import weights

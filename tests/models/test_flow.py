@@ -10,8 +10,8 @@ from prefect.client.orchestration import get_client
 
 import tasks.provisioning
 from flows.provision import provision
-from tests.models import tiny_models
-from tests.models.hub_server import Fault, Published
+from tests.fakes import tiny_models
+from tests.fakes.hub_server import Fault, Published
 from undercard.errors import HubRefused
 from undercard.models import weights
 from undercard.models.fetching import Fetcher

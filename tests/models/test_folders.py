@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import tiny_models
-from tests.models.hub_server import Published
+from tests.fakes import tiny_models
+from tests.fakes.hub_server import Published
 from undercard.errors import BadCheckpoint
 from undercard.models import catalogue_file
 from undercard.models.catalogue import ModelSpec

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from tests.engine import stored_files
+from tests.fakes import stored_files
 from undercard.errors import BadCheckpoint
 from undercard.models.gguf_header import GGML_TYPES
 from undercard.models.layouts import read_header

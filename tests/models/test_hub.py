@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import tiny_models
-from tests.models.hub_server import Published, sha256
+from tests.fakes import tiny_models
+from tests.fakes.hub_server import Published, sha256
 from undercard.errors import HubRefused, HubUnreachable
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, RemoteFile

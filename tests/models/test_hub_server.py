@@ -13,8 +13,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from tests.models import tiny_models
-from tests.models.hub_server import Published, blob, sha256
+from tests.fakes import tiny_models
+from tests.fakes.hub_server import Published, blob, sha256
 
 
 @pytest.fixture

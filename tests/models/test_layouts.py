@@ -12,7 +12,7 @@ import torch
 from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
 
-from tests.engine import lora_files, stored_files, tiny
+from tests.fakes import lora_files, stored_files, tiny
 from undercard.errors import BadCheckpoint
 from undercard.models.catalogue import Layout, ModelSpec
 from undercard.models.layouts import prove, read_header, recognise

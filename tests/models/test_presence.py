@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import tiny_models
-from tests.models.hub_server import Published
+from tests.fakes import tiny_models
+from tests.fakes.hub_server import Published
 from undercard.models import catalogue_file, presence, weights
 from undercard.models.catalogue import ModelSpec
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.cards import H100, RTX_3060, machine
+from tests.fakes.cards import H100, RTX_3060, machine
+from tests.fakes.hub_server import Published
 from tests.models.conftest import planned
-from tests.models.hub_server import Published
 from undercard.errors import UnknownModel
 from undercard.models.hub import Hub
 from undercard.planning import recommend

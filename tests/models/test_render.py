@@ -11,8 +11,8 @@ import torch
 from tests.backends.keyframes import render, request_of, told_of_pictures
 from tests.backends.requests import DEVICE
 from tests.engine.wholes import Case, render_whole
+from tests.fakes.hub_server import Published
 from tests.models.conftest import fetched
-from tests.models.hub_server import Published
 from undercard import backends
 from undercard.models import weights
 from undercard.models.hub import Hub

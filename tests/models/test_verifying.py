@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import tiny_models
+from tests.fakes import tiny_models
+from tests.fakes.hub_server import Published
+from tests.fakes.tiny_models import GGUF_FILE
 from tests.models.conftest import fetched, place_of, planned
-from tests.models.hub_server import Published
 from tests.models.test_presence import write
-from tests.models.tiny_models import GGUF_FILE
 from undercard import settings
 from undercard.domain.progress import Meter
 from undercard.errors import BadDownload

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import tiny_models
+from tests.fakes import tiny_models
+from tests.fakes.hub_server import Fault, Published, sha256
+from tests.fakes.tiny_models import GGUF_FILE
 from tests.models.conftest import beside, ranges
-from tests.models.hub_server import Fault, Published, sha256
-from tests.models.tiny_models import GGUF_FILE
 from undercard.errors import BadCheckpoint, BadDownload
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, RemoteFile

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.engine.formats.weights import decoded, relative_error
+from tests.paths import DATA
 from undercard.engine.formats import format_named
 
-LAYER = Path(__file__).parents[1] / "data" / "bitsandbytes" / "layer.safetensors"
+LAYER = DATA / "bitsandbytes" / "layer.safetensors"
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,0 @@
-"""A backend that `backends.backend` finds, planned with as exact bf16 and never opened."""
-
-from __future__ import annotations
-
-from tests.engine_backends import Planned
-
-BACKEND = Planned("planned", storage="bf16")
