@@ -25,7 +25,7 @@ CODE = """
 import signal
 # Ignored by what was started in the background, as tests may be; a person's shell leaves it alone.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from undercard.cli import app
+from undercard.cli.app import app
 app()
 """
 COMMAND = [sys.executable, "-c", CODE, "provision"]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.engine.wholes import CPU
 from tests.fakes import tiny
-from undercard.engine.text import embeddings
+from undercard.engine.text import embeddings, streamed
 from undercard.engine.text import encoder as text
 from undercard.engine.text.streamed import opened
 from undercard.errors import BadCheckpoint
@@ -67,7 +67,7 @@ def test_leaving_the_encoder_lets_go_of_its_weights_even_while_somebody_holds_it
     checkpoint_2511: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = text.encoder_skeleton(checkpoint_2511)
-    monkeypatch.setattr(text, "encoder_skeleton", lambda folder: encoder)
+    monkeypatch.setattr(streamed, "encoder_skeleton", lambda folder: encoder)
 
     with opened(checkpoint_2511, CPU, lambda: 0) as encode:
         encode("a jab", [tiny.picture(1, (64, 64))])
@@ -96,7 +96,7 @@ def test_an_encoders_layers_go_without_waiting_for_the_collector(
         layers.extend(weakref.ref(layer) for layer in encoder.model.language_model.layers)
         return encoder
 
-    monkeypatch.setattr(text, "encoder_skeleton", remembered)
+    monkeypatch.setattr(streamed, "encoder_skeleton", remembered)
     with opened(checkpoint_2511, CPU, lambda: 0) as encode:
         encode("a jab", [tiny.picture(1, (64, 64))])
     del encode

@@ -4,7 +4,7 @@ It validates, queues, executes, caches, reports and forgets as that does; only i
 the first reference with grain that everything decides which decides a picture. `fault: KIND at NODE [once]` in a
 prompt goes wrong there (see fake_nodes.py); what goes wrong around the nodes is set on `Behaviour`.
 
-    python -m tests.comfyui.fake_server FOLDER PORT     # as a process of its own, to be killed
+    python -m tests.fakes.comfyui.server FOLDER PORT     # as a process of its own, to be killed
 """
 
 from __future__ import annotations

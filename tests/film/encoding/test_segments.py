@@ -185,7 +185,7 @@ def test_a_disk_that_is_full_when_a_segment_is_put_together_is_reported_and_leav
 def test_a_process_that_is_killed_while_encoding_leaves_nothing_under_the_name(tmp_path: Path) -> None:
     program = (
         "import sys, time, pathlib, fractions, numpy\n"
-        "from undercard.film.segments import encode\n"
+        "from undercard.film.encoding.segments import encode\n"
         "def frames():\n"
         "    yield numpy.zeros((48, 64, 3), numpy.uint8)\n"
         "    print('encoding', flush=True)\n"

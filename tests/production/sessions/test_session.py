@@ -219,7 +219,7 @@ PARENT = """
 import sys
 from pathlib import Path
 from tests import test_session
-from tests.paper_card import FakeCard
+from tests.fakes.paper_card import FakeCard
 from undercard import backends, settings
 backends.__path__.append(str(test_session.FOLDER))
 card = FakeCard(settings.load().store_root)

@@ -16,7 +16,7 @@ from typing import IO
 
 from undercard.errors import BackendError
 
-PROGRAM = "from undercard.comfyui.guard import main; main()"
+PROGRAM = "from undercard.backends.comfy.guard import main; main()"
 END_SECONDS = 10.0
 
 
