@@ -218,7 +218,7 @@ def test_closing_a_session_ends_the_picture_that_another_thread_waits_for(card: 
 PARENT = """
 import sys
 from pathlib import Path
-from tests import test_session
+from tests.production.sessions import test_session
 from tests.fakes.paper_card import FakeCard
 from undercard import backends, settings
 backends.__path__.append(str(test_session.FOLDER))
