@@ -1,29 +1,22 @@
-"""Shot list → film: the main job, the other flows in order."""
+"""Shot list → film: the main job."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 from prefect import flow
-from prefect.futures import PrefectFuture
-from prefect.logging import get_run_logger
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.assemble import assemble
-from flows.keyframes import keyframes
-from undercard import store
-from undercard.domain import progress
-from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
+from tasks.runner import machine_runner
+from tasks.runtime import PrefectRuntime
+from undercard import settings
 from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
-from undercard.production import options
-from undercard.production.assembly import pieces
 from undercard.production.options import BackendName, RunOptions
-from undercard.settings import load
+from undercard.production.produce import produce as produce_film
+from undercard.production.run import begin, handed_over
 
 
-@flow(name="produce", flow_run_name="produce · {shot_list}")
+@flow(name="produce", flow_run_name="produce · {shot_list}", task_runner=machine_runner())
 def produce(
     shot_list: Path = Path("data/shots/title_fight.yaml"),
     backend: BackendName = AUTO,
@@ -64,7 +57,7 @@ def produce(
         NeedsReview: every shot is done, and of some keyframes the gate accepted no take.
         MixedFilm: every shot is done, some on a rung of other pixels, and that was not allowed.
     """
-    run = RunOptions(
+    options = RunOptions(
         shot_list=shot_list,
         backend=backend,
         exact=exact,
@@ -79,33 +72,12 @@ def produce(
         shape=shape,
         handles=handles,
     )
-    plan = options.plan_run(run, this_device())
-    store.sweep()
-    # The second flow must see the same shots: after the first, none of them counts as failed any more.
-    run = run.model_copy(
-        update={"shots": ",".join(str(shot.number) for shot in plan.shots), "start": None, "failed": False}
-    )
-    if not plan.in_child:
-        # What was chosen once stays: a card that comes or goes meanwhile is no reason to begin another film.
-        run = run.model_copy(update={"backend": plan.backend})
-    progress.current().expect(pieces.cost(plan))
-    get_run_logger().info("%s: %d of %d shots", plan.shot_list.title, len(plan.shots), len(plan.shot_list.shots))
-    # One for each core that draws or encodes; a card has its own queue, of which it is given one picture at a time.
-    workers = load().workers or max(plan.device.cores, len(plan.device.gpus))
-    # Prefect's own annotations do not let its runner through.
-    runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=workers))
-    failure: ShotsFailed | NeedsReview | None = None
-    try:
-        keyframes.with_options(task_runner=runner)(run)
-    except (ShotsFailed, NeedsReview) as exc:
-        failure = exc
-    try:
-        film = assemble.with_options(task_runner=runner)(run)
-    except (ShotsFailed, NeedsReview, MixedFilm) as exc:
-        # Where there is nothing to cut, why is what the keyframes said; a shot that failed is told before a mixture.
-        # What needs review is told by the film, with where it lies.
-        told = exc if isinstance(failure, NeedsReview) and isinstance(exc, NeedsReview) else failure or exc
-        raise told from None
-    if failure is not None:
-        raise failure
-    return film
+    # The command line has checked and planned its run before a server was started for it.
+    handover = handed_over(options)
+    run = handover.run if handover is not None else begin(options, settings.load(), this_device)
+    outcome = produce_film(run, PrefectRuntime(run.results))
+    if handover is not None:
+        handover.outcome = outcome
+    if outcome.problem is not None or outcome.film is None:
+        raise outcome.problem or AssertionError("a run without a problem has a film")
+    return outcome.film.path

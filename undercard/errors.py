@@ -125,6 +125,8 @@ class BackendError(UndercardError):
     peak_vram_bytes: int = 0
     """What the attempt held on the device at most; 0 when unknown."""
     peak_host_bytes: int = 0
+    seconds: float = 0.0
+    """How long the attempt took; 0 when unknown."""
 
 
 class UnknownBackend(BackendError, BadInput):

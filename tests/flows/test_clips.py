@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from flows import terminal
 from flows.produce import produce
 from tests.backends.clips.wan import wan
 from tests.backends.comfy.rendering import kinds
@@ -20,6 +19,7 @@ from tests.fakes.comfyui.server import FakeComfy
 from tests.film.footage import decoded
 from undercard.backends.comfy import server
 from undercard.backends.comfy.client import Client
+from undercard.cli.render import render_film
 from undercard.errors import BackendUnavailable, ClipFailed
 from undercard.film.base.pixels import Pixels
 from undercard.production.options import RunOptions
@@ -117,7 +117,7 @@ def test_where_something_may_stand_in_the_film_is_made_and_everybody_is_told(
     said = io.StringIO()
     run = RunOptions(shot_list=moved, backend="previz")
 
-    assert terminal.render(run, Console(file=said, width=300), verbose=False)
+    assert render_film(run, Console(file=said, width=300), verbose=False)
 
     (made,) = (store / "films").rglob("film.mp4")
     told = (

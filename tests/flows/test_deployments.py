@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import local_server
+from undercard.cli import local_server
 from undercard.settings import project_root
 
 pytestmark = pytest.mark.slow

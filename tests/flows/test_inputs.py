@@ -84,11 +84,11 @@ def test_another_control_image_renders_the_keyframes_again_that_it_is_for_and_no
 def test_a_sheet_that_cannot_be_drawn_fails_its_shots_and_says_why(
     film: Path, card: FakeCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(fighter: str, request: object) -> None:
-        raise StoreError(f"no space left for the sheet of {fighter}")
+    def full(*_staging: object) -> None:
+        raise StoreError("no space left for the sheet of blue")
 
     film.write_text(film.read_text().replace(", reference: blue.png", ""))
-    monkeypatch.setattr("undercard.production.keyframes.conditioning.draw_sheet", full)
+    monkeypatch.setattr("undercard.previz.studio.draw", full)
 
     with pytest.raises(ShotsFailed, match=r"3 of 3 shots failed.*no space left for the sheet of blue"):
         keyframes(RunOptions(shot_list=film))

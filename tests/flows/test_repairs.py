@@ -197,7 +197,7 @@ def test_the_gate_sees_what_a_take_was_drawn_from_and_what_it_must_differ_from(
         exhibits[exhibit.label] = exhibit
         return judge(exhibit, size)
 
-    monkeypatch.setattr("tasks.gate.judge_exhibit", seen)
+    monkeypatch.setattr("undercard.gate.judging.judge_exhibit", seen)
 
     produce(shot_list=film(tmp_path, "jump", "pose"), backend="flawed")
 

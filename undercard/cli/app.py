@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Annotated, Protocol, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,7 +13,6 @@ from undercard.cli import gate, inputs, plan, provision, review
 from undercard.cli.arguments import Backend, Exact, Failed, FrameSize, Presets, Selection, Shape, ShotListFile, Start
 from undercard.cli.console import SHOTS_FAILED, told
 from undercard.cli.film import cut, deliver
-from undercard.errors import BackendUnavailable
 from undercard.planning.choose import AUTO
 from undercard.production.options import RunOptions, find
 
@@ -29,13 +27,6 @@ app = typer.Typer(
     "gate rejects a picture · 4 every shot is done, but their renderers give different pixels · 5 every shot is done, "
     "but the gate rejected every take of some keyframes, which need your review.",
 )
-
-
-class Terminal(Protocol):
-    """What the application gives the command line; see flows/terminal.py."""
-
-    def render(self, run: RunOptions, console: Console, *, verbose: bool) -> bool:
-        """Run the flow; return whether every shot came out."""
 
 
 @app.callback(invoke_without_command=True)
@@ -81,7 +72,7 @@ def render(
     """
     console = Console()
     with told(console):
-        run = RunOptions(
+        options = RunOptions(
             shot_list=shot_list,
             backend=backend,
             exact=exact,
@@ -96,7 +87,10 @@ def render(
             shape=shape,
             handles=handles,
         )
-        whole = _terminal().render(run, console, verbose=verbose)
+        # Prefect takes two seconds to import, which the other commands need not pay.
+        from undercard.cli.render import render_film
+
+        whole = render_film(options, console, verbose=verbose)
     if not whole:
         raise typer.Exit(SHOTS_FAILED)
 
@@ -161,15 +155,3 @@ app.command()(gate.gate)
 app.command()(plan.plan)
 app.command()(provision.provision)
 app.command()(plan.doctor)
-
-
-def _terminal() -> Terminal:
-    """Return the application's terminal face, which lies above this library and is not part of its wheel."""
-    try:
-        return cast("Terminal", importlib.import_module("flows.terminal"))
-    except ModuleNotFoundError as exc:
-        if exc.name not in {"flows", "flows.terminal"}:
-            raise
-        raise BackendUnavailable(
-            "the flows are not installed: run from a checkout of undercard, installed with `pip install -e .`"
-        ) from exc

@@ -50,23 +50,23 @@ def deliver(
     `--size`, `--backend` and `--shots` name the film as they did when it was rendered. Its frames are taken as they
     were drawn where `render --preset` or the shot list's `delivery` had them kept, else from the film.
     """
-    from undercard import store
+    from undercard import settings, store
     from undercard.film.encoding.delivery import Delivery
     from undercard.hardware.probe import this_device
-    from undercard.production import manifest, options
+    from undercard.production import manifest
     from undercard.production.assembly import delivery
-    from undercard.production.folders import folder_of
     from undercard.production.options import RunOptions
+    from undercard.production.run import begin
 
     console = Console()
     with told(console):
         run = RunOptions(
             shot_list=shot_list, size=size, backend=backend, exact=exact, shots=shots, presets=(preset,), shape=shape
         )
-        plan = options.plan_run(run, this_device())
-        folder = folder_of(plan)
+        begun = begin(run, settings.load(), this_device)
+        plan, folder = begun.plan, begun.folder
         film, wanted = delivery.finished(plan, folder), Delivery(preset, shape)
-        masters = delivery.masters_of(manifest.film(folder, film.name))
+        masters = delivery.masters_of(manifest.read_film(folder, film.name))
         made = delivery.made(film, masters, wanted, delivery.centres(plan, wanted))
         target = into or film.with_name(wanted.file_name(film.stem))
         store.copy_out(made, target)

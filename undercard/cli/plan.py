@@ -48,7 +48,8 @@ def plan(
     from undercard.planning import outlook, rungs
     from undercard.production import estimate
     from undercard.production.estimate import look_at_film
-    from undercard.production.options import RunOptions, plan_run
+    from undercard.production.options import RunOptions
+    from undercard.production.run import begin
 
     console = Console()
     with told(console):
@@ -59,7 +60,7 @@ def plan(
             asked = RunOptions(
                 shot_list=shot_list, backend=backend, exact=exact, size=size, shots=shots, start=start, failed=failed
             )
-            run = plan_run(asked, device)
+            run = begin(asked, settings.load(), lambda: device).plan
             work = run.work
         view = outlook.look(rungs.everything(), device, work, exact=exact)
         film = look_at_film(run) if run else None

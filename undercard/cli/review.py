@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from undercard import settings
 from undercard.cli.arguments import Backend, Exact, FrameSize, ShotListFile
 from undercard.cli.console import told
 from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
 from undercard.production import manifest
-from undercard.production.folders import folder_of
-from undercard.production.options import RunOptions, plan_run
+from undercard.production.options import RunOptions
+from undercard.production.run import begin
 
 Approved = Annotated[
     list[str], typer.Argument(metavar="SHOT…", help="Ids of shots, or of keyframes: `jab-02`.", show_default=False)
@@ -39,6 +40,6 @@ def approve(
     console = Console()
     with told(console):
         asked = RunOptions(shot_list=shot_list, backend=backend, exact=exact, size=size)
-        folder = folder_of(plan_run(asked, this_device()))
+        folder = begin(asked, settings.load(), this_device).folder
         for label, number in manifest.approve(folder, shots, take).items():
             console.print(f"[green]{label}[/]: take {number} stands", highlight=False)

@@ -260,9 +260,9 @@ def _overlap(transition: Transition) -> int:
     return transition.frames if transition_kind(transition.kind).overlaps else 0
 
 
-def narrowed(plan_film: Plan, shots: Sequence[Shot]) -> Plan:
+def narrowed(plan: Plan, shots: Sequence[Shot]) -> Plan:
     """Return *plan* with only *shots*."""
-    return replace(plan_film, shots=tuple(shots))
+    return replace(plan, shots=tuple(shots))
 
 
 # The film's every piece asks for it.
@@ -274,7 +274,7 @@ def _seconds(names: tuple[str, ...], work: Work, device: Device, exact: bool, wa
     return rungs[0].needs.seconds
 
 
-def output_folder(store_root: Path, plan_film: Plan) -> Path:
+def output_folder(store_root: Path, plan: Plan) -> Path:
     """Return where the film of *plan* goes: one folder a title, size and family of backends."""
-    width, height = plan_film.size
-    return store_root / "films" / f"{plan_film.shot_list.slug}-{width}x{height}-{plan_film.family}"
+    width, height = plan.size
+    return store_root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.family}"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+from undercard import settings
 from undercard.backends import Needs, Rung
 from undercard.hardware import devices
 from undercard.planning import choose
 from undercard.planning.ladder import Ways
 from undercard.planning.outlook import Card, Outlook
 from undercard.planning.piece_costs import drawn_in, piece_cost
-from undercard.planning.plan import Plan
+from undercard.planning.plan import Plan, output_folder
 from undercard.planning.rungs import Fit
 from undercard.production import manifest
 from undercard.production.assembly.pieces import accepted_keyframes
-from undercard.production.folders import folder_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
         plan: the run.
         take_seconds: for one take of a keyframe; the backend's own estimate when None.
     """
-    records = manifest.remembered(folder_of(plan))
+    records = manifest.read_records(output_folder(settings.load().store_root, plan))
     # The previz's take is its own control image, which takes longer than the picture alone.
     if take_seconds is None or plan.backend == "previz":
         keyframe_seconds = plan.keyframe_seconds

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from undercard import store
 from undercard.domain.takes import Take
-from undercard.errors import BadInput, MissingObject
+from undercard.errors import BadInput, MissingObject, StoreError
 from undercard.gate.contract import Verdict
 from undercard.gate.repairs import main_causes, severity
+
+NAME = "manifest.json"
+LOCK_SECONDS = 60.0
+"""How long to wait for another process that writes the manifest, which takes it a few milliseconds."""
 
 
 class Judged(BaseModel):
@@ -127,11 +134,47 @@ class Manifest(BaseModel):
     """By file name."""
 
 
-def write(manifest: Manifest, folder: Path) -> Path:
-    """Write *manifest* as `manifest.json` into *folder*, whole or not at all."""
-    path = folder / "manifest.json"
-    store.write_atomically(path, (manifest.model_dump_json(indent=1) + "\n").encode())
-    return path
+def update_keyframes(
+    folder: Path,
+    manifest: Manifest,
+    planned: Sequence[tuple[str, str]],
+    before: Mapping[str, KeyframeRecord],
+) -> dict[str, KeyframeRecord]:
+    """Write what a run made into the manifest in *folder*, and return all records that it holds then, by label.
+
+    What others wrote since the run began stays: films, keyframes that this run left alone, approvals of takes, and
+    an accepted take where this run has none.
+
+    Args:
+        folder: of the film.
+        manifest: of the run, with the keyframes that it rendered; its films are ignored.
+        planned: label and key of every keyframe of the film, in its order; records of other keys are dropped.
+        before: what the manifest said when the run began.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    made = {record.label: record for record in manifest.keyframes}
+
+    def change(content: dict[str, Any]) -> dict[str, Any]:
+        now = {(record.label, record.key): record for record in _readable(content.get("keyframes", ()))}
+        merged = [_merge(made.get(label), now.get((label, key)), before.get(label)) for label, key in planned]
+        written = manifest.model_copy(update={"keyframes": tuple(one for one in merged if one is not None)})
+        return {**written.model_dump(mode="json", exclude={"films"}), "films": content.get("films", {})}
+
+    return {record.label: record for record in _readable(_update(folder, change)["keyframes"])}
+
+
+def _merge(
+    made: KeyframeRecord | None, now: KeyframeRecord | None, before: KeyframeRecord | None
+) -> KeyframeRecord | None:
+    """Return the record of a keyframe that a run *made*, where the manifest says *now* what it did not say *before*."""
+    if made is None or now is None or now == before:
+        return made or now
+    approved = {judged.take.key for judged in now.takes if judged.approved}
+    takes = [judged.model_copy(update={"approved": judged.take.key in approved}) for judged in made.takes]
+    made = made.model_copy(update={"takes": tuple(takes)})
+    return now if now.accepted is not None and made.accepted is None else made
 
 
 def add_film(folder: Path, name: str, film: FilmRecord) -> None:
@@ -139,48 +182,83 @@ def add_film(folder: Path, name: str, film: FilmRecord) -> None:
 
     Raises:
         MissingObject: there is no manifest.
+        StoreError: it cannot be written.
     """
-    path = folder / "manifest.json"
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as exc:
-        raise MissingObject(f"{path} cannot be read: {exc}; render the keyframes first") from exc
-    content["films"] = {**content.get("films", {}), name: film.model_dump(mode="json")}
-    store.write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def change(content: dict[str, Any]) -> dict[str, Any]:
+        if not content:
+            raise MissingObject(f"{folder / NAME} is gone or unreadable; render the keyframes first")
+        return {**content, "films": {**content.get("films", {}), name: film.model_dump(mode="json")}}
+
+    _update(folder, change)
 
 
-def film(folder: Path, name: str) -> FilmRecord | None:
+def read_film(folder: Path, name: str) -> FilmRecord | None:
     """Return what the manifest in *folder* says of the film called *name*; None where it says nothing."""
     try:
-        content = json.loads((folder / "manifest.json").read_bytes())
-        return FilmRecord.model_validate(content["films"][name])
-    except (OSError, ValueError, KeyError, TypeError):
+        return FilmRecord.model_validate(_content(folder)["films"][name])
+    except (ValueError, KeyError, TypeError):
         return None
 
 
 def approve(folder: Path, shots: Collection[str], take: int | None = None) -> dict[str, int]:
-    """Let the best take of every keyframe of *shots* that needs review stand; return their numbers by label.
+    """Approve the best take of every keyframe of *shots* that needs review; return the takes' numbers by label.
 
     Args:
         folder: of the manifest.
         shots: ids of shots, or labels of keyframes.
-        take: the number of the take that is to stand, in place of the best.
+        take: the number of the take to approve, in place of the best.
 
     Raises:
         BadInput: none of them needs review, or one has no take of that number.
+        StoreError: it cannot be written.
     """
-    path = folder / "manifest.json"
-    records = [one for one in remembered(folder).values() if one.needs_review and {one.shot, one.label} & set(shots)]
-    if not records:
-        raise BadInput(f"nothing of {', '.join(shots)} needs review in {folder}; name a shot or keyframe that does")
-    chosen = {record.label: _chosen(record, take) for record in records}
-    content = json.loads(path.read_bytes())
-    for record in content["keyframes"]:
-        for judged in record["takes"]:
-            if record["label"] in chosen and judged["take"]["key"] == chosen[record["label"]].key:
-                judged["approved"] = True
-    store.write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
-    return {label: found.number for label, found in chosen.items()}
+    numbers: dict[str, int] = {}
+
+    def change(content: dict[str, Any]) -> dict[str, Any]:
+        found = [
+            record
+            for record in _readable(content.get("keyframes", ()))
+            if record.needs_review and {record.shot, record.label} & set(shots)
+        ]
+        if not found:
+            raise BadInput(f"nothing of {', '.join(shots)} needs review in {folder}; name a shot or keyframe that does")
+        chosen = {record.label: _chosen(record, take) for record in found}
+        for record in content["keyframes"]:
+            for judged in record["takes"]:
+                if record["label"] in chosen and judged["take"]["key"] == chosen[record["label"]].key:
+                    judged["approved"] = True
+        numbers.update({label: one.number for label, one in chosen.items()})
+        return content
+
+    _update(folder, change)
+    return numbers
+
+
+def _update(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Change the manifest in *folder* while nobody else does, and return what it says then."""
+    with _locked(folder):
+        content = change(_content(folder))
+        store.write_atomically(folder / NAME, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    return content
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / f".{NAME}.lock", timeout=LOCK_SECONDS)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as exc:
+        raise StoreError(
+            f"{folder / NAME} was locked by another process for {LOCK_SECONDS:.0f} s; try again when that has ended"
+        ) from exc
+    except OSError as exc:
+        raise StoreError(f"cannot write in {folder}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _chosen(record: KeyframeRecord, number: int | None) -> Take:
@@ -191,34 +269,40 @@ def _chosen(record: KeyframeRecord, number: int | None) -> Take:
     return found
 
 
-def remembered(folder: Path) -> dict[str, KeyframeRecord]:
+def read_records(folder: Path) -> dict[str, KeyframeRecord]:
     """Return the keyframe records of the manifest in *folder*, by label.
 
     Records whose pictures are gone or altered are left out, and so is a manifest that cannot be read: what they
     stood for is rendered again.
     """
-    try:
-        content = json.loads((folder / "manifest.json").read_bytes())
-        return {record.label: record for record in _readable(content["keyframes"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    return {record.label: record for record in _readable(_content(folder).get("keyframes", ()))}
 
 
-def failed_shots(folder: Path) -> tuple[str, ...]:
-    """Return the shots that the run of the manifest in *folder* left without an accepted keyframe, in film order.
+def failed_shots(records: Mapping[str, KeyframeRecord], folder: Path) -> tuple[str, ...]:
+    """Return the shots that the last run left without an accepted keyframe, in film order.
+
+    Args:
+        records: of the manifest in *folder*.
+        folder: of the film, for the error.
 
     Raises:
         BadInput: there was no run yet.
     """
-    records = remembered(folder)
     if not records:
         raise BadInput(f"nothing was rendered in {folder} yet, so no shot has failed; run without `failed` first")
     return tuple(dict.fromkeys(record.shot for record in records.values() if record.cause))
 
 
-def _readable(records: Iterable[object]) -> Iterable[KeyframeRecord]:
-    for record in records:
-        try:
+def _content(folder: Path) -> dict[str, Any]:
+    """Return what the manifest in *folder* says; nothing where it is absent or unreadable."""
+    try:
+        content = json.loads((folder / NAME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _readable(records: object) -> Iterator[KeyframeRecord]:
+    for record in records if isinstance(records, list) else ():
+        with suppress(ValidationError):
             yield KeyframeRecord.model_validate(record)
-        except ValidationError:
-            continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -11,15 +10,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from undercard import backends, settings
-from undercard.domain.timecode import parse_size
 from undercard.errors import BadInput
-from undercard.hardware.devices import Device
 from undercard.planning.choose import AUTO
-from undercard.planning.deliveries import wanted
-from undercard.planning.plan import Plan, narrowed, plan_film
-from undercard.production import manifest
-from undercard.production.folders import folder_of
-from undercard.shotlist.load import load_shot_list
 
 
 class _ListsBackends:
@@ -63,38 +55,6 @@ class RunOptions(BaseModel):
     """In which shape; `whole`, `vertical` or `square`."""
     handles: bool = False
     """Write the film as whole shots with real transitions, too, for editors."""
-
-    @property
-    def takes(self) -> int:
-        """How many takes of a keyframe to try in this run."""
-        return self.take_limit or settings.load().take_limit
-
-
-def plan_run(options: RunOptions, device: Device) -> Plan:
-    """Read the shot list and plan what *options* ask for.
-
-    Raises:
-        BadShotList: the shot list has problems; all are named.
-        BadInput: an option has a value that cannot be used.
-        BackendUnavailable: the backend cannot run here.
-    """
-    whole = plan_film(
-        load_shot_list(find(options.shot_list)),
-        device,
-        backend=options.backend,
-        exact=options.exact,
-        size=parse_size(options.size) if options.size else None,
-        shots=options.shots,
-        start=options.start,
-    )
-    whole = replace(whole, deliveries=wanted(whole.shot_list, options.presets, options.shape))
-    if not options.failed:
-        return whole
-    failed = manifest.failed_shots(folder_of(whole))
-    shots = [shot for shot in whole.shots if shot.id in failed]
-    if not shots:
-        raise BadInput("no shot of the last run failed, so there is nothing to render again; leave out `failed`")
-    return narrowed(whole, shots)
 
 
 def find(path: Path) -> Path:

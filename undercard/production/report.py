@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -14,6 +14,7 @@ from undercard.domain.takes import Take
 from undercard.film.sheet.contact_sheet import Cell, contact_sheet
 from undercard.gate.repairs import main_causes
 from undercard.planning.choose import PREVIZ
+from undercard.planning.clips import Fallen
 from undercard.planning.ladder import kind
 from undercard.planning.plan import Plan
 from undercard.production.manifest import KeyframeRecord
@@ -67,6 +68,12 @@ def shot_rows(plan: Plan, records: Mapping[str, KeyframeRecord]) -> list[ShotRow
         by_shot.setdefault(record.shot, []).append(record)
     instead = {each.shot: str(each) for each in plan.fallen}
     return [_row(shot, by_shot.get(shot.source, []), instead.get(shot.id, "")) for shot in plan.shot_list.shots]
+
+
+def with_motions(rows: Sequence[ShotRow], fallen: Sequence[Fallen]) -> tuple[ShotRow, ...]:
+    """Return *rows* with the motions that shots show in place of clips."""
+    instead = {each.shot: str(each) for each in fallen}
+    return tuple(replace(row, motion=instead.get(row.shot, "")) for row in rows)
 
 
 def summary(plan: Plan, rows: Sequence[ShotRow]) -> str:

@@ -24,7 +24,7 @@ from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.plan import plan_film
 from undercard.production.keyframes import conditioning
 from undercard.production.keyframes.conditioning import conditioned, control_request, draw_control
-from undercard.production.keyframes.takes import answers, render_take
+from undercard.production.keyframes.takes import answers, failed_attempt, render_take
 from undercard.shotlist.load import load_shot_list
 
 SIZE = (128, 72)
@@ -135,13 +135,12 @@ def test_a_take_records_every_attempt_with_what_it_took(tmp_path: Path, rung: Ru
     keyframe = planned(tmp_path, family="model")
     control = draw_control(control_request(keyframe.request(1)))
     request = conditioned(keyframe.request_on("hungry", 1, exact=True), control)
-    attempts: list[Attempt] = []
     error = OutOfMemory("2 GB wanted", stage="denoise")
     error.peak_vram_bytes, error.peak_host_bytes = 7_000, 6_000
-    with pytest.raises(OutOfMemory):
-        render_take(request, 1, rung, Grey(error), control, attempts)
+    with pytest.raises(OutOfMemory) as ended:
+        render_take(request, 1, rung, Grey(error), control)
 
-    take = render_take(request, 1, rung, Grey(), control, attempts)
+    take = render_take(request, 1, rung, Grey(), control, [failed_attempt(rung, ended.value)])
 
     failed, made = take.attempts
     assert (failed.outcome, failed.stage, failed.peak_vram_bytes, failed.detail) == (
@@ -185,12 +184,11 @@ def test_a_picture_of_another_size_is_refused_and_recorded(tmp_path: Path, rung:
         def render(self, request: RenderRequest) -> Rendered:
             return super().render(replace(request, size=SIZE))
 
-    attempts: list[Attempt] = []
     request = conditioned(keyframe.request_on("hungry", 1, exact=True), control)
-    with pytest.raises(BackendError, match=r"gave \(128, 72\) px where \(64, 36\) was asked for"):
-        render_take(request, 1, rung, Large(), control, attempts)
+    with pytest.raises(BackendError, match=r"gave \(128, 72\) px where \(64, 36\) was asked for") as ended:
+        render_take(request, 1, rung, Large(), control)
 
-    assert [attempt.outcome for attempt in attempts] == ["failed"]
+    assert failed_attempt(rung, ended.value).outcome == "failed"
 
 
 def test_nothing_is_rendered_where_the_control_image_is_the_picture(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from undercard import settings, store
 from undercard.domain.keys import content_key
+from undercard.domain.requests import Size
 from undercard.errors import JudgeAway, JudgeUnheard
 from undercard.gate.contract import Opinion, Verdict
 from undercard.gate.critic import answer
@@ -20,7 +21,7 @@ from undercard.gate.critic.appointment import Appointment, appointed
 from undercard.gate.critic.client import Client
 from undercard.gate.critic.opinions import with_opinion
 from undercard.gate.critic.question import question
-from undercard.gate.evidence import Evidence
+from undercard.gate.evidence import Evidence, Exhibit, evidence_of
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
 TRIES = 2
@@ -124,6 +125,18 @@ class Hearing:
             self.silences += 1
             if self.silences >= SILENCES:
                 self.silences, self.silent_until = 0, self.clock() + LEFT_ALONE_SECONDS
+
+
+def hear_judge(hearing: Hearing, verdicts: Sequence[Verdict], exhibits: Sequence[Exhibit], size: Size) -> list[Verdict]:
+    """Return *verdicts* on *exhibits* with what the judge says of each picture that every check lets pass.
+
+    Raises:
+        UnreadableImage: a picture, or its control image, cannot be decoded.
+        StoreError: what the judge said cannot be kept.
+    """
+    return [
+        hearing.heard(verdict, evidence_of(exhibit, size)) for exhibit, verdict in zip(exhibits, verdicts, strict=True)
+    ]
 
 
 @contextmanager

@@ -46,6 +46,13 @@ def made(film: Path, masters: Sequence[Path], one: Delivery, middles: Sequence[f
         return store.put_file(path)
 
 
+def deliver_stored(
+    film: store.StoredFile, masters: Sequence[store.StoredFile], wanted: Delivery, centres: Sequence[float]
+) -> store.StoredFile:
+    """Deliver a stored film from stored masters; see `made`."""
+    return made(film.absolute, [each.absolute for each in masters], wanted, centres)
+
+
 def masters_of(record: FilmRecord | None) -> tuple[Path, ...]:
     """Return the masters of the film that *record* is of; nothing where one was not kept, or is gone."""
     try:

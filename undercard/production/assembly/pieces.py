@@ -26,13 +26,14 @@ from undercard.film.interchange import editors
 from undercard.film.lettering.graphics import Overlays, shown_in
 from undercard.film.motion.footage import Still
 from undercard.film.motion.motions import CLIP, frames
+from undercard.film.sound.cue_sheet import Score
 from undercard.film.timeline import chapters
 from undercard.film.timeline.captions import captions, srt, vtt
 from undercard.film.timeline.timeline import Clip, Piece, Span, Timeline
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.piece_costs import drawn_in, piece_cost
 from undercard.planning.plan import Plan
-from undercard.production.assembly import expectations, sound_cues
+from undercard.production.assembly import expectations
 from undercard.production.assembly.clips import Clips, MadeClip
 from undercard.production.assembly.sound_cues import Mix
 from undercard.production.keyframes.takes import accepted_take, usable_take
@@ -187,7 +188,7 @@ def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None 
         )
 
 
-def motions_told(plan: Plan, clips: Clips) -> dict[str, object]:
+def describe_motions(plan: Plan, clips: Clips) -> dict[str, object]:
     """Return what a film's record says of its clips: what made them, and which shots show another motion instead."""
     made = {
         shot: tuple(dict.fromkeys(said for clip in found if clip for said in (clip.detail, *clip.notes)))
@@ -272,8 +273,14 @@ def publish(film: store.StoredFile, plan: Plan, folder: Path, name: str) -> Path
     return path
 
 
-def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path) -> tuple[Path, ...]:
+def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path, cues: Score) -> tuple[Path, ...]:
     """Write what other editors open beside *film*: .otio, .edl and .fcpxml, and an .otioz that holds the film, too.
+
+    Args:
+        plan: of the film.
+        pieces: that it was joined from.
+        film: the finished film.
+        cues: what is heard in it.
 
     Raises:
         FilmError: one cannot be written.
@@ -282,7 +289,7 @@ def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path) -> tupl
     # The film of an excerpt has a timeline of its own.
     stem = "timeline" if film.stem == "film" else f"{film.stem}-timeline"
     shown = editors.cuts(plan.timeline, [piece.sha256 for piece in pieces])
-    edit = editors.timeline_of(plan.shot_list.title, plan.shot_list.fps, shown, film.name, sound_cues.score(plan))
+    edit = editors.timeline_of(plan.shot_list.title, plan.shot_list.fps, shown, film.name, cues)
     written = editors.write(edit, film.parent, plan.size, stem)
     bundle = film.with_name(f"{stem}.otioz")
     editors.write_bundle(edit, bundle, film)

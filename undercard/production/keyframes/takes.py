@@ -107,7 +107,7 @@ def render_take(
     rung: Rung,
     renderer: Renderer,
     control: Control | None,
-    attempts: list[Attempt],
+    attempts: Sequence[Attempt] = (),
     sheets: Sequence[Sheet] = (),
     approach: Approach | None = None,
 ) -> Take:
@@ -119,22 +119,22 @@ def render_take(
         rung: what *renderer* was opened on.
         renderer: an open backend.
         control: the control image; None for a request that follows itself, whose picture is drawn with its maps.
-        attempts: what was tried for this take before; what comes of this try is added.
+        attempts: what was tried for this take before, which the picture's metadata say.
         sheets: those that are among the request's references.
         approach: how *request* came about; as planned by default.
 
     Raises:
-        BackendError: the backend failed, or gave a picture of another size.
+        BackendError: the backend failed, or gave a picture of another size; `failed_attempt` records it.
         StoreError: the picture cannot be stored.
     """
     if follows_itself(request):
         control = control if control is not None and control.key == request.key else draw_control(request)
-        attempts.append(_attempt(rung, outcome="rendered", seconds=control.seconds))
+        attempt = _attempt(rung, outcome="rendered", seconds=control.seconds)
         # Where nothing went wrong before it, the control image says all that a picture of its own would.
-        picture = control.frame if len(attempts) == 1 else _relabelled(control.frame, request, rung, attempts)
+        picture = _relabelled(control.frame, request, rung, attempts) if attempts else control.frame
     else:
         assert control is not None
-        image = _attempted(request, rung, renderer, attempts)
+        image, attempt = _attempted(request, rung, renderer)
         picture = pictures.stored(image, _label(request, rung, attempts))
     return Take(
         key=request.key,
@@ -143,25 +143,38 @@ def render_take(
         picture=picture,
         control=control,
         sheets=() if follows_itself(request) else tuple(sheets),
-        seconds=attempts[-1].seconds,
+        seconds=attempt.seconds,
         rung=rung.label,
         exact=rung.exact,
-        attempts=tuple(attempts),
+        attempts=(*attempts, attempt),
         approach=approach or Approach(draw=number),
     )
 
 
-def retold(take: Take, attempts: Sequence[Attempt], approach: Approach) -> Take:
-    """Return *take*, which was made for another keyframe or in another run, as the end of the road of *attempts*.
+def ended_at(take: Take, attempts: Sequence[Attempt], approach: Approach) -> Take:
+    """Return *take* with the failed *attempts* and the *approach* of the keyframe that it was rendered or found for.
 
-    Two keyframes that ask for the same picture share it, and each came to it by its own road.
+    Keyframes that ask for the same picture share it, also across runs, and each tried other rungs before it.
     """
-    road = {"attempts": (*attempts, *take.attempts[-1:])} if attempts else {}
-    return take.model_copy(update={**road, "approach": approach})
+    tried = {"attempts": (*attempts, *take.attempts[-1:])} if attempts else {}
+    return take.model_copy(update={**tried, "approach": approach})
 
 
-def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts: list[Attempt]) -> Image.Image:
-    """Return the picture, and note in *attempts* what came of it."""
+def failed_attempt(rung: Rung, error: BackendError) -> Attempt:
+    """Return the record of a try on *rung* that ended in *error*."""
+    return _attempt(
+        rung,
+        outcome=outcome_of(error),
+        stage=error.stage,
+        seconds=error.seconds,
+        peak_vram_bytes=error.peak_vram_bytes,
+        peak_host_bytes=error.peak_host_bytes,
+        detail=str(error),
+    )
+
+
+def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer) -> tuple[Image.Image, Attempt]:
+    """Return the picture, and the record of this try."""
     start = time.monotonic()
     try:
         rendered = renderer.render(request)
@@ -170,33 +183,19 @@ def _attempted(request: RenderRequest, rung: Rung, renderer: Renderer, attempts:
                 f"backend {rung.backend!r} gave {rendered.image.size} px where {request.size} was asked for"
             )
     except BackendError as exc:
-        attempts.append(_failed(rung, exc, _since(start)))
+        exc.seconds = _since(start)
         raise
-    attempts.append(
-        _attempt(
-            rung,
-            outcome="rendered",
-            # Its own time; what opening took besides is no picture's.
-            seconds=round(rendered.seconds, 3) or _since(start),
-            peak_vram_bytes=rendered.peak_vram_bytes,
-            peak_host_bytes=rendered.peak_host_bytes,
-            detail="; ".join(rendered.notes),
-            tiled=rendered.tiled,
-        )
-    )
-    return rendered.image
-
-
-def _failed(rung: Rung, error: BackendError, seconds: float) -> Attempt:
-    return _attempt(
+    attempt = _attempt(
         rung,
-        outcome=outcome_of(error),
-        stage=error.stage,
-        seconds=seconds,
-        peak_vram_bytes=error.peak_vram_bytes,
-        peak_host_bytes=error.peak_host_bytes,
-        detail=str(error),
+        outcome="rendered",
+        # Its own time; what opening took besides is no picture's.
+        seconds=round(rendered.seconds, 3) or _since(start),
+        peak_vram_bytes=rendered.peak_vram_bytes,
+        peak_host_bytes=rendered.peak_host_bytes,
+        detail="; ".join(rendered.notes),
+        tiled=rendered.tiled,
     )
+    return rendered.image, attempt
 
 
 def _attempt(

@@ -1,10 +1,10 @@
-"""A run seen from a terminal: a borrowed server, a bar with a time to finish, and what came of it in a few lines."""
+"""`undercard render`: a local server, a bar with a time to finish, and what came of the run in a few lines."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from prefect.logging.handlers import PrefectConsoleHandler
@@ -13,19 +13,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from flows.local_server import borrow
 from flows.produce import produce
 from undercard import settings
+from undercard.cli.local_server import borrow
 from undercard.domain import progress
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.hardware.probe import this_device
-from undercard.production import options, report
-from undercard.production.folders import folder_of
-from undercard.production.manifest import film as remembered_film
-from undercard.production.manifest import remembered
+from undercard.production import report
+from undercard.production.assembly.assemble import CONTACT_SHEET
 from undercard.production.options import RunOptions
+from undercard.production.run import begin, hand_over
 
 REDRAW_SECONDS = 0.25
 
@@ -43,7 +42,7 @@ class TimeLeft(ProgressColumn):
         return Text(f"{timedelta(seconds=round(left))} left" if left else "", style="cyan")
 
 
-def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
+def render_film(options: RunOptions, console: Console, *, verbose: bool) -> bool:
     """Run `produce` and say what came of it.
 
     Returns:
@@ -54,46 +53,49 @@ def render(run: RunOptions, console: Console, *, verbose: bool) -> bool:
         NeedsReview: every shot is done, and the gate accepted no take of some keyframes.
         UndercardError: the run could not begin, or failed for another cause than its shots.
     """
-    # Bad input is told before anything is started.
-    plan = options.plan_run(run, this_device())
+    # Bad input is reported before anything is started.
+    begun = begin(options, settings.load(), this_device)
+    plan = begun.plan
     if plan.why:
         console.print(f"{plan.backend}, because no model runs here: {plan.why}", style="dim", highlight=False)
     meter = Meter()
-    film = None
-    refusal = None
+    problem = None
     with ExitStack() as stack:
         if not verbose:
             stack.enter_context(_quiet())
         stack.enter_context(_server(console))
         stack.enter_context(progress.watching(meter))
         stack.enter_context(_bar(meter, console, plan.shot_list.title))
-        # Which shots failed, and why, is said below.
-        stack.enter_context(suppress(ShotsFailed))
+        handover = stack.enter_context(hand_over(begun))
         try:
-            film = produce(**run.model_dump())
-        except (MixedFilm, NeedsReview) as exc:
-            refusal = exc
-    folder = folder_of(plan)
-    rows = report.shot_rows(plan, remembered(folder))
-    console.print(report.summary(plan, rows))
-    for row in rows:
+            produce(**options.model_dump())
+        except (MixedFilm, NeedsReview, ShotsFailed) as exc:
+            problem = exc
+    outcome = handover.outcome
+    if outcome is None:
+        raise problem or AssertionError("a flow that ends without an error has an outcome")
+    console.print(report.summary(plan, outcome.rows))
+    for row in outcome.rows:
         if row.status == "failed":
             console.print(f"[red]{row.number} {row.shot}[/]: {row.cause}")
         elif row.status == "needs review":
             console.print(f"[magenta]{row.number} {row.shot} needs review[/]: {row.cause}")
         elif row.road or row.mended:
             console.print(f"[yellow]{row.number} {row.shot}[/]: {row.road or row.mended}")
-    record = remembered_film(folder, film.name) if film is not None else None
-    for shot, motion in (record.fallen if record is not None else {}).items():
+    film = outcome.film
+    # A film that is not what was asked for is named by its error.
+    whole = film if problem is None else None
+    for shot, motion in (whole.record.fallen if whole is not None else {}).items():
         console.print(f"[yellow]{shot}[/]: {motion}")
-    for name in record.delivered if record is not None else ():
-        console.print(f"Delivered: {folder / name}", soft_wrap=True)
-    console.print(f"Contact sheet: {folder / 'contact_sheet.png'}", soft_wrap=True)
-    if film is not None:
-        console.print(f"Film: [bold]{film}[/]", soft_wrap=True)
-    if refusal is not None:
-        raise refusal
-    return film is not None
+    for name in whole.record.delivered if whole is not None else ():
+        console.print(f"Delivered: {outcome.folder / name}", soft_wrap=True)
+    console.print(f"Contact sheet: {outcome.folder / CONTACT_SHEET}", soft_wrap=True)
+    if whole is not None:
+        console.print(f"Film: [bold]{whole.path}[/]", soft_wrap=True)
+    # Which shots failed, and why, is said above.
+    if problem is not None and not isinstance(problem, ShotsFailed):
+        raise problem
+    return whole is not None
 
 
 @contextmanager

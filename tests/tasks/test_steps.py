@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
 
 import pytest
 from PIL import Image
-from prefect.context import TaskRunContext
 
-from tasks.gate import _verdict_key
+from tasks.steps import verdict_key
 from tests.fakes.stagings import fighter, staging
 from undercard.domain import pictures
 from undercard.domain.requests import Control
@@ -29,8 +27,7 @@ def control(grey: int) -> Control:
 
 
 def key(exhibit: Exhibit) -> str:
-    parameters: dict[str, Any] = {"exhibits": [exhibit], "size": (8, 8)}
-    return _verdict_key(cast("TaskRunContext", None), parameters)
+    return verdict_key({"exhibits": [exhibit], "size": (8, 8)})
 
 
 @pytest.fixture

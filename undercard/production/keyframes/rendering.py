@@ -1,4 +1,4 @@
-"""Takes of many keyframes, on whatever rungs the cards have: what failed for want of memory goes down the ladder."""
+"""Takes of many keyframes on the rungs that the cards have; what runs out of memory goes down the ladder."""
 
 from __future__ import annotations
 
@@ -6,26 +6,20 @@ import queue
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Generic, TypeVar
 
-from prefect.futures import PrefectFuture
-from prefect.logging import get_run_logger
-
-from tasks import keyframes as keyframe_tasks
-from tasks import whole
-from tasks.reports import ProgressBar
-from undercard import settings
 from undercard.backends import Rung
 from undercard.domain.progress import Meter
 from undercard.domain.requests import RenderRequest
 from undercard.domain.takes import Attempt, Outcome, Take
-from undercard.errors import UndercardError
+from undercard.errors import BackendError
 from undercard.planning.ladder import Breaker, GiveUp, Step, Tried, Use, Ways, kind, next_step, outcome_of
 from undercard.planning.plan import Plan
 from undercard.production.keyframes.pursuit import Pursuit
-from undercard.production.keyframes.takes import retold
+from undercard.production.keyframes.takes import ended_at, failed_attempt, render_take
+from undercard.production.runtime import Bar, Pending, Runtime, describe
 from undercard.production.sessions.lanes import Lane
+from undercard.settings import Settings
 
 T = TypeVar("T")
 
@@ -34,11 +28,12 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """What a task made for one keyframe."""
+    """What a step made for one keyframe."""
 
     pursuit: Pursuit
     value: T
     cached: bool
+    step: Pending[T]
 
 
 @dataclass(slots=True)
@@ -46,19 +41,20 @@ class Rendering:
     """Hands out keyframes to lanes from one queue.
 
     A lane stays on its rung for as long as there are keyframes for it, so that a model is loaded once a rung. Each
-    attempt is a task run of its own, named and tagged by its rung: one that failed stays red, and the next is green.
+    attempt is a step of its own, named by its rung, so that people see which rung failed and which gave the picture.
     """
 
     plan: Plan
     lanes: Sequence[Lane]
     meter: Meter
-    results: Path
+    runtime: Runtime
+    settings: Settings
     breaker: Breaker
     wanted: str | None
     """The kind of pixels that the film has, once it has one."""
     waiting: list[Pursuit] = field(default_factory=list)
-    running: dict[PrefectFuture[Take], tuple[Lane, Rung, Pursuit]] = field(default_factory=dict)
-    finished: queue.SimpleQueue[PrefectFuture[Take]] = field(default_factory=queue.SimpleQueue)
+    running: dict[Pending[Take], tuple[Lane, Rung, Pursuit]] = field(default_factory=dict)
+    finished: queue.SimpleQueue[Pending[Take]] = field(default_factory=queue.SimpleQueue)
     waited_seconds: float = 0.0
     """For a card, since there was last a picture of the kind that was waited for."""
     pause_seconds: float = FIRST_PAUSE_SECONDS
@@ -66,7 +62,8 @@ class Rendering:
     def render(self, pursuits: Sequence[Pursuit]) -> list[Done[Take]]:
         """Render the next take of each of *pursuits*; what fails for good is noted in its pursuit."""
         self.waiting = list(pursuits)
-        bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: takes on {self.plan.backend}", len(pursuits))
+        title = f"{self.plan.shot_list.title}: takes on {self.plan.backend}"
+        bar = self.runtime.bar("keyframes", title, len(pursuits))
         self.meter.expect(self.plan.take_seconds * len(pursuits))
         self.meter.begin()
         for lane in self.lanes:
@@ -105,42 +102,41 @@ class Rendering:
         if pursuit.is_choosy:
             # A take that there is needs neither patience nor a last resort.
             ways = Ways(now=tuple(rung for rung in ways.now if pursuit.takes_to(rung)))
-        chosen = settings.load()
         return next_step(
             ways,
             pursuit.tried,
             closed=self.breaker.closed,
-            attempt_limit=chosen.attempt_limit,
-            patient=self.waited_seconds < chosen.busy_seconds,
+            attempt_limit=self.settings.attempt_limit,
+            patient=self.waited_seconds < self.settings.busy_seconds,
         )
 
     def _start(self, lane: Lane, pursuit: Pursuit, rung: Rung) -> None:
         """Submit the next take of *pursuit* on *rung* of *lane*."""
         if lane.rung is None or lane.rung.label != rung.label:
             renderer = lane.take_up(rung)
-            get_run_logger().info("%s: %d keyframes left", rung.label, len(self.waiting))
+            self.runtime.log.info("%s: %d keyframes left", rung.label, len(self.waiting))
             renderer.encode(self._announced(rung))
         renderer = lane.take_up(rung)
         if rung.backend not in self.plan.backends and not pursuit.attempts:
             pursuit.attempts.append(self._excuse(lane))
-        request = pursuit.request_on(rung)
-        task = keyframe_tasks.render_keyframe.with_options(result_storage=self.results, tags=[f"rung:{rung.backend}"])
         self.waiting.remove(pursuit)
         lane.running += 1
         lane.label = pursuit.keyframe.label
-        future = task.submit(
-            label=pursuit.keyframe.label,
+        step = self.runtime.submit(
+            f"{pursuit.keyframe.label} · take {pursuit.next_take} · {rung.label}",
+            (),
+            render_take,
+            request=pursuit.request_on(rung),
             number=pursuit.next_take,
-            rung=whole(rung),
-            request=whole(request),
-            control=whole(pursuit.control),
-            sheets=whole(pursuit.sheets),
-            renderer=whole(renderer),
-            attempts=whole(pursuit.attempts),
-            approach=whole(pursuit.approach),
+            rung=rung,
+            renderer=renderer,
+            control=pursuit.control,
+            attempts=tuple(pursuit.attempts),
+            sheets=pursuit.sheets,
+            approach=pursuit.approach,
         )
-        self.running[future] = lane, rung, pursuit
-        future.add_done_callback(self.finished.put)
+        self.running[step] = lane, rung, pursuit
+        step.add_done_callback(self.finished.put)
 
     def _announced(self, rung: Rung) -> list[RenderRequest]:
         return [pursuit.request_on(rung) for pursuit in self.waiting]
@@ -160,22 +156,23 @@ class Rendering:
             else "no rung is open any more: each failed keyframe after keyframe, or does not fit this machine",
         )
 
-    def _finish(self, future: PrefectFuture[Take], bar: ProgressBar) -> Done[Take] | None:
-        """Note what came of a task run: a take, a step down, or a failure."""
-        lane, rung, pursuit = self.running.pop(future)
+    def _finish(self, step: Pending[Take], bar: Bar) -> Done[Take] | None:
+        """Note what came of a step: a take, a step down, or a failure."""
+        lane, rung, pursuit = self.running.pop(step)
         lane.running -= 1
-        ended = outcome(future)
-        take, error = ended
-        cached = future.state.name == "Cached"
+        ended = step.ended()
+        take, error, cached = ended.value, ended.error, ended.cached
+        if isinstance(error, BackendError):
+            pursuit.attempts.append(failed_attempt(rung, error))
         if error is not None and outcome_of(error) != "failed":
-            get_run_logger().warning("%s on %s: %s", pursuit.keyframe.label, rung.label, error)
+            self.runtime.log.warning("%s on %s: %s", pursuit.keyframe.label, rung.label, error)
             self._note(rung, pursuit, outcome_of(error))
             self.waiting.append(pursuit)
             return None
         (self.meter.skip if cached or take is None else self.meter.work)(self.plan.take_seconds, pursuit.keyframe.label)
         bar.step()
         if take is None:
-            pursuit.give_up(told(error))
+            pursuit.give_up(describe(error))
             return None
         if not cached:
             self._note(rung, pursuit, "rendered")
@@ -184,18 +181,17 @@ class Rendering:
             self.wanted = found if self.wanted is None else self.wanted
             if found == self.wanted:
                 self.waited_seconds, self.pause_seconds = 0.0, FIRST_PAUSE_SECONDS
-        if cached:
-            take = retold(take, pursuit.attempts, pursuit.approach)
+        take = ended_at(take, pursuit.attempts, pursuit.approach)
         pursuit.attempts = []
         pursuit.next_take += 1
-        return Done(pursuit, take, cached)
+        return Done(pursuit, take, cached, step)
 
     def _note(self, rung: Rung, pursuit: Pursuit, found: Outcome) -> None:
         tried = Tried(rung, found)
         pursuit.tried.append(tried)
         self.breaker.note(tried)
 
-    def _settle(self, bar: ProgressBar) -> None:
+    def _settle(self, bar: Bar) -> None:
         """Give up the keyframes that no lane can render, and wait for a card while there are others."""
         looks = [lane.ways(len(self.waiting), self.wanted) for lane in self.lanes]
         for pursuit in list(self.waiting):
@@ -214,22 +210,8 @@ class Rendering:
     def _wait(self, looks: Sequence[Ways]) -> None:
         awaited = next(rung for ways in looks for rung in ways.later)
         if not self.waited_seconds:
-            get_run_logger().warning("waiting for another process to leave the card to %s", awaited.label)
+            self.runtime.log.warning("waiting for another process to leave the card to %s", awaited.label)
         self.meter.say(f"waiting for the card · {awaited.label}")
         time.sleep(self.pause_seconds)
         self.waited_seconds += self.pause_seconds
         self.pause_seconds = min(LONGEST_PAUSE_SECONDS, 2 * self.pause_seconds)
-
-
-def outcome(future: PrefectFuture[T]) -> tuple[T | None, BaseException | None]:
-    """Wait for a task and return what it made, or why it failed."""
-    future.wait()
-    if future.state.is_completed():
-        return future.result(), None
-    error = future.state.result(raise_on_failure=False)
-    return None, error if isinstance(error, BaseException) else RuntimeError(str(error))
-
-
-def told(error: BaseException | None) -> str:
-    """Return *error* as a record keeps it."""
-    return str(error) if isinstance(error, UndercardError) else f"{type(error).__name__}: {error}"

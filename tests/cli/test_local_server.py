@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import local_server
+from undercard.cli import local_server
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_server_is_started_once_and_found_again(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_home")
 def test_a_server_that_nobody_asks_ends_by_itself() -> None:
-    code = "import sys; from flows import local_server; local_server.serve(int(sys.argv[1]), idle_seconds=1.0)"
+    code = "import sys; from undercard.cli import local_server; local_server.serve(int(sys.argv[1]), idle_seconds=1.0)"
     process = subprocess.Popen([sys.executable, "-c", code, "0"])
     try:
         assert gone(process.pid, within_seconds=90)
@@ -66,7 +66,7 @@ def test_a_server_that_nobody_asks_ends_by_itself() -> None:
 
 
 def test_a_server_that_cannot_start_is_reported_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_server, "__name__", "flows.no_such_module")
+    monkeypatch.setattr(local_server, "__name__", "undercard.cli.no_such_module")
     starting = local_server.borrow(tmp_path / "server.json")
 
     with pytest.raises(local_server.ServerDidNotStart, match=r"ended with 1; see .*server\.log"):

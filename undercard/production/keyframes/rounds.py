@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-from prefect.futures import PrefectFuture, as_completed
-from prefect.logging import get_run_logger
-
-from flows.rendering import Done, Rendering, outcome, told
-from tasks import gate as gate_tasks
-from tasks import keyframes as keyframe_tasks
-from tasks import whole
-from tasks.reports import ProgressBar
 from undercard import backends
 from undercard.domain.progress import Meter
 from undercard.domain.requests import RenderRequest
 from undercard.domain.takes import Take
 from undercard.gate.contract import Verdict
-from undercard.gate.critic.hearing import Hearing
+from undercard.gate.critic.hearing import Hearing, hear_judge
 from undercard.gate.evidence import Exhibit
+from undercard.gate.judging import judge_exhibits
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.ladder import kind
 from undercard.planning.plan import Plan
-from undercard.production.keyframes.conditioning import control_request, pictures_of
+from undercard.production.keyframes.conditioning import control_request, draw_control, draw_sheet, pictures_of
 from undercard.production.keyframes.pursuit import Pursuit
+from undercard.production.keyframes.rendering import Done, Rendering
 from undercard.production.manifest import Judged
+from undercard.production.runtime import Ended, Runtime, as_ended, describe
 from undercard.production.sessions.lanes import Lane
 
 T = TypeVar("T")
@@ -47,7 +41,7 @@ class Rounds:
     plan: Plan
     rendering: Rendering
     meter: Meter
-    results: Path
+    runtime: Runtime
     hearing: Hearing | None = None
     """With the judge, where there is one."""
 
@@ -67,31 +61,34 @@ class Rounds:
         finer = bool(rejected) and self.plan.in_child and EXACT in offered(self.plan, self.rendering.lanes)
         for lacking in dict.fromkeys(pursuit.lacks_steps for pursuit in rejected):
             if lacking:
-                get_run_logger().warning("what more steps might mend gets another seed: %s", lacking)
+                self.runtime.log.warning("what more steps might mend gets another seed: %s", lacking)
         for pursuit in rejected:
             before = _before(pursuit.keyframe, pursuits)
             pursuit.repair(before.accepted if before else None, finer=finer)
             for repair in pursuit.approach.repairs:
                 if repair.after == pursuit.next_take - 1:
-                    get_run_logger().info("%s: %s, because it is %s", pursuit.keyframe.label, repair, repair.cause)
+                    self.runtime.log.info("%s: %s, because it is %s", pursuit.keyframe.label, repair, repair.cause)
 
     def draw_controls(self, pursuits: Sequence[Pursuit]) -> None:
         """Draw the control image of each of *pursuits*."""
         if not pursuits:
             return
-        task = keyframe_tasks.draw_control.with_options(result_storage=self.results)
         self.meter.expect(self.plan.control_seconds * len(pursuits))
         self.meter.begin()
-        bar = ProgressBar("keyframes", f"{self.plan.shot_list.title}: control images", len(pursuits))
-        submitted = [
-            (
-                pursuit,
-                task.submit(label=pursuit.keyframe.label, request=whole(control_request(pursuit.keyframe.request(1)))),
-            )
-            for pursuit in pursuits
-        ]
-        for done in self._gathered(submitted, self.plan.control_seconds, bar):
-            done.pursuit.control = done.value
+        bar = self.runtime.bar("keyframes", f"{self.plan.shot_list.title}: control images", len(pursuits))
+        drawing = {}
+        for pursuit in pursuits:
+            request = control_request(pursuit.keyframe.request(1))
+            name = f"{pursuit.keyframe.label} · control"
+            drawing[self.runtime.submit(name, (), draw_control, request=request)] = pursuit
+        for step in as_ended(list(drawing)):
+            pursuit, ended = drawing[step], step.ended()
+            passed_over = ended.cached or ended.value is None
+            (self.meter.skip if passed_over else self.meter.work)(self.plan.control_seconds, pursuit.keyframe.label)
+            bar.step()
+            pursuit.control = ended.value
+            if ended.value is None:
+                pursuit.give_up(describe(ended.error))
 
     def draw_sheets(self, pursuits: Sequence[Pursuit]) -> None:
         """Draw the character sheets that *pursuits* lack, each once."""
@@ -100,19 +97,20 @@ class Rounds:
             for likeness in pursuit.lacks_sheets:
                 if likeness.sheet is not None:
                     asked.setdefault(likeness.sheet, []).append((likeness.fighter, pursuit))
-        task = keyframe_tasks.draw_sheet.with_options(result_storage=self.results)
         self.meter.expect(self.plan.sheet_seconds * len(asked))
-        submitted = [(task.submit(fighter=who[0][0], request=whole(request)), who) for request, who in asked.items()]
-        for future, who in submitted:
-            ended = outcome(future)
-            sheet, error = ended
-            cached = sheet is None or future.state.name == "Cached"
-            (self.meter.skip if cached else self.meter.work)(self.plan.sheet_seconds, f"sheet of {who[0][0]}")
+        drawing = [
+            (self.runtime.submit(f"{who[0][0]} · sheet", (), draw_sheet, fighter=who[0][0], request=request), who)
+            for request, who in asked.items()
+        ]
+        for step, who in drawing:
+            ended = step.ended()
+            passed_over = ended.cached or ended.value is None
+            (self.meter.skip if passed_over else self.meter.work)(self.plan.sheet_seconds, f"sheet of {who[0][0]}")
             for _, pursuit in who:
-                if sheet is None:
-                    pursuit.give_up(told(error))
+                if ended.value is None:
+                    pursuit.give_up(describe(ended.error))
                 else:
-                    pursuit.sheets = (*pursuit.sheets, sheet)
+                    pursuit.sheets = (*pursuit.sheets, ended.value)
 
     def take(self, pursuits: Sequence[Pursuit], everyone: Sequence[Pursuit]) -> None:
         """Render the next take of each of *pursuits* and judge it; *everyone* holds the neighbours, too."""
@@ -120,51 +118,39 @@ class Rounds:
 
     def _judge(self, rendered: Sequence[Done[Take]], everyone: Sequence[Pursuit]) -> None:
         """Let the gate see the new takes, a shot at a time."""
-        task = gate_tasks.judge_shot.with_options(result_storage=self.results)
         newest = {pursuit.keyframe.label: pursuit.best for pursuit in everyone}
         newest |= {done.pursuit.keyframe.label: done.value for done in rendered}
         by_shot: dict[str, list[Done[Take]]] = {}
         for done in sorted(rendered, key=lambda done: done.pursuit.keyframe.index):
             by_shot.setdefault(done.pursuit.keyframe.shot.id, []).append(done)
         shown = {shot: [_exhibit(done, everyone, newest) for done in takes] for shot, takes in by_shot.items()}
-        size = whole(self.plan.size)
-        futures = {
-            shot: task.submit(shot=shot, exhibits=whole(exhibits), size=size) for shot, exhibits in shown.items()
-        }
-        heard = {}
-        for shot, future in futures.items():
-            judged = outcome(future)
-            verdicts, error = judged
-            if verdicts is None or self.hearing is None or not any(verdict.accepted for verdict in verdicts):
-                _note(by_shot[shot], verdicts, error)
-                continue
-            heard[shot] = gate_tasks.hear_judge.submit(
-                shot=shot,
-                exhibits=whole(shown[shot]),
-                size=size,
-                verdicts=whole(verdicts),
-                hearing=whole(self.hearing),
+        judging = {
+            shot: self.runtime.submit(
+                f"{shot} · gate",
+                [done.step for done in by_shot[shot]],
+                judge_exhibits,
+                exhibits=exhibits,
+                size=self.plan.size,
             )
-        for shot, future in heard.items():
-            after = outcome(future)
-            _note(by_shot[shot], *after)
-
-    def _gathered(
-        self, submitted: Sequence[tuple[Pursuit, PrefectFuture[T]]], cost: float, bar: ProgressBar
-    ) -> Iterator[Done[T]]:
-        """Yield what the tasks made, as they finish; a failure is noted in its pursuit and yields nothing."""
-        pursuits = {future: pursuit for pursuit, future in submitted}
-        for future in as_completed([future for _, future in submitted]):
-            pursuit = pursuits[future]
-            ended = outcome(future)
-            value, error = ended
-            cached = future.state.name == "Cached"
-            (self.meter.skip if cached or value is None else self.meter.work)(cost, pursuit.keyframe.label)
-            bar.step()
-            if value is None:
-                pursuit.give_up(told(error))
-            else:
-                yield Done(pursuit, value, cached)
+            for shot, exhibits in shown.items()
+        }
+        hearing = {}
+        for shot, step in judging.items():
+            judged = step.ended()
+            if judged.value is None or self.hearing is None or not any(one.accepted for one in judged.value):
+                _note(by_shot[shot], judged)
+                continue
+            hearing[shot] = self.runtime.submit(
+                f"{shot} · judge",
+                [step],
+                hear_judge,
+                hearing=self.hearing,
+                verdicts=judged.value,
+                exhibits=shown[shot],
+                size=self.plan.size,
+            )
+        for shot, heard in hearing.items():
+            _note(by_shot[shot], heard.ended())
 
 
 def offered(plan: Plan, lanes: Sequence[Lane]) -> frozenset[str]:
@@ -173,13 +159,13 @@ def offered(plan: Plan, lanes: Sequence[Lane]) -> frozenset[str]:
     return frozenset(kind(rung.backend, exact=rung.exact) for rung in now)
 
 
-def _note(takes: Sequence[Done[Take]], verdicts: Sequence[Verdict] | None, error: BaseException | None) -> None:
+def _note(takes: Sequence[Done[Take]], judged: Ended[list[Verdict]]) -> None:
     """Put what the gate says of the takes of a shot into their pursuits."""
     for number, done in enumerate(takes):
-        if verdicts is None:
-            done.pursuit.give_up(told(error))
+        if judged.value is None:
+            done.pursuit.give_up(describe(judged.error))
         else:
-            done.pursuit.judged.append(Judged(take=done.value, verdict=verdicts[number], cached=done.cached))
+            done.pursuit.judged.append(Judged(take=done.value, verdict=judged.value[number], cached=done.cached))
 
 
 def _before(keyframe: PlannedKeyframe, everyone: Sequence[Pursuit]) -> Pursuit | None:

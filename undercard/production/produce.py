@@ -1,0 +1,46 @@
+"""The main job: from a run to its film, keyframes first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from undercard import store
+from undercard.domain import progress
+from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
+from undercard.production.assembly.assemble import Film, assemble
+from undercard.production.assembly.pieces import cost
+from undercard.production.keyframes.keyframe_set import render_keyframes
+from undercard.production.report import ShotRow
+from undercard.production.run import Run
+from undercard.production.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run."""
+
+    folder: Path
+    rows: tuple[ShotRow, ...]
+    film: Film | None
+    problem: ShotsFailed | NeedsReview | MixedFilm | None
+    """Why the film is not what was asked for; None where it is."""
+
+
+def produce(run: Run, runtime: Runtime) -> Outcome:
+    """Render the keyframes of *run* and cut its film. A shot that fails does not stop the others.
+
+    Raises:
+        UndercardError: the run cannot go on, for another cause than a shot that failed.
+    """
+    plan = run.plan
+    store.sweep()
+    progress.current().expect(cost(plan))
+    runtime.log.info("%s: %d of %d shots", plan.shot_list.title, len(plan.shots), len(plan.shot_list.shots))
+    keyframes = render_keyframes(run, runtime)
+    assembly = assemble(run, keyframes, runtime)
+    problem = keyframes.problem or assembly.problem
+    # Where both need review, the film's message says where to look at it.
+    if isinstance(problem, NeedsReview) and isinstance(assembly.problem, NeedsReview):
+        problem = assembly.problem
+    return Outcome(run.folder, assembly.rows, assembly.film, problem)
