@@ -59,6 +59,10 @@ def admit(record: Path) -> None:
     """
     try:
         content = json.loads(record.read_bytes())
+    except (OSError, ValueError):
+        # Absent, or half-written: Prefect reads it as absent.
+        return
+    try:
         serializer = content["metadata"]["serializer"]["type"]
         if serializer == "undercard":
             return
@@ -66,9 +70,7 @@ def admit(record: Path) -> None:
             raise ValueError(f"a result written by {serializer!r}")
         content["result"] = json.dumps(_translate(json.loads(content["result"])))
         content["metadata"]["serializer"] = {"type": "undercard"}
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         record.unlink(missing_ok=True)
         return
     write_atomically(record, json.dumps(content).encode())

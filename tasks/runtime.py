@@ -26,6 +26,8 @@ class Submitted(Generic[T]):
     """A task run of a step."""
 
     future: PrefectFuture[T]
+    shared: bool = False
+    """It was started for another step of the same key."""
 
     def add_done_callback(self, action: Callable[[Any], object]) -> None:
         """Call *action* with this step once it has ended."""
@@ -40,7 +42,7 @@ class Submitted(Generic[T]):
         self.future.wait()
         state = self.future.state
         if state.is_completed():
-            return Ended(self.future.result(), cached=state.name == "Cached")
+            return Ended(self.future.result(), cached=self.shared or state.name == "Cached")
         error = state.result(raise_on_failure=False)
         return Ended(None, error if isinstance(error, BaseException) else RuntimeError(str(error)))
 
@@ -52,6 +54,8 @@ class PrefectRuntime:
     results: Path
     """Where the small results of tasks are kept, beside the files they speak of."""
     log: Log = field(default_factory=get_run_logger)
+    running: dict[str, PrefectFuture[Any]] = field(default_factory=dict)
+    """By key, the newest task run."""
 
     def submit(
         self, name: str, after: Sequence[Pending[Any]], step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -61,6 +65,10 @@ class PrefectRuntime:
         options: dict[str, Any] = {"task_run_name": _literal(name)}
         if known.key is not None:
             key = known.key(dict(kwargs))
+            twin = self.running.get(key)
+            # Prefect would run both, and one could read the result while the other writes it.
+            if twin is not None and not twin.state.is_final():
+                return Submitted(twin, shared=True)
             admit(self.results / key)
             options |= {"cache_key_fn": lambda _context, _parameters: key, "result_storage": self.results}
         # Arguments are whole, so the run graph learns from `wait_for` what a step depends on.
@@ -69,6 +77,8 @@ class PrefectRuntime:
             wait_for=[each.future for each in after if isinstance(each, Submitted)],
             **{name: _whole(value) for name, value in kwargs.items()},
         )
+        if known.key is not None:
+            self.running[key] = future
         return Submitted(future)
 
     def bar(self, key: str, description: str, total: int) -> reports.ProgressBar:

@@ -180,6 +180,8 @@ def _merge(
 def add_film(folder: Path, name: str, film: FilmRecord) -> None:
     """Note *film*, which lies in *folder* as *name*, in the manifest there.
 
+    What earlier runs made of the same film, its masters and deliveries, stays noted.
+
     Raises:
         MissingObject: there is no manifest.
         StoreError: it cannot be written.
@@ -188,7 +190,13 @@ def add_film(folder: Path, name: str, film: FilmRecord) -> None:
     def change(content: dict[str, Any]) -> dict[str, Any]:
         if not content:
             raise MissingObject(f"{folder / NAME} is gone or unreadable; render the keyframes first")
-        return {**content, "films": {**content.get("films", {}), name: film.model_dump(mode="json")}}
+        films = content.get("films", {})
+        noted = film.model_dump(mode="json")
+        before = films.get(name)
+        if isinstance(before, dict) and before.get("file") == noted["file"]:
+            noted["masters"] = noted["masters"] or before.get("masters", [])
+            noted["delivered"] = {**before.get("delivered", {}), **noted["delivered"]}
+        return {**content, "films": {**films, name: noted}}
 
     _update(folder, change)
 
