@@ -64,7 +64,10 @@ def test_importing_the_library_starts_no_process_and_makes_no_folder() -> None:
 
 
 def test_importing_the_library_does_not_import_prefect() -> None:
-    assert run_after_imports(modules_of("undercard"), (), "print('prefect' in sys.modules)").strip() == "False"
+    # The file of the command line that starts flows is imported by `undercard render` alone.
+    modules = [module for module in modules_of("undercard") if module != "undercard.cli.render"]
+
+    assert run_after_imports(modules, (), "print('prefect' in sys.modules)").strip() == "False"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from undercard.cli import local_server
 
@@ -55,14 +57,49 @@ def test_a_server_is_started_once_and_found_again(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_home")
-def test_a_server_that_nobody_asks_ends_by_itself() -> None:
-    code = "import sys; from undercard.cli import local_server; local_server.serve(int(sys.argv[1]), idle_seconds=1.0)"
-    process = subprocess.Popen([sys.executable, "-c", code, "0"])
+def test_a_server_that_nobody_asks_ends_by_itself(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from undercard.cli import local_server;"
+        "local_server.serve(Path(sys.argv[1]), idle_seconds=1.0)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "server.json")])
     try:
         assert gone(process.pid, within_seconds=90)
     finally:
         if process.poll() is None:
             process.kill()
+
+
+@pytest.mark.usefixtures("prefect_home")
+def test_two_terminals_that_start_at_once_share_one_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_server, "answers", lambda _server: True)
+    state = tmp_path / "server.json"
+    first = local_server.borrow(state)
+    assert first.process is not None
+    try:
+        with ThreadPoolExecutor(1) as other:
+            second = other.submit(local_server.borrow, state)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.5)
+
+            started = first.ready()
+
+            assert second.result(timeout=30).process is None
+            assert second.result().ready() == started
+    finally:
+        first.process.kill()
+        first.process.wait(timeout=30)
+
+
+def test_a_server_that_another_terminal_never_gets_ready_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_server, "START_SECONDS", 0.2)
+    with (
+        FileLock(tmp_path / "server.lock"),
+        pytest.raises(local_server.ServerDidNotStart, match="set PREFECT_API_URL"),
+    ):
+        local_server.borrow(tmp_path / "server.json")
 
 
 def test_a_server_that_cannot_start_is_reported_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from filelock import FileLock, Timeout
 
 from undercard import settings
 from undercard.errors import UndercardError
@@ -62,13 +65,15 @@ class LocalServer:
         return self.url.removesuffix("/api")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Starting:
-    """A server on its way: it starts while the caller does something else."""
+    """A server that is there, or on its way: it starts while the caller does something else."""
 
-    server: LocalServer
-    process: subprocess.Popen[bytes] | None
     state: Path
+    process: subprocess.Popen[bytes] | None
+    """None where a server was there already."""
+    lock: FileLock
+    """Held until the server answers, so that a second terminal waits for it and starts none."""
 
     def ready(self) -> LocalServer:
         """Wait until the server answers.
@@ -78,38 +83,55 @@ class Starting:
         """
         log = self.state.with_suffix(".log")
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.server):
-            if self.process is not None and self.process.poll() is not None:
-                raise ServerDidNotStart(f"the local Prefect server ended with {self.process.returncode}; see {log}")
-            if time.monotonic() > deadline:
-                raise ServerDidNotStart(f"the local Prefect server was not ready in {START_SECONDS:.0f} s; see {log}")
-            time.sleep(0.1)
-        write_atomically(self.state, json.dumps(asdict(self.server)).encode())
-        return self.server
+        try:
+            while (server := self._answering()) is None:
+                if self.process is not None and self.process.poll() is not None:
+                    raise ServerDidNotStart(f"the local Prefect server ended with {self.process.returncode}; see {log}")
+                if time.monotonic() > deadline:
+                    raise ServerDidNotStart(
+                        f"the local Prefect server was not ready in {START_SECONDS:.0f} s; see {log}"
+                    )
+                time.sleep(0.1)
+        finally:
+            self.lock.release()
+        return server
+
+    def _answering(self) -> LocalServer | None:
+        server = _remembered(self.state)
+        mine = server is not None and (self.process is None or server.pid == self.process.pid)
+        return server if server is not None and mine and answers(server) else None
 
 
 def borrow(state: Path) -> Starting:
-    """Return the server that *state* (a JSON file) remembers if it still answers, else start one."""
+    """Return the server that *state* (a JSON file) remembers if it still answers, else start one.
+
+    Raises:
+        ServerDidNotStart: another process is starting one, and has not been ready for too long.
+    """
+    state.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(state.with_suffix(".lock"), timeout=START_SECONDS, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout as exc:
+        raise ServerDidNotStart(
+            f"another undercard has been starting a Prefect server for {START_SECONDS:.0f} s; end it, or set"
+            " PREFECT_API_URL to a server of your own"
+        ) from exc
     remembered = _remembered(state)
     if remembered is not None and answers(remembered):
-        return Starting(remembered, None, state)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    state.parent.mkdir(parents=True, exist_ok=True)
+        return Starting(state, None, lock)
     with state.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(port)],
+            [sys.executable, "-m", __name__, str(state)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=settings.child_environment({**SERVER_ENVIRONMENT, "PREFECT_SERVER_UI_API_URL": url}),
+            env=settings.child_environment(SERVER_ENVIRONMENT),
             # Its own session, so that Ctrl-C on a render does not reach it.
             start_new_session=True,
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
         )
-    return Starting(LocalServer(url, process.pid), process, state)
+    return Starting(state, process, lock)
 
 
 def answers(server: LocalServer) -> bool:
@@ -147,24 +169,32 @@ class Watched:
         self.last_asked = time.monotonic()
 
 
-def serve(port: int, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Serve Prefect on loopback until nobody has asked anything for *idle_seconds*."""
+def serve(state: Path, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Serve Prefect on loopback until nobody has asked anything for *idle_seconds*, and write into *state* where."""
     import uvicorn
     from prefect.server.api.server import create_app
+    from prefect.settings import PREFECT_UI_API_URL, temporary_settings
 
-    watched = Watched(create_app(final=True), time.monotonic())
-    server = uvicorn.Server(uvicorn.Config(watched, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
+    # Bound before it is told to anybody, so that no other program can take the port.
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    here = LocalServer(f"http://127.0.0.1:{listening.getsockname()[1]}/api", os.getpid())
+    write_atomically(state, json.dumps(asdict(here)).encode())
 
     async def run() -> None:
-        serving = asyncio.create_task(server.serve())
+        watched = Watched(create_app(final=True), time.monotonic())
+        server = uvicorn.Server(uvicorn.Config(watched, log_level="warning", lifespan="on"))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not serving.done():
             await asyncio.sleep(min(5.0, idle_seconds / 4))
             if time.monotonic() - watched.last_asked > idle_seconds:
                 server.should_exit = True
                 await serving
 
-    asyncio.run(run())
+    # The pages look for the API where they are told, which is port 4200 unless said otherwise.
+    with temporary_settings({PREFECT_UI_API_URL: here.url}):
+        asyncio.run(run())
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(Path(sys.argv[1]))
