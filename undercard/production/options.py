@@ -9,9 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+import undercard
 from undercard import backends, settings
 from undercard.errors import BadInput
 from undercard.planning.choose import AUTO
+
+EXAMPLES = Path(undercard.__file__).parent / "assets" / "shots"
+"""Where the wheel has what a checkout has in data/shots."""
 
 
 class _ListsBackends:
@@ -58,15 +62,15 @@ class RunOptions(BaseModel):
 
 
 def find(path: Path) -> Path:
-    """Return *path* as it stands from the working directory, else from the project's root.
+    """Return *path* from the working directory, else from the project's root, else the shipped example of that name.
 
     A deployment's worker runs in a folder of its own, so a path that is right for people would be wrong for it.
 
     Raises:
-        BadInput: there is no such file in either place.
+        BadInput: there is no such file in any of these places.
     """
-    for root in (Path.cwd(), settings.project_root()):
-        candidate = root / path
+    shipped = EXAMPLES / path.name if path.parent == Path("data/shots") else path
+    for candidate in (Path.cwd() / path, settings.project_root() / path, shipped):
         if candidate.is_file():
             return candidate
     raise BadInput(
