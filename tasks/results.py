@@ -16,7 +16,7 @@ from undercard.production.assembly.clips import MadeClip
 from undercard.production.assembly.pieces import CutPiece
 from undercard.production.assembly.sound_cues import Mix
 from undercard.production.manifest import FilmRecord
-from undercard.store import StoredFile, write_atomically
+from undercard.store import READ_BACK, StoredFile, write_atomically
 
 KINDS: dict[str, type[BaseModel]] = {
     kind.__name__: kind for kind in (Control, CutPiece, FilmRecord, MadeClip, Mix, Sheet, StoredFile, Take, Verdict)
@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
 
 def _value(content: Any) -> Any:
     if isinstance(content, dict):
-        return KINDS[str(content["kind"])].model_validate(content["data"])
+        return KINDS[str(content["kind"])].model_validate(content["data"], context=READ_BACK)
     return [_value(each) for each in content] if isinstance(content, list) else content
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from undercard import settings
 from undercard.errors import MissingObject, StoreError
@@ -25,11 +25,15 @@ SWEEP_SECONDS = 86_400.0
 LATENT_SECONDS = 30 * SWEEP_SECONDS
 
 
+READ_BACK = {"read back": True}
+"""The context in which records of earlier work are validated, such as a cached result or a manifest."""
+
+
 class StoredFile(BaseModel):
     """A file of the store, as a task returns it in place of its bytes.
 
-    Reading one back (from a cached result, say) checks the file: one that is gone or altered is no value, so that
-    the cache misses and the work is done again.
+    Validated in the context `READ_BACK`, the file is checked: one that is gone or altered is no value, so that the
+    work is done again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,7 +44,9 @@ class StoredFile(BaseModel):
     size_bytes: int = Field(ge=0)
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Self:
+    def _is_whole(self, info: ValidationInfo) -> Self:
+        if info.context is not READ_BACK:
+            return self
         path = self.absolute
         try:
             found = path.stat()

@@ -53,9 +53,12 @@ def test_what_a_run_or_a_shot_list_asks_for_lies_beside_the_film_and_is_made_onc
     produce(shot_list=film)
     assert {path: path.stat().st_mtime_ns for path in (store / "objects").rglob("*.*")} == objects
 
-    # What a run names is made in place of what the list says.
+    # What a run names is made in place of what the list says; what lies there of the same film stays on record.
+    hevc = made.with_name("film-hevc.mp4")
+    hevc.unlink()
     produce(shot_list=film, presets=["gif"])
-    assert set(record(made)["delivered"]) == {"film-gif.gif"}
+    assert set(record(made)["delivered"]) == {"film-hevc.mp4", "film-h264-square.mp4", "film-gif.gif"}
+    assert not hevc.exists()
 
 
 def test_a_preset_that_does_not_exist_is_told_before_anything_renders(film: Path, store: Path) -> None:

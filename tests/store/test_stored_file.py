@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -12,10 +13,29 @@ from undercard import store
 from undercard.store import StoredFile
 
 
+def read_back(record: str) -> StoredFile:
+    return StoredFile.model_validate_json(record, context=store.READ_BACK)
+
+
+def test_bytes_that_are_stored_are_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[Path] = []
+    sha256_of = store.sha256_of
+
+    def count(path: Path) -> str:
+        hashed.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr(store, "sha256_of", count)
+
+    store.put_bytes(CONTENT, ".png")
+
+    assert len(hashed) == 1
+
+
 def test_a_stored_file_reads_back_from_json() -> None:
     stored = store.put_bytes(CONTENT, ".png")
 
-    assert StoredFile.model_validate_json(stored.model_dump_json()) == stored
+    assert read_back(stored.model_dump_json()) == stored
 
 
 @pytest.mark.parametrize("altered", [b"a keyframf", b"a keyfram", b""], ids=["one bit", "cut short", "emptied"])
@@ -24,7 +44,7 @@ def test_an_altered_file_is_no_cached_result(altered: bytes) -> None:
     stored.absolute.write_bytes(altered)
 
     with pytest.raises(ValidationError, match="altered"):
-        StoredFile.model_validate_json(stored.model_dump_json())
+        read_back(stored.model_dump_json())
 
 
 def test_a_file_that_is_gone_is_no_cached_result() -> None:
@@ -32,7 +52,7 @@ def test_a_file_that_is_gone_is_no_cached_result() -> None:
     stored.absolute.unlink()
 
     with pytest.raises(ValidationError, match="gone"):
-        StoredFile.model_validate_json(stored.model_dump_json())
+        read_back(stored.model_dump_json())
 
 
 @pytest.mark.parametrize("obstacle", ["folder", "loop", "long name"])
@@ -49,7 +69,7 @@ def test_a_file_that_cannot_be_read_is_no_cached_result(obstacle: str) -> None:
         record["path"] = "n" * 300
 
     with pytest.raises(ValidationError, match="unreadable"):
-        StoredFile.model_validate(record)
+        read_back(json.dumps(record))
 
 
 def test_an_altered_file_is_mended_by_storing_the_same_bytes_again() -> None:

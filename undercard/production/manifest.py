@@ -204,7 +204,7 @@ def add_film(folder: Path, name: str, film: FilmRecord) -> None:
 def read_film(folder: Path, name: str) -> FilmRecord | None:
     """Return what the manifest in *folder* says of the film called *name*; None where it says nothing."""
     try:
-        return FilmRecord.model_validate(_content(folder)["films"][name])
+        return FilmRecord.model_validate(_content(folder)["films"][name], context=store.READ_BACK)
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -313,4 +313,4 @@ def _content(folder: Path) -> dict[str, Any]:
 def _readable(records: object) -> Iterator[KeyframeRecord]:
     for record in records if isinstance(records, list) else ():
         with suppress(ValidationError):
-            yield KeyframeRecord.model_validate(record)
+            yield KeyframeRecord.model_validate(record, context=store.READ_BACK)

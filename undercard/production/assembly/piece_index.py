@@ -32,7 +32,7 @@ def remembered(folder: Path, keys: Iterable[str]) -> dict[str, CutPiece]:
 
 def _whole(noted: object) -> CutPiece | None:
     try:
-        return CutPiece.model_validate(noted)
+        return CutPiece.model_validate(noted, context=store.READ_BACK)
     except ValidationError:
         return None
 
