@@ -1,6 +1,6 @@
 """Measures what users of diffusers have today, on the same inputs and under the same caps as undercard's own rungs.
 
-    python -m benchmarks.engine_baselines MODE --checkpoint DIR --cap-gb 10 --references 1 2 --out rows.jsonl
+    python -m benchmarks.engine_child MODE --checkpoint DIR --caps 10 --references 1 2 --out rows.jsonl
 
 MODE is `resident` (all on the card), `model-offload`, `group-offload` (block by block, on a stream, pinned) or
 `sequential` (accelerate, layer by layer). Embeddings are given: the text encoder is no part of what is measured.
@@ -194,9 +194,3 @@ def _measure(bench: Bench, row: Row) -> Row:
             "pinned_gb": peaks.pinned_gb,
         }
     )
-
-
-if __name__ == "__main__":
-    from benchmarks.engine_child import main
-
-    main()

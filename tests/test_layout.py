@@ -70,6 +70,43 @@ def test_importing_the_library_does_not_import_prefect() -> None:
     assert run_after_imports(modules, (), "print('prefect' in sys.modules)").strip() == "False"
 
 
+def test_everything_is_importable_where_modules_of_posix_are_missing() -> None:
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for name in PACKAGES for path in paths_of(name)]
+    # What they are built on is imported first: only this project's own imports are refused.
+    code = f"""
+import importlib, sys
+def import_all():
+    lacking = []
+    for name in {modules!r}:
+        try:
+            importlib.import_module(name.removesuffix(".__init__"))
+        except ModuleNotFoundError as exc:
+            lacking.append((name, exc.name))
+    return lacking
+before = import_all()
+for name in [name for name in sys.modules if name.partition(".")[0] in {PACKAGES!r}]:
+    del sys.modules[name]
+for name in ("fcntl", "pwd", "resource", "termios"):
+    sys.modules[name] = None
+print(sorted(set(import_all()) - set(before)))
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+def test_the_modules_of_benchmarks_import_each_other_in_no_circle() -> None:
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): benchmarks_in(path) for path in paths_of("benchmarks")
+    }
+    # Take away what imports nothing that is left, again and again; a circle stays.
+    while free := {name for name, imported in graph.items() if not imported & graph.keys()}:
+        graph = {name: imported for name, imported in graph.items() if name not in free}
+
+    assert graph == {}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_only_the_settings_read_the_environment(package: str) -> None:
     readers = [
@@ -86,6 +123,18 @@ def test_every_file_says_what_it_owns(package: str) -> None:
     paths = (ROOT / package).rglob("*.py")
 
     assert [path.name for path in paths if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+
+
+def paths_of(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def benchmarks_in(path: Path) -> set[str]:
+    """Return the modules of benchmarks that *path* imports, at its top or later."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    found = {node.module or "": node.names for node in nodes if isinstance(node, ast.ImportFrom)}
+    names = {*found, *(f"{module}.{alias.name}" for module, aliases in found.items() for alias in aliases)}
+    return {name for name in names if name.startswith("benchmarks.")}
 
 
 def names_in(path: Path) -> list[str]:

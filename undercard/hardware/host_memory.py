@@ -1,7 +1,8 @@
-"""How much host memory can be taken now: the machine's, or its container's where that is less."""
+"""How much host memory can be taken now, the machine's or its container's, and how much this process has taken."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,18 @@ class HostMemory:
     total_bytes: int
     free_bytes: int
     """Without swapping; the page cache counts as free."""
+
+
+def peak_host_bytes() -> int:
+    """Return the physical memory that this process held at most."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        # Windows, where psutil knows it.
+        return int(psutil.Process().memory_info().peak_wset)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # getrusage(2): KiB on Linux, bytes on macOS.
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def look(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> HostMemory:

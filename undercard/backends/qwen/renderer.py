@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import resource
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from undercard.engine.text import embeddings, streamed
 from undercard.engine.text.embeddings import Wording
 from undercard.engine.vae.vae import PictureVae
 from undercard.engine.weights.codecs import codec_named
+from undercard.hardware.host_memory import peak_host_bytes
 from undercard.models.fingerprint import recipe
 
 
@@ -99,7 +99,7 @@ class EngineRenderer:
                 image=picture,
                 seconds=time.monotonic() - start,
                 peak_vram_bytes=card.peak_bytes(self.model.device),
-                peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                peak_host_bytes=peak_host_bytes(),
                 notes=(*notes, *ready.notes, *vae.notes),
                 tiled=vae.tiled,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from undercard.domain.canvas import middle
 from undercard.domain.requests import RenderRequest
 from undercard.engine import card
 from undercard.engine.faults import stage
+from undercard.hardware.host_memory import peak_host_bytes
 
 Draw: TypeAlias = Callable[[RenderRequest], Image]
 """Returns the request's picture on its canvas, RGB; raises what torch raises, or what `faults.stage` makes of it."""
@@ -55,7 +55,7 @@ class BorrowedRenderer:
                 image=middle(picture, request.size).convert("RGB"),
                 seconds=time.monotonic() - start,
                 peak_vram_bytes=card.peak_bytes(self.device),
-                peak_host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                peak_host_bytes=peak_host_bytes(),
             )
 
 

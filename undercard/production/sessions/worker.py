@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import resource
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,9 +22,7 @@ from undercard.domain.progress import Stage
 from undercard.domain.requests import RenderRequest, Size
 from undercard.errors import BackendError, HostMemoryExhausted, UndercardError
 from undercard.hardware.devices import Device
-
-MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes in a unit of `ru_maxrss` (getrusage(2))."""
+from undercard.hardware.host_memory import peak_host_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ def _picture(renderer: Renderer, request: RenderRequest) -> Picture:
         rgb=rendered.image.convert("RGB").tobytes(),
         seconds=rendered.seconds,
         peak_vram_bytes=rendered.peak_vram_bytes,
-        peak_host_bytes=rendered.peak_host_bytes or _peak_host_bytes(),
+        peak_host_bytes=rendered.peak_host_bytes or peak_host_bytes(),
         notes=rendered.notes,
         tiled=rendered.tiled,
     )
@@ -158,7 +154,7 @@ def _failure(error: Exception) -> Failure:
         error = HostMemoryExhausted(f"no host memory is left: {error}")
     if not isinstance(error, UndercardError) or not _passes(error):
         error = BackendError(f"{type(error).__name__}: {error}")
-    return Failure(error, peak_vram_bytes, _peak_host_bytes())
+    return Failure(error, peak_vram_bytes, peak_host_bytes())
 
 
 def _passes(error: UndercardError) -> bool:
@@ -166,7 +162,3 @@ def _passes(error: UndercardError) -> bool:
         return type(pickle.loads(pickle.dumps(error))) is type(error)  # noqa: S301  # bytes that this line made
     except Exception:  # noqa: BLE001  # a pickler may raise anything
         return False
-
-
-def _peak_host_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
