@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,9 @@ from tests.previz.boxers import (
     part,
     placed,
 )
-from undercard.domain.staging import Corner, Stance
+from undercard.domain.staging import Aim, Corner, Stance
 from undercard.previz import poses, rig
-from undercard.previz.figure import Figure, figure
+from undercard.previz.figure import Figure, figure, joints
 from undercard.previz.mesh import Texture
 from undercard.previz.outfit import linear
 
@@ -108,3 +109,10 @@ def test_the_corners_have_different_bodies() -> None:
 
     assert len(red.meshes[0].vertices) != len(blue.meshes[0].vertices)
     assert part(red, "hair")[:, 1].max() < part(blue, "hair", "blue")[:, 1].max()
+
+
+def test_joints_without_a_body_are_those_of_the_body() -> None:
+    opponent = placed(poses.pose("guard"), "blue", position=(0.1, 0.9), facing=180.0)
+    striker = replace(placed(poses.pose("jab")), lead_aim=Aim(head=1.0))
+
+    assert np.array_equal(joints(striker, opponent), figure(striker, opponent).joints)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from undercard.domain.staging import PlacedFighter
 from undercard.previz import rig as rigs
@@ -55,7 +55,17 @@ def figure(fighter: PlacedFighter, opponent: PlacedFighter | None) -> Figure:
         materials=materials(fighter.look, rig.part_names),
         rest=rig.vertices,
     )
-    return Figure((body,), (_joints(rig, skeleton) @ facing.T + place).astype(np.float32))
+    return Figure((body,), _joints(rig, skeleton, fighter))
+
+
+# A camera is placed by them, and then asked whom it sees.
+@lru_cache(maxsize=256)
+def joints(fighter: PlacedFighter, opponent: PlacedFighter | None) -> Floats:
+    """Return the joints of `figure(fighter, opponent)` without its body, in a seventh of the time; not writeable."""
+    rig = rigs.load(fighter.corner)
+    found = _joints(rig, _skeleton(rig, fighter, opponent), fighter)
+    found.flags.writeable = False
+    return found
 
 
 def normals(vertices: Floats, faces: Ints) -> Floats:
@@ -151,10 +161,11 @@ def _skinned(rig: Rig, skeleton: Skeleton) -> Floats:
     return np.asarray(turned + blended[:, 9:], np.float32)
 
 
-def _joints(rig: Rig, skeleton: Skeleton) -> NDArray[np.float64]:
-    """Return COCO's joints in the body's frame: nose, eyes, ears, then left before right from shoulders to ankles."""
+def _joints(rig: Rig, skeleton: Skeleton, fighter: PlacedFighter) -> Floats:
+    """Return COCO's joints on the stage: nose, eyes, ears, then left before right from shoulders to ankles."""
+    facing, place = _placement(fighter)
     head = rig.index("head")
     face = skeleton.positions[head] + (rig.face[:5] - rig.heads[head]) @ skeleton.rotations[head].T
     bones = ("upperarm", "lowerarm", "hand", "thigh", "calf", "foot")
     limbs = [skeleton.positions[rig.index(f"{bone}_{side}")] for bone in bones for side in "lr"]
-    return np.concatenate([face, np.array(limbs)])
+    return (np.concatenate([face, np.array(limbs)]) @ facing.T + place).astype(np.float32)

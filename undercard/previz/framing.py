@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from undercard.domain.staging import PlacedFighter
-from undercard.previz.figure import figure
+from undercard.previz import figure
 from undercard.previz.ring import ROPE_HALF, ROPE_HEIGHTS
 from undercard.previz.view import SENSOR_WIDTH_MM
 
@@ -64,7 +63,8 @@ def action(fighters: Sequence[PlacedFighter], subject: int) -> Action:
     feet = tuple(np.array([fighter.position[0], 0.0, fighter.position[1]]) for fighter in fighters)
     facings = tuple(_facing(fighter) for fighter in fighters)
     joints = tuple(
-        _joints(fighter, next((other for other in fighters if other is not fighter), None)) for fighter in fighters
+        figure.joints(fighter, next((other for other in fighters if other is not fighter), None)).astype(np.float64)
+        for fighter in fighters
     )
     middle = np.mean(feet, axis=0) if feet else np.zeros(3)
     line = feet[1] - feet[0] if len(feet) > 1 else np.zeros(3)
@@ -245,9 +245,3 @@ def _look(facing: Vector, joints: Vector) -> Vector:
 def _facing(fighter: PlacedFighter) -> Vector:
     turn = np.radians(fighter.facing_degrees)
     return np.array([np.sin(turn), 0.0, np.cos(turn)])
-
-
-@lru_cache(maxsize=256)
-def _joints(fighter: PlacedFighter, opponent: PlacedFighter | None) -> Vector:
-    joints: Vector = figure(fighter, opponent).joints.astype(np.float64)
-    return joints

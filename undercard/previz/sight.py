@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from undercard.domain.staging import Staging
-from undercard.previz.figure import figure
+from undercard.previz.figure import joints
 from undercard.previz.view import look_through
 
 FACE_JOINTS = 5
@@ -35,7 +35,7 @@ def sighted(staging: Staging, size: tuple[int, int]) -> tuple[Sighting, ...]:
     found = []
     for fighter in staging.fighters:
         opponent = next((other for other in staging.fighters if other is not fighter), None)
-        pixels = view.project(figure(fighter, opponent).joints)
+        pixels = view.project(joints(fighter, opponent))
         x, y, depth = pixels.T
         inside = (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
         if inside.any():
