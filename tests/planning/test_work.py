@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 
 from tests.fakes.shot_lists import duel
+from undercard.domain.staging import Staging
 from undercard.hardware.devices import Device
 from undercard.planning import work
 from undercard.planning.plan import plan_film
-from undercard.shotlist.models import ShotList
+from undercard.shotlist import direction
+from undercard.shotlist.models import Shot, ShotList
 
 SIZE = (512, 288)
 
@@ -65,3 +67,19 @@ def test_a_plan_counts_as_many_pictures_as_its_requests_name(tmp_path: Path, cam
     named = [1 + len(keyframe.likenesses) for shot in plan.shots for keyframe in modelled.keyframes(shot)]
     assert counted == max(named)
     assert counted <= work.at_most(film, SIZE).references
+
+
+def test_nobody_is_staged_after_a_keyframe_that_asks_the_most_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = duel(tmp_path)
+    jab, nod = film.shots
+    staged = direction.stagings(film, jab)
+
+    def stagings(_: ShotList, shot: Shot) -> tuple[tuple[int, Staging], ...]:
+        assert shot is jab
+        return staged
+
+    monkeypatch.setattr(direction, "stagings", stagings)
+
+    assert work.costliest(film, [jab, nod], SIZE).references == 3

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import plan
 from tests.fakes.shot_lists import duel
 from tests.paths import EXAMPLES
 from undercard.domain.staging import Aim, PlacedFighter, Staging
-from undercard.previz import poses
+from undercard.previz import cameras, poses
 from undercard.shotlist import direction
 from undercard.shotlist.load import load_shot_list
 
@@ -202,3 +203,14 @@ def test_fighters_of_the_title_fight_stay_inside_the_ropes_and_apart() -> None:
             spots = [fighter.position for fighter in staging.fighters]
             assert all(abs(edge) <= 2.2 for spot in spots for edge in spot), shot.id
             assert len(spots) < 2 or math.dist(*spots) >= 0.35, shot.id
+
+
+def test_a_shot_is_staged_once_however_long_the_film_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text(plan.shot_list(300), encoding="utf-8")
+    film = load_shot_list(path)
+    staged = [direction.stagings(film, shot) for shot in film.shots]
+
+    monkeypatch.delattr(cameras, "camera")
+
+    assert [direction.stagings(film, shot) for shot in film.shots] == staged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from undercard import backends, settings
@@ -32,7 +32,8 @@ ENCODE_SECONDS_PER_MEGAPIXEL = 0.04
 REPEAT_SECONDS_PER_MEGAPIXEL = 0.002
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, so that what every shot asks for is worked out once.
+@dataclass(frozen=True)
 class Plan:
     """A run: the shots it renders and the film they make."""
 
@@ -103,7 +104,11 @@ class Plan:
 
     def motion(self, shot: Shot) -> str:
         """Return how the keyframes of *shot* become its frames, as far as that is possible here."""
-        return next((each.motion for each in self.fallen if each.shot == shot.id), shot.motion)
+        return self._fallen_motions.get(shot.id, shot.motion)
+
+    @cached_property
+    def _fallen_motions(self) -> dict[str, str]:
+        return {each.shot: each.motion for each in self.fallen}
 
     def between(self, shot: Shot, moment: Moment) -> RenderRequest:
         """Return the request for a moment of *shot* that falls between keyframes."""
@@ -162,10 +167,11 @@ class Plan:
         Raises:
             KeyError: the shot list has no such shot.
         """
-        for shot in self.shot_list.shots:
-            if shot.id == shot_id:
-                return shot
-        raise KeyError(shot_id)
+        return self._by_id[shot_id]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Shot]:
+        return {shot.id: shot for shot in self.shot_list.shots}
 
     @property
     def filmed(self) -> tuple[Shot, ...]:
@@ -173,7 +179,7 @@ class Plan:
         sources = {shot.source for shot in self.shots}
         return tuple(shot for shot in self.shot_list.shots if shot.id in sources)
 
-    @property
+    @cached_property
     def timeline(self) -> Timeline:
         """The film of the selected shots."""
         transitions = [_transition(shot, first=number == 0) for number, shot in enumerate(self.shots)]

@@ -20,8 +20,13 @@ def likenesses(shot_list: ShotList, staging: Staging, size: Size) -> tuple[Liken
 
 def costliest(shot_list: ShotList, shots: Sequence[Shot], size: Size) -> Work:
     """Return what the costliest keyframe of *shots* asks: its control image, and whom the camera sees."""
-    stagings = (staging for shot in shots for _, staging in direction.stagings(shot_list, shot))
-    return Work(size, references=1 + max(len(kept(shot_list, sighted(staging, size))) for staging in stagings))
+    references, most = 1, at_most(shot_list, size).references
+    for staging in (staging for shot in shots for _, staging in direction.stagings(shot_list, shot)):
+        references = max(references, 1 + len(kept(shot_list, sighted(staging, size))))
+        # Nearly every film shows both fighters early; the rest of it need not be staged.
+        if references == most:
+            break
+    return Work(size, references)
 
 
 def at_most(shot_list: ShotList, size: Size) -> Work:

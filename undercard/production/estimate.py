@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from undercard import settings
 from undercard.backends import Needs, Rung
+from undercard.film.timeline.timeline import Piece
 from undercard.hardware import devices
 from undercard.planning import choose
 from undercard.planning.ladder import Ways
@@ -47,19 +49,24 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
         keyframe_seconds = plan.keyframe_seconds
     else:
         keyframe_seconds = plan.control_seconds + take_seconds
+    rendered = {record.shot for record in records.values()}
+    pieces_of: defaultdict[str, list[Piece]] = defaultdict(list)
+    for piece in plan.timeline.pieces():
+        pieces_of[piece.spans[-1].clip.shot].append(piece)
     estimates = []
     for shot in plan.shots:
-        keyframes = plan.keyframes(shot)
-        done = accepted_keyframes(keyframes, records)
-        pieces = [piece for piece in plan.timeline.pieces() if piece.spans[-1].clip.shot == shot.id]
-        rendering = keyframe_seconds * (len(keyframes) - done)
+        keyframes = 0 if shot.replay is not None else len(shot.keyframes)
+        # Staging a keyframe takes milliseconds, and only an earlier take has to answer it.
+        done = accepted_keyframes(plan.keyframes(shot), records) if shot.id in rendered else 0
+        pieces = pieces_of[shot.id]
+        rendering = keyframe_seconds * (keyframes - done)
         estimates.append(
             ShotEstimate(
                 number=shot.number,
                 shot=shot.id,
                 frames=shot.frames,
                 motion=plan.motion(shot),
-                keyframes=len(keyframes),
+                keyframes=keyframes,
                 done=done,
                 drawn=sum(len(drawn_in(plan, span)) for piece in pieces for span in piece.spans),
                 seconds=rendering + sum(piece_cost(plan, piece) for piece in pieces),

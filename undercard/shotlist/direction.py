@@ -89,8 +89,21 @@ def staging_at(shot_list: ShotList, shot: Shot, frame: Moment) -> Staging:
     return Staging(camera=_camera_at(shot, track, frame), fighters=fighters, light=moved.light)
 
 
-@lru_cache(maxsize=256)
 def _track(shot_list: ShotList, shot: Shot) -> _Track:
+    found = _tracks(shot_list)
+    if shot not in found:
+        found[shot] = _work_out(shot_list, shot)
+    return found[shot]
+
+
+# A film is planned, then rendered, then cut, shot by shot each time: a cache smaller than the film would never hit.
+@lru_cache(maxsize=2)
+def _tracks(shot_list: ShotList) -> dict[Shot, _Track]:
+    """Return the tracks of *shot_list* that were worked out, to be added to."""
+    return {}
+
+
+def _work_out(shot_list: ShotList, shot: Shot) -> _Track:
     placed = [
         _placed(shot_list.cast, each, positions)
         for each, positions in zip(cues(shot), _positions(shot_list.cast, shot), strict=True)
