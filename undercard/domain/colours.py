@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 COLOURS: Mapping[str, str] = {
     "black": "#141416",
@@ -43,6 +44,7 @@ COLOURS: Mapping[str, str] = {
 }
 
 
+@lru_cache(maxsize=256)
 def colour_name(colour: str) -> str:
     """Return the word for *colour* (`#rrggbb`) that a prompt uses: the nearest of `COLOURS`, by squared distance."""
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from undercard.domain.staging import PlacedFighter
+from undercard.domain.staging import Corner, PlacedFighter, Pose, Stance
 from undercard.previz import rig as rigs
 from undercard.previz.mesh import Floats, Ints, Mesh
 from undercard.previz.outfit import materials
@@ -61,7 +61,7 @@ def figure(fighter: PlacedFighter, opponent: PlacedFighter | None) -> Figure:
 # A camera is placed by them, and then asked whom it sees.
 @lru_cache(maxsize=256)
 def joints(fighter: PlacedFighter, opponent: PlacedFighter | None) -> Floats:
-    """Return the joints of `figure(fighter, opponent)` without its body, in a seventh of the time; not writeable."""
+    """Return the joints of `figure(fighter, opponent)` without its body, in a fraction of the time; not writeable."""
     rig = rigs.load(fighter.corner)
     found = _joints(rig, _skeleton(rig, fighter, opponent), fighter)
     found.flags.writeable = False
@@ -92,7 +92,7 @@ def _placement(fighter: PlacedFighter) -> tuple[Matrix, Vector]:
 def _skeleton(rig: Rig, fighter: PlacedFighter, opponent: PlacedFighter | None) -> Skeleton:
     weights = {"lead": fighter.lead_aim, "rear": fighter.rear_aim}
     if opponent is None or not any(aim.head or aim.body for aim in weights.values()):
-        return bend(rig, fighter.pose, fighter.stance)
+        return _unaimed(fighter.corner, fighter.pose, fighter.stance)
     shapes = _targets(fighter, opponent)
 
     def aimed(end: str, shoulder: Vector, forearm: Vector, place: Vector) -> Vector:
@@ -102,6 +102,12 @@ def _skeleton(rig: Rig, fighter: PlacedFighter, opponent: PlacedFighter | None) 
         return moved
 
     return bend(rig, fighter.pose, fighter.stance, aimed)
+
+
+# Most keyframes share their poses; where a fighter stands does not matter to his bones.
+@lru_cache(maxsize=256)
+def _unaimed(corner: Corner, pose: Pose, stance: Stance) -> Skeleton:
+    return bend(rigs.load(corner), pose, stance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,7 @@ class _Target:
 def _targets(fighter: PlacedFighter, opponent: PlacedFighter) -> tuple[_Target, _Target]:
     """Return the opponent's face and trunk in the fighter's frame."""
     rig = rigs.load(opponent.corner)
-    skeleton = bend(rig, opponent.pose, opponent.stance)
+    skeleton = _unaimed(opponent.corner, opponent.pose, opponent.stance)
     facing, place = _placement(fighter)
     other_facing, other_place = _placement(opponent)
     chin, nose = rig.face[5], rig.face[0]
