@@ -31,8 +31,10 @@ def cut(
     console = Console()
     with told(console):
         target = into or timeline.with_name("recut.mp4")
-        report = recut.cut(timeline, target)
-        console.print(f"{report.frames} frames: {target}", highlight=False, soft_wrap=True)
+        made = recut.cut(timeline, target)
+        console.print(f"{made.frames} frames: {target}", markup=False, highlight=False, soft_wrap=True)
+        if made.unheard:
+            console.print(f"Not all of the sound: {made.unheard}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def deliver(

@@ -14,6 +14,7 @@ from undercard.film.timeline.timeline import Clip, Timeline, Transition
 
 NTSC = Fraction(24000, 1001)
 EXPECTED = [("a", 0, 22), ("a → b", 22, 8), ("b", 30, 32), ("a shot with a long name", 62, 30)]
+SEGMENTS = [letter * 64 for letter in "abcd"]
 
 
 def film(fps: Fraction) -> Timeline:
@@ -25,7 +26,7 @@ def film(fps: Fraction) -> Timeline:
 def edit_of(fps: Fraction) -> otio.schema.Timeline:
     timeline = film(fps)
     score = Score(fps, timeline.frame_count, (Effect("thud", 25), Effect("bell", 70)), (), 0.0)
-    return timeline_of("Der <Titel> & 映画", fps, cuts(timeline, "wxyz"), "film.mp4", score)
+    return timeline_of("Der <Titel> & 映画", fps, cuts(timeline, SEGMENTS), "film.mp4", score)
 
 
 def shown(track: otio.schema.Track) -> list[tuple[str, int, int]]:
@@ -36,8 +37,8 @@ def shown(track: otio.schema.Track) -> list[tuple[str, int, int]]:
 
 
 def test_the_pieces_of_a_film_follow_each_other_without_a_gap() -> None:
-    assert cuts(film(NTSC), "wxyz") == tuple(
-        Cut(name, start, frames, segment) for (name, start, frames), segment in zip(EXPECTED, "wxyz", strict=True)
+    assert cuts(film(NTSC), SEGMENTS) == tuple(
+        Cut(name, start, frames, segment) for (name, start, frames), segment in zip(EXPECTED, SEGMENTS, strict=True)
     )
 
 

@@ -14,13 +14,19 @@ import opentimelineio as otio
 from undercard.domain.requests import Size
 from undercard.errors import FilmError
 from undercard.film.interchange import fcpxml
-from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.interchange.metadata import (
+    NAMESPACE,
+    ClipMetadata,
+    FilmMetadata,
+    SoundMetadata,
+    TimelineMetadata,
+    TrackMetadata,
+)
+from undercard.film.sound.cue_sheet import Score
 from undercard.film.sound.synthesis import RATE
 from undercard.film.timeline.timeline import Timeline
 from undercard.store import write_atomically
 
-NAMESPACE = "undercard"
-"""Where what only this project understands stands in a timeline's metadata."""
 DISSOLVE = otio.schema.TransitionTypes.SMPTE_Dissolve
 """The one transition that every format knows."""
 
@@ -48,11 +54,12 @@ def cuts(timeline: Timeline, segments: Sequence[str] = ()) -> tuple[Cut, ...]:
 
 
 def timeline_of(
-    title: str, fps: Fraction, pieces: Sequence[Cut], film: str, score: Score | None = None
+    title: str, fps: Fraction, pieces: Sequence[Cut], film: str, score: Score | None = None, sha256: str = ""
 ) -> otio.schema.Timeline:
     """Return the film at *film*, a path that the timeline's reader will follow, cut where its pieces meet.
 
-    A transition is a clip of its own: every editor opens it, and one that is not wanted can be taken out.
+    A transition is a clip of its own: every editor opens it, and one that is not wanted can be taken out. With the
+    *sha256* of the film, its encoded pieces are known to be what the film shows.
     """
     total = sum(piece.frames for piece in pieces)
     rate = float(fps)
@@ -63,13 +70,15 @@ def timeline_of(
     for piece in pieces:
         inside = [each for each in heard if piece.start <= each.frame < piece.start + piece.frames]
         clip = otio.schema.Clip(piece.name, media.deepcopy(), _range(piece.start, piece.frames, rate))
-        clip.metadata[NAMESPACE] = {
-            "segment": piece.segment,
-            "range": [piece.start, piece.frames],
-            "sounds": [[each.sound, each.frame, each.gain_db] for each in inside],
-        }
+        known = ClipMetadata(
+            segment=piece.segment,
+            range=(piece.start, piece.frames),
+            sounds=tuple((each.sound, each.frame, each.gain_db) for each in inside),
+        )
+        clip.metadata.update(known.written())
         picture.append(clip)
-    edit = otio.schema.Timeline(title, metadata={NAMESPACE: {"fps": str(fps)} | _heard(score)})
+    of = FilmMetadata(name=film, sha256=sha256) if sha256 else None
+    edit = otio.schema.Timeline(title, metadata=TimelineMetadata(fps=fps, film=of, sound=_heard(score)).written())
     edit.tracks.append(picture)
     if score is not None and not score.silent:
         sound = otio.schema.Track("Sound", kind=otio.schema.TrackKind.Audio)
@@ -116,26 +125,20 @@ def write_bundle(edit: otio.schema.Timeline, path: Path, media: Path) -> None:
             raise FilmError(f"cannot write {path.name}: {exc}; free space, or write elsewhere") from exc
 
 
-def sounds(clip: otio.schema.Clip) -> list[Effect]:
-    """Return the effects that *clip* brings along, on the frames of the film that it was cut from."""
-    written = clip.metadata.get(NAMESPACE, {}).get("sounds", [])
-    return [Effect(str(sound), int(frame), float(gain)) for sound, frame, gain in written]
-
-
-def _heard(score: Score | None) -> dict[str, object]:
+def _heard(score: Score | None) -> SoundMetadata | None:
     if score is None or score.silent:
-        return {}
-    tracks = [
-        {
-            "file": str(track.file),
-            "frames": [track.start, track.stop, track.fade_in, track.fade_out],
-            "skip": str(track.skip_seconds),
-            "db": [track.gain_db, track.duck_db],
-            "loop": track.loop,
-        }
+        return None
+    tracks = (
+        TrackMetadata(
+            file=track.file,
+            frames=(track.start, track.stop, track.fade_in, track.fade_out),
+            skip=track.skip_seconds,
+            db=(track.gain_db, track.duck_db),
+            loop=track.loop,
+        )
         for track in score.tracks
-    ]
-    return {"sound": {"crowd_db": score.crowd_db, "tracks": tracks}}
+    )
+    return SoundMetadata(crowd_db=score.crowd_db, tracks=tuple(tracks))
 
 
 def _hears_itself(edit: otio.schema.Timeline) -> bool:

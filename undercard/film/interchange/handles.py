@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import opentimelineio as otio
 
-from undercard.film.interchange.editors import DISSOLVE, NAMESPACE
+from undercard.film.interchange.editors import DISSOLVE
+from undercard.film.interchange.metadata import NAMESPACE, TimelineMetadata
 from undercard.film.motion.transitions import transition_kind
 from undercard.film.timeline.timeline import Clip, Piece, Span, Timeline
 
@@ -70,7 +71,7 @@ def timeline_of(title: str, timeline: Timeline, media: Mapping[str, str], mix: s
         start, stop = _shown(clip, before, after)
         reference = otio.schema.ExternalReference(media[clip.shot], _range(0, clip.frames, rate))
         picture.append(otio.schema.Clip(clip.shot, reference, _range(start, stop - start, rate)))
-    edit = otio.schema.Timeline(title, metadata={NAMESPACE: {"fps": str(timeline.fps)}})
+    edit = otio.schema.Timeline(title, metadata=TimelineMetadata(fps=timeline.fps).written())
     edit.tracks.append(picture)
     if mix:
         sound = otio.schema.Track("Sound", kind=otio.schema.TrackKind.Audio)

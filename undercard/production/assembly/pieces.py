@@ -289,7 +289,8 @@ def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path, cues: S
     # The film of an excerpt has a timeline of its own.
     stem = "timeline" if film.stem == "film" else f"{film.stem}-timeline"
     shown = editors.cuts(plan.timeline, [piece.sha256 for piece in pieces])
-    edit = editors.timeline_of(plan.shot_list.title, plan.shot_list.fps, shown, film.name, cues)
+    title, fps, digest = plan.shot_list.title, plan.shot_list.fps, store.sha256_of(film)
+    edit = editors.timeline_of(title, fps, shown, film.name, cues, digest)
     written = editors.write(edit, film.parent, plan.size, stem)
     bundle = film.with_name(f"{stem}.otioz")
     editors.write_bundle(edit, bundle, film)
