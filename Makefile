@@ -10,8 +10,11 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constrai
 # Its torchvision, built for CUDA, keeps transformers from importing beside a torch without, so it is only seen by the
 # process that tests it.
 DIFFSYNTH := $(VENV)/diffsynth
+# make test-newest-av AV=av==18.0.0 tries the oldest that pyproject.toml allows.
+AV ?= av
+NEWEST_AV := $(VENV)/newest-av
 
-.PHONY: film test lint clean
+.PHONY: film test test-newest-av lint clean
 
 film: $(VENV)/.base
 	$(BIN)/undercard render $(LIST) --size $(SIZE)
@@ -19,6 +22,13 @@ film: $(VENV)/.base
 test: $(VENV)/.test $(VENV)/.diffsynth lint
 	$(BIN)/pytest -n 2 --dist loadfile
 	PYTHONPATH="$$(echo $(DIFFSYNTH)/lib/python*/site-packages)" $(BIN)/pytest tests/backends -k diffsynth
+
+# The newest PyAV that there is for this Python, beyond what pyproject.toml allows, too.
+test-newest-av: $(VENV)/.test
+	rm -rf $(NEWEST_AV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --ignore-installed --no-deps --prefix $(NEWEST_AV) '$(AV)'
+	PYTHONPATH="$$(echo $(NEWEST_AV)/lib/python*/site-packages)" $(BIN)/python -c 'import av; print("PyAV", av.__version__)'
+	PYTHONPATH="$$(echo $(NEWEST_AV)/lib/python*/site-packages)" $(BIN)/pytest -n 2 tests/film tests/production/assembly
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check

@@ -3,6 +3,7 @@
 base/         what all the rest stands on
   pixels         a frame, and the mixing of two
   stills         reading a keyframe's picture
+  ticks          rates and times as PyAV gives them
   timing         which moment of a shot's action each of its frames shows
   ffmpeg         the only file that knows ffmpeg
 motion/       stills become frames

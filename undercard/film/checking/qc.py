@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 
 from undercard.domain.requests import Size
 from undercard.errors import BadFilm
+from undercard.film.base import ticks
 from undercard.film.checking.watch import Expected, Look, faults, points, step_fault, unlike
 from undercard.film.encoding import mp4
 from undercard.film.encoding.boxes import outer
@@ -136,11 +137,11 @@ def check_joined(path: Path, timeline: Timeline, segments: Sequence[Path], sound
             stream = film.streams.video[0]
             _check_pictures(path, segments, timeline)
             _expect(path.name, "codec", stream.codec_context.name, "h264")
-            _expect(path.name, "frames a second", stream.average_rate, timeline.fps)
+            _expect(path.name, "frames a second", ticks.rate(stream.average_rate), timeline.fps)
             _expect(path.name, "size", (stream.width, stream.height), timeline.size)
             _check_colour(path.name, stream.codec_context)
-            duration = (stream.duration or 0) * (stream.time_base or Fraction(0))
-            _expect(path.name, "length in seconds", duration, timeline.seconds)
+            length = ticks.seconds(stream.duration, stream.time_base)
+            _expect(path.name, "length in seconds", length, timeline.seconds)
             _expect(path.name, "sound", len(film.streams.audio), int(sound is not None))
             for heard in film.streams.audio:
                 _check_sound(path.name, heard, timeline)
@@ -234,7 +235,7 @@ def _decoded(container: InputContainer, path: Path, timeline: Timeline) -> FilmR
     # Without this a damaged frame is patched up from its neighbours and passes.
     stream.codec_context.options = {"err_detect": "explode"}
     _expect(name, "codec", stream.codec_context.name, "h264")
-    _expect(name, "frames a second", stream.average_rate, timeline.fps)
+    _expect(name, "frames a second", ticks.rate(stream.average_rate), timeline.fps)
     count = 0
     for frame in container.decode(stream):
         _check_frame(name, frame, count, timeline.fps, timeline.size)
@@ -242,8 +243,7 @@ def _decoded(container: InputContainer, path: Path, timeline: Timeline) -> FilmR
     # As the pictures themselves say, not the container around them: known once they are decoded.
     _check_colour(name, stream.codec_context)
     _expect(name, "number of frames", count, timeline.frame_count)
-    duration = (stream.duration or 0) * (stream.time_base or Fraction(0))
-    _expect(name, "length in seconds", duration, timeline.seconds)
+    _expect(name, "length in seconds", ticks.seconds(stream.duration, stream.time_base), timeline.seconds)
     for heard in container.streams.audio:
         _check_sound(name, heard, timeline)
     return _report(path, timeline)
@@ -265,8 +265,7 @@ def _check_frame(name: str, frame: VideoFrame, index: int, fps: Fraction, size: 
     where = f"frame {index}: "
     _expect(name, f"{where}size", (frame.width, frame.height), size)
     _expect(name, f"{where}pixel format", frame.format.name, "yuv420p")
-    time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-    _expect(name, f"{where}time in seconds", time, index / fps)
+    _expect(name, f"{where}time in seconds", ticks.seconds(frame.pts, frame.time_base), index / fps)
 
 
 def _check_colour(name: str, decoder: VideoCodecContext) -> None:

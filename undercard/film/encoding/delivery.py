@@ -14,7 +14,7 @@ from PIL import Image
 
 from undercard.domain.requests import Size
 from undercard.errors import BadFilm, BadInput
-from undercard.film.base import ffmpeg
+from undercard.film.base import ffmpeg, ticks
 from undercard.film.base.pixels import Pixels
 from undercard.film.encoding import lossless
 from undercard.film.encoding.delivery_presets import CODE_POINTS, LIMITED_RANGE, Preset, preset
@@ -96,11 +96,12 @@ def deliver(
     try:
         with av.open(f"file:{film}") as container:
             stream = container.streams.video[0]
-            size, fps, count = (stream.width, stream.height), stream.average_rate, stream.frames
+            size, fps, count = (stream.width, stream.height), ticks.rate(stream.average_rate), stream.frames
             heard = bool(container.streams.audio)
     except (av.FFmpegError, IndexError) as exc:
         raise BadFilm(f"{film.name} cannot be decoded: {exc}; make the film again") from exc
-    assert fps is not None
+    if not fps:
+        raise BadFilm(f"{film.name} does not say how many frames a second it has; make the film again")
     shown = _within(window(size, shape), wanted.longest)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.stem[:40]}.", dir=target.parent) as folder:

@@ -15,6 +15,7 @@ import numpy as np
 from undercard import store
 from undercard.domain.requests import Size
 from undercard.errors import BadInput, EncodingFailed, MissingObject
+from undercard.film.base import ticks
 from undercard.film.base.pixels import Pixels
 from undercard.film.checking import qc
 from undercard.film.encoding.segments import encode, join
@@ -84,12 +85,12 @@ def _frames(stretch: Stretch, fps: Fraction) -> Iterator[Pixels]:
     """Yield the frames of *stretch*; from the place before it that a player can seek to."""
     with av.open(f"file:{stretch.media}") as container:
         stream = container.streams.video[0]
-        assert stream.time_base is not None
-        container.seek(int(stretch.start / fps / stream.time_base), stream=stream)
+        container.seek(int(stretch.start / fps / ticks.rate(stream.time_base)), stream=stream)
         for frame in container.decode(stream):
-            if frame.pts is None or frame.time_base is None:
+            shown = ticks.seconds(frame.pts, frame.time_base)
+            if shown is None:
                 continue
-            index = round(frame.pts * frame.time_base * fps)
+            index = round(shown * fps)
             if index >= stretch.start + stretch.frames:
                 return
             if index >= stretch.start:
