@@ -43,6 +43,8 @@ def test_a_shot_list_becomes_a_film_of_exactly_its_frames_with_sheet_and_manifes
     assert frame_count(made) == 8 + 12 + 10 - 4
     assert set(manifest_of(made)) == {"guard-01", "jab-01", "jab-02", "victory-01"}
     assert Image.open(made.parent / "contact_sheet.png").width >= 400
+    preview = Image.open(made.with_name("preview.webp"))
+    assert preview.n_frames == 3  # type: ignore[attr-defined]
 
 
 def test_a_run_tells_its_meter_how_long_it_will_take(film: Path) -> None:

@@ -40,5 +40,7 @@ interchange/  other editors
   editors        OpenTimelineIO, EDL and FCPXML beside the film
   handles        the film as whole shots, whose transitions an editor can move
   fcpxml         Final Cut's
-sheet/        the contact sheet: every keyframe on one picture
+sheet/        what shows a film at a glance
+  contact_sheet, grid, stamps, text  every keyframe on one picture
+  preview        a picture of each shot, one after the other
 """

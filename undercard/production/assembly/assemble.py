@@ -13,7 +13,7 @@ from undercard.film.timeline.timeline import Piece
 from undercard.planning.piece_costs import piece_cost
 from undercard.planning.plan import Plan, narrowed
 from undercard.production import manifest, report
-from undercard.production.assembly import delivery, piece_index, sound_cues
+from undercard.production.assembly import delivery, piece_index, preview, sound_cues
 from undercard.production.assembly.clip_set import make_clips
 from undercard.production.assembly.clips import Clips
 from undercard.production.assembly.encoding import encoding
@@ -103,6 +103,7 @@ def assemble(run: Run, keyframes: KeyframeSet, runtime: Runtime) -> Assembly:
     record = value_of(joining).model_copy(update=said)
     path = publish(record.file, ready, run.folder, name)
     publish_timeline(ready, pieces, path, cues)
+    preview.publish(ready, takes, path)
     manifest.add_film(run.folder, name, record)
     runtime.show_film(path, f"{plan.shot_list.title}: {record.frames} frames")
     if run.options.handles:
