@@ -19,7 +19,7 @@ from undercard.domain.takes import Take
 from undercard.film.timeline.captions import captions
 from undercard.hardware.devices import Device
 from undercard.planning.plan import Plan, plan_film
-from undercard.production.assembly import pieces
+from undercard.production.assembly import edited, pieces, sound_cues
 from undercard.shotlist.load import load_shot_list
 
 HERE = Device(cores=1, host_bytes=0)
@@ -139,3 +139,18 @@ def test_captions_that_are_burned_in_leave_no_old_files_beside_the_film(tmp_path
     pieces.publish(stored(Image.new("RGB", (8, 8))), planned(tmp_path), folder, "film.mp4")
 
     assert [file.name for file in folder.iterdir()] == ["film.mp4"]
+
+
+def test_a_published_timeline_is_cut_back_from_the_pieces_of_its_film(tmp_path: Path) -> None:
+    plan = planned(tmp_path)
+    with backend("previz").open(HERE, fastest("previz", plan.work, HERE)) as renderer:
+        made = cut(plan, taken(plan), renderer)
+    film = pieces.publish(pieces.join_film(made, plan.timeline).file, plan, tmp_path, "film.mp4")
+    cues = sound_cues.score(plan)
+
+    written, *_ = pieces.publish_timeline(plan, made, film, cues)
+
+    with edited.opened(written) as (timeline, folder):
+        edit = edited.read(timeline, folder)
+    assert [stretch.segment for stretch in edit.stretches] == [piece.sha256 for piece in made]
+    assert set(edit.score.effects) == set(cues.effects)
