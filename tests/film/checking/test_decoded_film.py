@@ -106,7 +106,7 @@ def own_frames(timeline: Timeline) -> Iterator[tuple[Clip, int, int]]:
         head = transition_kind(clip.transition_in.kind).takes(clip.transition_in.frames)[1]
         tail = transition_kind(after.transition_in.kind).takes(after.transition_in.frames)[0] if after else 0
         for frame in range(head, clip.frames - tail):
-            yield clip, frame, timeline.start_of(clip.shot) + frame
+            yield clip, frame, timeline.starts()[clip.shot] + frame
 
 
 def test_every_motion_and_transition_is_in_the_film(studio: Studio) -> None:
@@ -130,7 +130,7 @@ def test_a_transition_goes_from_the_one_shot_to_the_other_without_a_jump_or_a_st
     before = studio.timeline.clips[studio.timeline.clips.index(clip) - 1]
     outgoing, _ = transition_kind(name).takes(clip.transition_in.frames)
     overlaps = transition_kind(name).overlaps
-    first = studio.timeline.start_of(clip.shot) - (0 if overlaps else outgoing)
+    first = studio.timeline.starts()[clip.shot] - (0 if overlaps else outgoing)
     last = first + clip.transition_in.frames
 
     steps = [apart(a, b) for a, b in pairwise(film[first - 1 : last + 1])]

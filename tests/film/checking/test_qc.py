@@ -70,11 +70,11 @@ def test_every_shot_shows_where_the_timeline_says(film: Path) -> None:
     shown = [level(frame) for frame in decoded(film)]
 
     assert shown[:3] == pytest.approx([0, 20, 40], abs=2)
-    middles = {"a": 8, "b": TIMELINE.start_of("b") + 2, "c": TIMELINE.start_of("c") + 10, "d": 44}
+    middles = {"a": 8, "b": TIMELINE.starts()["b"] + 2, "c": TIMELINE.starts()["c"] + 10, "d": 44}
     assert {shot: shown[at] for shot, at in middles.items()} == pytest.approx(LEVELS, abs=2)
     # Five frames from 90 to 150, the third halfway.
-    assert shown[TIMELINE.start_of("c") + 2] == pytest.approx(120, abs=2)
-    assert shown[TIMELINE.start_of("d")] == pytest.approx(0, abs=2)
+    assert shown[TIMELINE.starts()["c"] + 2] == pytest.approx(120, abs=2)
+    assert shown[TIMELINE.starts()["d"]] == pytest.approx(0, abs=2)
 
 
 def test_a_film_with_a_frame_too_few_is_refused(film: Path) -> None:

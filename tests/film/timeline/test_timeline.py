@@ -82,7 +82,7 @@ def test_editing_one_shot_changes_its_body_and_its_transitions_only() -> None:
 def test_a_shot_starts_where_its_first_frame_shows() -> None:
     film = timeline(clip("a", 10), clip("b", 20, "crossfade", 4), clip("c", 8, "dip", 6), clip("d", 5))
 
-    assert [film.start_of(shot) for shot in "abcd"] == [0, 6, 26, 34]
+    assert film.starts() == {"a": 0, "b": 6, "c": 26, "d": 34}
 
 
 def test_the_length_in_seconds_is_exact() -> None:
@@ -181,8 +181,3 @@ def test_an_fps_that_mp4_cannot_time_is_refused_with_the_nearest_that_it_can() -
 def test_an_odd_size_is_refused_with_the_even_size_beside_it() -> None:
     with pytest.raises(BadInput, match=r"size 1023x575: .* use 1024x576"):
         Timeline(FPS, (1023, 575), (clip("a", 9),))
-
-
-def test_asking_for_a_shot_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(BadInput, match="shot 'x' is not in the film; it has a, b"):
-        timeline(clip("a", 9), clip("b", 9)).start_of("x")

@@ -150,7 +150,7 @@ def test_a_sound_beyond_its_shot_and_one_that_does_not_exist_are_refused(tmp_pat
 def test_the_title_fight_is_heard_where_it_is_seen() -> None:
     shot_list = load_shot_list(TITLE_FIGHT)
     plan = plan_film(shot_list, this_device(), backend="previz")
-    start = plan.timeline.start_of
+    starts = plan.timeline.starts()
     found = placed(sound_cues.score(plan))
 
     for sound, shot, frame in (
@@ -162,7 +162,7 @@ def test_the_title_fight_is_heard_where_it_is_seen() -> None:
         ("bell", "last-bell", 18),
         ("cheer", "victory", 16),
     ):
-        assert (sound, start(shot) + frame) in found
+        assert (sound, starts[shot] + frame) in found
 
 
 def test_a_replay_is_heard_where_its_slow_punch_lands_and_softer(tmp_path: Path) -> None:

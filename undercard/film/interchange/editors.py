@@ -64,12 +64,12 @@ def timeline_of(
     total = sum(piece.frames for piece in pieces)
     rate = float(fps)
     # As a URL relative to the timeline: it goes wherever the folder goes.
-    media = otio.schema.ExternalReference(film, _range(0, total, rate))
+    media = otio.schema.ExternalReference(film, frame_range(0, total, rate))
     picture = otio.schema.Track("Picture", kind=otio.schema.TrackKind.Video)
     heard = sorted(score.effects, key=lambda each: each.frame) if score else []
     for piece in pieces:
         inside = [each for each in heard if piece.start <= each.frame < piece.start + piece.frames]
-        clip = otio.schema.Clip(piece.name, media.deepcopy(), _range(piece.start, piece.frames, rate))
+        clip = otio.schema.Clip(piece.name, media.deepcopy(), frame_range(piece.start, piece.frames, rate))
         known = ClipMetadata(
             segment=piece.segment,
             range=(piece.start, piece.frames),
@@ -82,7 +82,7 @@ def timeline_of(
     edit.tracks.append(picture)
     if score is not None and not score.silent:
         sound = otio.schema.Track("Sound", kind=otio.schema.TrackKind.Audio)
-        sound.append(otio.schema.Clip("mix", media.deepcopy(), _range(0, total, rate)))
+        sound.append(otio.schema.Clip("mix", media.deepcopy(), frame_range(0, total, rate)))
         edit.tracks.append(sound)
     return edit
 
@@ -158,5 +158,6 @@ def _edl(edit: otio.schema.Timeline) -> str:
     return str(otio.adapters.write_to_string(plain, "cmx_3600", rate=rate, style="avid"))
 
 
-def _range(start: int, frames: int, rate: float) -> otio.opentime.TimeRange:
+def frame_range(start: int, frames: int, rate: float) -> otio.opentime.TimeRange:
+    """Return *frames* frames from *start*, of *rate* a second."""
     return otio.opentime.TimeRange(otio.opentime.RationalTime(start, rate), otio.opentime.RationalTime(frames, rate))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import opentimelineio as otio
 
-from undercard.film.interchange.editors import DISSOLVE
+from undercard.film.interchange.editors import DISSOLVE, frame_range
 from undercard.film.interchange.metadata import NAMESPACE, TimelineMetadata
 from undercard.film.motion.transitions import transition_kind
 from undercard.film.timeline.timeline import Clip, Piece, Span, Timeline
@@ -69,13 +69,13 @@ def timeline_of(title: str, timeline: Timeline, media: Mapping[str, str], mix: s
         if before is not None:
             picture.append(_transition(before, rate))
         start, stop = _shown(clip, before, after)
-        reference = otio.schema.ExternalReference(media[clip.shot], _range(0, clip.frames, rate))
-        picture.append(otio.schema.Clip(clip.shot, reference, _range(start, stop - start, rate)))
+        reference = otio.schema.ExternalReference(media[clip.shot], frame_range(0, clip.frames, rate))
+        picture.append(otio.schema.Clip(clip.shot, reference, frame_range(start, stop - start, rate)))
     edit = otio.schema.Timeline(title, metadata=TimelineMetadata(fps=timeline.fps).written())
     edit.tracks.append(picture)
     if mix:
         sound = otio.schema.Track("Sound", kind=otio.schema.TrackKind.Audio)
-        whole = _range(0, timeline.frame_count, rate)
+        whole = frame_range(0, timeline.frame_count, rate)
         sound.append(otio.schema.Clip("mix", otio.schema.ExternalReference(mix, whole), whole))
         edit.tracks.append(sound)
     return edit
@@ -100,7 +100,3 @@ def _transition(join: Join, rate: float) -> otio.schema.Transition:
         out_offset=otio.opentime.RationalTime(join.coming, rate),
         metadata={NAMESPACE: {"kind": join.kind}},
     )
-
-
-def _range(start: int, frames: int, rate: float) -> otio.opentime.TimeRange:
-    return otio.opentime.TimeRange(otio.opentime.RationalTime(start, rate), otio.opentime.RationalTime(frames, rate))

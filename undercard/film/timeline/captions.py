@@ -20,7 +20,7 @@ class Caption:
 
 def captions(timeline: Timeline) -> tuple[Caption, ...]:
     """Return the caption of every shot that has one: from its first frame to the first of the next shot."""
-    starts = [timeline.start_of(clip.shot) for clip in timeline.clips]
+    starts = list(timeline.starts().values())
     stops = [*starts[1:], timeline.frame_count]
     return tuple(
         Caption(clip.caption, start, stop)

@@ -13,7 +13,7 @@ def tags(title: str, comment: str, timeline: Timeline) -> str:
     A chapter begins where its shot does, and ends where the next begins, be it mixed with it there.
     """
     frame = f"{timeline.fps.denominator}/{timeline.fps.numerator}"
-    starts = [timeline.start_of(clip.shot) for clip in timeline.clips]
+    starts = list(timeline.starts().values())
     lines = [";FFMETADATA1", f"title={_escaped(title)}", f"comment={_escaped(comment)}"]
     for clip, start, stop in zip(timeline.clips, starts, [*starts[1:], timeline.frame_count], strict=True):
         name = f"{clip.shot}: {clip.caption}" if clip.caption else clip.shot

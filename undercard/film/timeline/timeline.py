@@ -139,20 +139,16 @@ class Timeline:
             pieces.append(Piece((Span(clip, head, clip.frames - tail),)))
         return tuple(pieces)
 
-    def start_of(self, shot: str) -> int:
-        """Return the frame of the film on which the first frame of *shot* shows, be it mixed with the shot before.
-
-        Raises:
-            BadInput: the timeline has no such shot.
-        """
+    def starts(self) -> dict[str, int]:
+        """Return the frame of the film on which each shot shows its first, be it mixed with the shot before."""
+        found: dict[str, int] = {}
         start = 0
         for clip in self.clips:
             if transition_kind(clip.transition_in.kind).overlaps:
                 start -= clip.transition_in.frames
-            if clip.shot == shot:
-                return start
+            found[clip.shot] = start
             start += clip.frames
-        raise BadInput(f"shot {shot!r} is not in the film; it has {', '.join(c.shot for c in self.clips)}")
+        return found
 
 
 def check_size(size: Size) -> None:

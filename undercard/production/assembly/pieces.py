@@ -119,7 +119,7 @@ def _place(plan: Plan, piece: Piece, frame: int) -> str:
         begins += each.frame_count
     else:
         # A whole shot, of which the film shows parts in other pieces.
-        begins = plan.timeline.start_of(piece.spans[0].clip.shot)
+        begins = plan.timeline.starts()[piece.spans[0].clip.shot]
     return f"{qc.time_code(begins + frame, plan.shot_list.fps)}, shot {piece.name}, frame {frame}"
 
 

@@ -60,7 +60,7 @@ def score(plan: Plan) -> Score:
     wanted = plan.shot_list.sound
     if wanted is None:
         return Score(timeline.fps, timeline.frame_count)
-    starts = {shot.id: timeline.start_of(shot.id) for shot in plan.shots}
+    starts = timeline.starts()
     heard: list[Effect] = []
     for shot in plan.shots:
         heard += (_moved(each, starts[shot.id], 0.0) for each in _written(shot))
