@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from undercard.backends import Renderer, Rung, Work
 from undercard.backends.qwen.costs import STORAGES
 from undercard.backends.qwen.rungs import rungs_for
+from undercard.domain.unavailable import Unavailable
 from undercard.hardware.devices import Device
 
 
@@ -17,7 +18,7 @@ class Planned:
 
     name: str = "bf16"
     exact: bool = True
-    missing: str | None = None
+    missing: Unavailable | None = None
     family: str = "qwen-image-edit"
     revision: int = 1
     prompted: bool = True
@@ -29,7 +30,7 @@ class Planned:
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         return rungs_for(STORAGES[self.storage or self.name], self.name, work, device)
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         return self.missing
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:

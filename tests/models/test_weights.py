@@ -31,11 +31,11 @@ def put(published: Published, *names: str) -> list[Path]:
 
 def test_nothing_there_is_told_with_the_one_command(published: Published) -> None:
     assert weights.of("gguf") is None
-    assert weights.missing("gguf") == (
+    assert str(weights.missing("gguf")) == (
         "there is no Tiny Lightning, 4 steps, no Tiny-Edit-2511, no Tiny GGUF Q4_K_M; "
         "run undercard provision --backend gguf, or set UNDERCARD_MODEL and UNDERCARD_GGUF"
     )
-    assert weights.missing("bf16") == (
+    assert str(weights.missing("bf16")) == (
         "there is no Tiny Lightning, 4 steps, no Tiny-Edit-2511; "
         "run undercard provision --backend bf16, or set UNDERCARD_MODEL"
     )
@@ -44,7 +44,7 @@ def test_nothing_there_is_told_with_the_one_command(published: Published) -> Non
 def test_where_only_one_thing_is_missing_only_its_setting_is_named(published: Published) -> None:
     put(published, "base-2511")
 
-    assert weights.missing("bf16") == (
+    assert str(weights.missing("bf16")) == (
         "there is no Tiny Lightning, 4 steps; run undercard provision --backend bf16, or set UNDERCARD_LORA"
     )
     assert str(weights.missing("fp8-lightning")).endswith(
@@ -86,7 +86,7 @@ def test_steps_that_nothing_there_is_made_for_are_missing(
     put(published, "base-2511", "lightning-4steps")
     monkeypatch.setenv("UNDERCARD_STEPS", "8")
 
-    assert weights.missing("bf16") == (
+    assert str(weights.missing("bf16")) == (
         "the catalogue has nothing for it of 8 steps; set UNDERCARD_MODEL or UNDERCARD_STEPS otherwise"
     )
     monkeypatch.setenv("UNDERCARD_STEPS", "4")

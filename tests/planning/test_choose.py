@@ -51,7 +51,7 @@ def test_auto_is_the_previz_where_no_model_runs_and_says_why() -> None:
     choice = choose("auto", WORK, EMPTY, exact=False)
 
     assert choice.names == ("previz",)
-    assert choice.why.count("it needs a graphics card") == 1
+    assert choice.why.count("there is no graphics card") == 1
 
 
 def test_auto_with_exact_pixels_is_refused_where_nothing_gives_them() -> None:

@@ -20,6 +20,7 @@ from undercard.backends import Backend, Needs, Work
 from undercard.cli import plan as cli_plan
 from undercard.cli import plan_view
 from undercard.cli.plan import examine
+from undercard.domain.unavailable import Cause, Unavailable
 from undercard.hardware.devices import Device, Tenant, shrunk
 from undercard.planning import outlook
 from undercard.planning.measurements import Measurement
@@ -30,7 +31,8 @@ from undercard.shotlist.load import load_shot_list
 
 SPARRING = EXAMPLES / "sparring.yaml"
 PREVIZ = backends.backend("previz")
-MISSING = Planned("svdq-int4", exact=False, missing="its kernels are not installed: pip install 'undercard[int4]'")
+NO_KERNELS = Unavailable("its kernels are not installed", "pip install 'undercard[int4]'", Cause.PACKAGE)
+MISSING = Planned("svdq-int4", exact=False, missing=NO_KERNELS)
 FOUND = (PREVIZ, Planned(), Planned("nf4", exact=False), MISSING)
 EVENING = datetime(2026, 11, 23, 23, 30).astimezone()
 BLENDER = Tenant(4711, "blender", 6 * GB, ours=False)
@@ -108,7 +110,7 @@ def test_a_rung_that_does_not_fit_says_what_it_needs_and_what_there_is() -> None
 def test_a_backend_that_cannot_run_says_why_below_the_ladder() -> None:
     text = shown(plan_view.ladder(seen(machine(H100))))
 
-    assert "✗ svdq-int4: its kernels are not installed: pip install 'undercard[int4]'" in text
+    assert "✗ svdq-int4: its kernels are not installed; pip install 'undercard[int4]'" in text
 
 
 def test_what_was_measured_is_told_from_what_is_foreseen() -> None:
@@ -224,7 +226,8 @@ def test_the_doctor_says_of_each_backend_whether_it_works_or_what_would_change_t
 
     text = captured.get()
     assert "GeForce RTX 3060" in text
-    assert "its kernels are not installed: pip install 'undercard[int4]'" in text
+    assert "its kernels are not installed" in text
+    assert "→ pip install 'undercard[int4]'" in text
     assert (text.count("✓"), text.count("✗")) == (3, 1)
 
 

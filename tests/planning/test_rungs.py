@@ -9,6 +9,7 @@ from tests.fakes.cards import GB, H100, RTX_3060, machine
 from tests.fakes.engine_backends import Planned
 from undercard import backends
 from undercard.backends import Needs, Rung, Work
+from undercard.domain.unavailable import Cause, Unavailable
 from undercard.hardware.devices import Device, shrunk
 from undercard.planning import rungs
 from undercard.planning.rungs import Fit
@@ -88,12 +89,12 @@ def test_an_exact_run_is_left_exact_rungs_alone() -> None:
 
 
 def test_a_backend_that_cannot_run_is_listed_last_with_its_reason() -> None:
-    missing = Planned(missing="torch is not installed: pip install 'undercard[gpu]'")
+    missing = Planned(missing=Unavailable("torch is not installed", "pip install 'undercard[gpu]'", Cause.PACKAGE))
 
     last = rungs.ladder((missing, PREVIZ), SQUARE, machine())[-1]
 
     assert (last.rung.label, last.fits, last.runs) == ("bf16", False, False)
-    assert last.reason == "torch is not installed: pip install 'undercard[gpu]'"
+    assert last.reason == "torch is not installed; pip install 'undercard[gpu]'"
 
 
 def test_a_rung_for_a_card_does_not_fit_a_machine_without_one() -> None:

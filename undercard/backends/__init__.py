@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 from PIL.Image import Image
 
 from undercard.domain.requests import RenderRequest, Size
+from undercard.domain.unavailable import Unavailable
 from undercard.errors import BackendUnavailable, UnknownBackend
 from undercard.hardware.devices import Device
 from undercard.models.fingerprint import recipe
@@ -132,12 +133,8 @@ class Backend(Protocol):
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         """Return every way to do *work* on *device*, fastest first, whether or not it fits at this moment."""
 
-    def unavailable(self, device: Device) -> str | None:
-        """Return why the backend cannot run here and what would change that, or None when it can.
-
-        As `what is wrong; what to do`, which the doctor shows apart. Where only models are missing it is what
-        `weights.missing` says, by which `undercard provision` knows that fetching them is enough.
-        """
+    def unavailable(self, device: Device) -> Unavailable | None:
+        """Return why the backend cannot run here and what would change that, or None when it can."""
 
     def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
         """Open the backend as *rung* says; leaving the context frees what it holds.

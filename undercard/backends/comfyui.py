@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.backends.qwen.costs import STORAGES, Costs
+from undercard.domain.unavailable import Cause, Unavailable, unavailable
 from undercard.hardware import card_speed
 from undercard.hardware.devices import Device, Gpu
 
@@ -65,11 +66,12 @@ class ComfyBackend:
         )
         return usual, sparing
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         """Say that no server answers, or what it lacks; in two seconds at the most."""
         from undercard.backends.comfy import server
 
-        return server.look(server.wishes()).reason or None
+        reason = server.look(server.wishes()).reason
+        return unavailable(reason, Cause.SERVER) if reason else None
 
     def recipe(self, steps: int = 0) -> str:
         """Return the steps and the digest of the workflow, or of the names of the files that the server has.

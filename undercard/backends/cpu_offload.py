@@ -12,6 +12,7 @@ from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.backends.qwen import bf16
 from undercard.backends.qwen.costs import ENCODER_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 from undercard.backends.vendors.costs import Costs, copy_rate, open_seconds
+from undercard.domain.unavailable import Unavailable
 from undercard.hardware import devices
 from undercard.hardware.devices import Device
 from undercard.models import lightning, weights
@@ -49,7 +50,7 @@ class CpuOffloadBackend:
         limit = max(devices.allocatable_bytes(gpu), needs.vram_bytes)
         return (Rung(self.name, exact=True, needs=needs, detail="layer by layer", vram_limit=limit),)
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         """Say what is missing: a card, the packages, or the weights."""
         return bf16.missing(self.name, device)
 

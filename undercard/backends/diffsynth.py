@@ -13,6 +13,7 @@ from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.backends.qwen import bf16
 from undercard.backends.qwen.costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 from undercard.backends.vendors.costs import Costs, block_bytes, copy_rate, open_seconds
+from undercard.domain.unavailable import Unavailable
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
@@ -45,7 +46,7 @@ class DiffsynthBackend:
         most = min(costs.model.blocks, max(0, room) // (block_bytes(costs.model) // 2))
         return tuple(self._rung(costs, gpu, kept) for kept in sorted({most, 0}, reverse=True))
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         """Say what is missing: a card, the packages, or the weights."""
         return bf16.missing(self.name, device, NEEDED, extra="diffsynth")
 

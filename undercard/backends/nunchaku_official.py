@@ -15,6 +15,7 @@ from undercard.backends.qwen import bf16
 from undercard.backends.qwen.costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 from undercard.backends.vendors import nunchaku_package
 from undercard.backends.vendors.costs import Costs, copy_rate, open_seconds
+from undercard.domain.unavailable import Cause, Unavailable, unavailable
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
@@ -51,13 +52,16 @@ class NunchakuOfficialBackend:
         most = min(costs.model.blocks, max(1, room // _block_bytes(costs) - BUFFERS))
         return tuple(self._rung(costs, gpu, kept) for kept in sorted({most, max(1, most // 2), 1}, reverse=True))
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         """Say what is missing: a card that it has kernels for, the package, what goes with it, or the weights."""
         gpu = device.gpu
         if gpu is None:
-            return "nunchaku's kernels run on CUDA cards alone, and there is none"
+            return Unavailable("nunchaku's kernels run on CUDA cards alone, and there is none", "", Cause.CARD)
         lacking = nunchaku_package.missing(gpu) or bf16.missing_weights(self.name)
-        return lacking or _unfit(gpu, bf16.require(self.name, None))
+        if lacking is not None:
+            return lacking
+        unfit = _unfit(gpu, bf16.require(self.name, None))
+        return unavailable(unfit, Cause.FILE) if unfit else None
 
     def heeds(self) -> frozenset[str]:
         """Return the number of steps, which is its pipeline's to choose for each picture."""

@@ -11,6 +11,7 @@ from PIL import Image
 
 from undercard.backends import Needs, Rendered, Rung, Work
 from undercard.domain.requests import RenderRequest
+from undercard.domain.unavailable import Unavailable
 from undercard.hardware.devices import Device
 
 _CORE_SECONDS_A_MEGAPIXEL = 1.35
@@ -60,7 +61,7 @@ class PrevizBackend:
         needs = Needs(vram_bytes=0, host_bytes=host_bytes, seconds=core_seconds / max(device.cores, 1))
         return (Rung(self.name, exact=False, needs=needs),)
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         """Return None: it runs on any machine that undercard installs on."""
         return None
 

@@ -14,12 +14,11 @@ from rich.text import Text
 from undercard import backends
 from undercard.cli.console import place
 from undercard.domain.requests import MOST_STEPS
+from undercard.domain.unavailable import Unavailable
 from undercard.gate.critic.condition import Condition
 from undercard.models import lightning
 from undercard.models.weights import Weights
 
-REMEDY = "; "
-"""Between what is wrong and what to do, in every reason."""
 NAMES_WIDTH = 17
 """Of the longest backend's name: a narrow terminal must not break it."""
 
@@ -30,20 +29,10 @@ class Diagnosis:
 
     name: str
     exact: bool
-    reason: str | None
+    reason: Unavailable | None
     """Why it cannot be used, and what would change that; None where it can."""
     weights: Weights | None = None
     """What it renders with."""
-
-    @property
-    def what(self) -> str:
-        """What is wrong."""
-        return (self.reason or "").partition(REMEDY)[0]
-
-    @property
-    def remedy(self) -> str:
-        """What to do about it; empty where nothing helps."""
-        return (self.reason or "").partition(REMEDY)[2]
 
 
 def usable(found: Sequence[Diagnosis], advice: str) -> Group:
@@ -60,10 +49,15 @@ def usable(found: Sequence[Diagnosis], advice: str) -> Group:
     for each in found:
         if each.reason is None:
             table.add_row("[green]✓[/]", each.name, "yes" if each.exact else "–", _with(each.name, each.weights))
-    for alike in _grouped([each for each in found if each.reason is not None]):
-        names = "\n".join(each.name for each in alike)
-        exact = "\n".join("yes" if each.exact else "–" for each in alike)
-        table.add_row("[red]✗[/]", names, exact, _why(alike[0]))
+    # One remedy serves all that share what is wrong.
+    alike: dict[str, list[tuple[Diagnosis, Unavailable]]] = {}
+    for each in found:
+        if each.reason is not None:
+            alike.setdefault(each.reason.what, []).append((each, each.reason))
+    for group in alike.values():
+        names = "\n".join(each.name for each, _ in group)
+        exact = "\n".join("yes" if each.exact else "–" for each, _ in group)
+        table.add_row("[red]✗[/]", names, exact, _why(group[0][1]))
     parts: list[RenderableType] = [table]
     if advice:
         parts.append(Text.from_markup(f"[bold]Next:[/] {escape(advice)}"))
@@ -80,18 +74,10 @@ def judge(found: Condition) -> Text:
     return line.append(f"\n→ {found.reason}", style="yellow")
 
 
-def _grouped(found: Sequence[Diagnosis]) -> list[list[Diagnosis]]:
-    """Return those that share what is wrong together: one remedy serves them all."""
-    grouped: dict[str, list[Diagnosis]] = {}
-    for each in found:
-        grouped.setdefault(each.what, []).append(each)
-    return list(grouped.values())
-
-
-def _why(diagnosis: Diagnosis) -> Text:
-    text = Text(diagnosis.what)
-    if diagnosis.remedy:
-        text.append(f"\n→ {diagnosis.remedy}", style="cyan")
+def _why(reason: Unavailable) -> Text:
+    text = Text(reason.what)
+    if reason.remedy:
+        text.append(f"\n→ {reason.remedy}", style="cyan")
     return text
 
 

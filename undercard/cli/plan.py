@@ -133,7 +133,8 @@ def _advice(device: Device, found: Sequence[AnyBackend], diagnoses: Sequence[Dia
         picks = recommend.picks_for(best, None, device)
         left = sum(pick.size_bytes for pick in picks if pick.path is None)
         return f"{weights.remedy(best)} ({gigabytes(left)})"
-    remedies = Counter(each.remedy for each in diagnoses if each.name in models and each.remedy)
+    reasons = [each.reason for each in diagnoses if each.name in models and each.reason is not None]
+    remedies = Counter(reason.remedy for reason in reasons if reason.remedy)
     return remedies.most_common(1)[0][0] if remedies else ""
 
 

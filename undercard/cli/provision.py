@@ -121,7 +121,8 @@ def _say_whether_it_works(name: str, device: Device, console: Console, *, prove:
         return
     reason = backends.backend(name).unavailable(device)
     if reason is not None:
-        console.print(f"[yellow]{name} does not run here yet[/]: {escape(reason)}", highlight=False, soft_wrap=True)
+        said = escape(str(reason))
+        console.print(f"[yellow]{name} does not run here yet[/]: {said}", highlight=False, soft_wrap=True)
     elif prove:
         with console.status(f"Rendering a small picture with {name} …"):
             proof = proving.prove(name, device)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from undercard import settings
+from undercard.domain.unavailable import Cause, Unavailable, unavailable
 from undercard.errors import BadCheckpoint
 from undercard.models import catalogue_file, kits, presence
 from undercard.models.catalogue import COMFYUI
@@ -47,10 +48,10 @@ def of(backend: str) -> Weights | None:
     return found if isinstance(found, Weights) else None
 
 
-def missing(backend: str) -> str | None:
+def missing(backend: str) -> Unavailable | None:
     """Say which weights *backend* lacks, and the one command that would change that; None where it lacks none."""
     found = _found(backend)
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, Unavailable) else None
 
 
 def remedy(backend: str) -> str:
@@ -97,7 +98,7 @@ def forget() -> None:
     _resolved.cache_clear()
 
 
-def _found(backend: str) -> Weights | str | None:
+def _found(backend: str) -> Weights | Unavailable | None:
     chosen = settings.load()
     fetched = (chosen.models_lock, chosen.catalogue_file, chosen.model_store_root, *chosen.folders_to_look_in)
     places = (*fetched, *named_paths(backend, chosen))
@@ -106,7 +107,7 @@ def _found(backend: str) -> Weights | str | None:
 
 # Asked for each keyframe of a film; whatever is fetched meanwhile changes one of the stamps.
 @lru_cache(maxsize=64)
-def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weights | str | None:
+def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weights | Unavailable | None:
     catalogue = catalogue_file.load()
     possible = catalogue.kits(backend)
     if not possible or backend == COMFYUI:
@@ -115,7 +116,7 @@ def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weigh
     try:
         own = named(backend)
     except BadCheckpoint as exc:
-        return str(exc)
+        return unavailable(str(exc), Cause.FILE)
     fitting = [kit for kit in possible if own.edition in {None, catalogue.edition(kit)}]
     filled = [found for kit in fitting if (found := kits.fill(catalogue, kit, backend, own.wish))]
     complete = (weights for found in filled if (weights := _completed(found, own)))
@@ -124,7 +125,7 @@ def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weigh
     if own.folder is not None and (own.transformer is not None or backend not in SETTINGS):
         # Of an edition, or in steps, that the catalogue has nothing for.
         return Weights(own.folder, own.transformer, own.lora, 1.0, own.told_steps)
-    return _lack(backend, filled, own)
+    return unavailable(_lack(backend, filled, own), Cause.WEIGHTS)
 
 
 def _completed(found: Filled, own: Own) -> Weights | None:

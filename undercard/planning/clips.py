@@ -85,5 +85,5 @@ def _why_none() -> str:
     if not name:
         return f"no video model is set up; start one and set UNDERCARD_CLIPS to {' or '.join(clips.names())}"
     found = clips.clip_backend(name)
-    reason = found.unavailable() or ""
-    return "" if not reason or found.recipe() else reason
+    reason = found.unavailable()
+    return "" if reason is None or found.recipe() else str(reason)

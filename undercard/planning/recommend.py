@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from undercard import backends
+from undercard.domain.unavailable import Cause
 from undercard.errors import UnknownModel
 from undercard.hardware.devices import Device
-from undercard.models import catalogue_file, kits, presence, weight_settings, weights
+from undercard.models import catalogue_file, kits, presence, weight_settings
 from undercard.models.catalogue import Catalogue, Edition, KitSpec
 from undercard.models.kits import Filled, Pick, Wish
 from undercard.planning import rungs
@@ -25,7 +26,8 @@ def backend_for(device: Device) -> str | None:
         if name not in backends.names():
             continue
         backend = backends.backend(name)
-        if backend.unavailable(device) not in {None, weights.missing(name)}:
+        reason = backend.unavailable(device)
+        if reason is not None and reason.cause is not Cause.WEIGHTS:
             continue
         for rung in backend.rungs(USUAL, device):
             if rung.from_disk:

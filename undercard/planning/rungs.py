@@ -61,7 +61,7 @@ def ladder(
         reason = backend.unavailable(device)
         if reason is not None:
             stand_in = Rung(backend.name, exact=backend.exact, needs=Needs(0, 0, 0.0))
-            fits.append((Fit(stand_in, fits=False, reason=reason, runs=False), previz))
+            fits.append((Fit(stand_in, fits=False, reason=str(reason), runs=False), previz))
             continue
         for rung in backend.rungs(work, device):
             better = measurements.corrected(rung, work, device, known)

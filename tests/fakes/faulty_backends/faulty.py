@@ -15,6 +15,7 @@ from PIL import Image
 from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain.requests import RenderRequest
+from undercard.domain.unavailable import Unavailable
 from undercard.errors import BackendError
 from undercard.hardware.devices import Device
 from undercard.planning.keyframe import SEED_STRIDE
@@ -54,7 +55,7 @@ class Faulty:
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         return tuple(replace(rung, backend=self.name) for rung in PREVIZ.rungs(work, device))
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         return None
 
     @contextmanager

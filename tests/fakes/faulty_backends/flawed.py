@@ -18,6 +18,7 @@ from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain.controls import CONTROLS
 from undercard.domain.requests import RenderRequest
+from undercard.domain.unavailable import Unavailable
 from undercard.hardware.devices import Device
 from undercard.planning.keyframe import SEED_STRIDE
 from undercard.shotlist.wording import INSISTENCE
@@ -90,7 +91,7 @@ class Flawed:
     def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
         return tuple(replace(rung, backend=self.name, sparing=True) for rung in PREVIZ.rungs(work, device))
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         return None
 
     @contextmanager

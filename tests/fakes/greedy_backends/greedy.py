@@ -16,6 +16,7 @@ from undercard import store
 from undercard.backends import Needs, Rendered, Renderer, Rung, Work
 from undercard.domain import progress
 from undercard.domain.requests import RenderRequest
+from undercard.domain.unavailable import Cause, Unavailable
 from undercard.hardware.devices import Device
 
 GB = 1_000_000_000
@@ -71,8 +72,8 @@ class GreedyBackend:
             for vram, seconds in ((7, 1.0), (4, 1.1), (2, 1.2))
         )
 
-    def unavailable(self, device: Device) -> str | None:
-        return None if device.gpus else "it needs a graphics card; there is none in this machine"
+    def unavailable(self, device: Device) -> Unavailable | None:
+        return None if device.gpus else Unavailable("there is no graphics card", "put one in", Cause.CARD)
 
     @contextmanager
     def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:

@@ -33,6 +33,7 @@ from undercard import settings, store
 from undercard.backends import Needs, Rendered, Renderer, Rung, Work
 from undercard.domain import progress
 from undercard.domain.requests import RenderRequest
+from undercard.domain.unavailable import Cause, Unavailable
 from undercard.errors import OutOfMemory
 from undercard.hardware.devices import CONTEXT_BYTES, Device
 
@@ -174,8 +175,8 @@ class HungryBackend:
             for detail, vram, host, seconds in self.sizes
         )
 
-    def unavailable(self, device: Device) -> str | None:
-        return None if device.gpus else "it needs a graphics card; there is none in this machine"
+    def unavailable(self, device: Device) -> Unavailable | None:
+        return None if device.gpus else Unavailable("there is no graphics card", "put one in", Cause.CARD)
 
     @contextmanager
     def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:

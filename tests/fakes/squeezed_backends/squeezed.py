@@ -13,6 +13,7 @@ from undercard import settings
 from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.bf16 import BACKEND as BF16
 from undercard.domain.requests import RenderRequest
+from undercard.domain.unavailable import Unavailable
 from undercard.hardware.devices import Device
 
 GB = 1_000_000_000
@@ -58,7 +59,7 @@ class SqueezedBackend:
         in_memory = (rung for rung in BF16.rungs(work, device) if not rung.from_disk)
         return tuple(replace(rung, backend=self.name) for rung in in_memory)
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         return BF16.unavailable(device)
 
     @contextmanager

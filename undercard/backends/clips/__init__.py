@@ -15,6 +15,7 @@ from typing import Protocol
 
 from undercard.domain.keys import content_key
 from undercard.domain.requests import Size
+from undercard.domain.unavailable import Unavailable
 from undercard.errors import UnknownBackend
 
 
@@ -88,7 +89,7 @@ class ClipBackend(Protocol):
     def frame_count(self, seconds: Fraction) -> int:
         """Return how many frames to ask for where *seconds* pass between the two pictures: two at least."""
 
-    def unavailable(self) -> str | None:
+    def unavailable(self) -> Unavailable | None:
         """Return why it cannot make clips now and what would change that, or None when it can; in a few seconds."""
 
     def recipe(self) -> str:

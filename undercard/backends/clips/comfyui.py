@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from undercard.backends.clips import ClipRenderer
+from undercard.domain.unavailable import Cause, Unavailable, unavailable
 
 FPS = 16
 """What Wan was taught: 81 frames are five seconds (Wan 2.1, arXiv 2503.20314)."""
@@ -29,13 +30,14 @@ class ComfyClips:
         steps = max(1, math.ceil(seconds * FPS / STRIDE))
         return min(MOST_FRAMES, STRIDE * steps + 1)
 
-    def unavailable(self) -> str | None:
+    def unavailable(self) -> Unavailable | None:
         """Say that no server answers, or what it lacks; in two seconds at the most."""
         # Only who asks for it needs the network's libraries.
         from undercard.backends.clips.wan import server as clip_server
         from undercard.backends.comfy import server
 
-        return server.look(clip_server.wishes()).reason or None
+        reason = server.look(clip_server.wishes()).reason
+        return unavailable(reason, Cause.SERVER) if reason else None
 
     def recipe(self) -> str:
         """Return the size of its canvas and a digest of the workflow, or of the names of the server's files."""

@@ -14,6 +14,7 @@ from undercard.backends import Renderer, Rung, Work
 from undercard.backends.qwen.costs import STORAGES
 from undercard.backends.qwen.rungs import rung_from_disk, rungs_for
 from undercard.domain.requests import MOST_STEPS
+from undercard.domain.unavailable import Cause, Unavailable
 from undercard.errors import BackendUnavailable
 from undercard.hardware.devices import Device
 from undercard.models import lightning, weights
@@ -50,7 +51,7 @@ class QwenBackend:
         from_disk = rung_from_disk(plain, self.name, work, device, steps=steps, model=model, passes=passes)
         return (*rungs, *from_disk)
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         """Say what is missing: a card, the packages, or the weights."""
         return missing(self.name, device)
 
@@ -102,7 +103,7 @@ def in_other_steps(backend: str) -> tuple[Weights, ...]:
     return () if more is None else (more,)
 
 
-def missing(backend: str, device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> str | None:
+def missing(backend: str, device: Device, needed: Sequence[str] = NEEDED, extra: str = "gpu") -> Unavailable | None:
     """Say what keeps *backend* from running on *device*: a card, a package, or the weights; None when it can.
 
     Args:
@@ -114,7 +115,7 @@ def missing(backend: str, device: Device, needed: Sequence[str] = NEEDED, extra:
     return cannot_compute(device) or missing_packages(needed, extra) or missing_weights(backend)
 
 
-def require(backend: str, reason: str | None) -> Weights:
+def require(backend: str, reason: Unavailable | None) -> Weights:
     """Return what *backend* renders with, when *reason* is None.
 
     Raises:
@@ -126,25 +127,27 @@ def require(backend: str, reason: str | None) -> Weights:
     return found
 
 
-def cannot_compute(device: Device) -> str | None:
+def cannot_compute(device: Device) -> Unavailable | None:
     """Say that there is no card, where the processor was not asked for."""
     if not device.gpus and settings.load().device != "cpu":
-        return "there is no CUDA card; UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
+        remedy = "UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
+        return Unavailable("there is no CUDA card", remedy, Cause.CARD)
     return None
 
 
-def missing_packages(needed: Sequence[str], extra: str = "gpu") -> str | None:
+def missing_packages(needed: Sequence[str], extra: str = "gpu") -> Unavailable | None:
     """Say which of the packages *needed* are not installed, and which *extra* of undercard brings them."""
     if absent := [name for name in needed if importlib.util.find_spec(name) is None]:
-        return f"{', '.join(absent)} is not installed; run pip install 'undercard[{extra}]'"
+        what = f"{', '.join(absent)} is not installed"
+        return Unavailable(what, f"run pip install 'undercard[{extra}]'", Cause.PACKAGE)
     return None
 
 
-def missing_weights(backend: str) -> str | None:
+def missing_weights(backend: str) -> Unavailable | None:
     """Say which weights *backend* lacks, and the one command that would change that."""
     reason = weights.missing(backend)
     if reason is None and weights.of(backend) is None:
-        return "the catalogue has no kit for it; name it in one of data/models.toml"
+        return Unavailable("the catalogue has no kit for it", "name it in one of data/models.toml", Cause.FILE)
     return reason
 
 

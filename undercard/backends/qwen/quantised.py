@@ -22,6 +22,7 @@ from undercard.backends.qwen.bf16 import (
 )
 from undercard.backends.qwen.costs import STORAGES, Storage
 from undercard.backends.qwen.rungs import fastest_first, rung_from_disk, rungs_for
+from undercard.domain.unavailable import Cause, Unavailable, unavailable
 from undercard.errors import BadCheckpoint
 from undercard.hardware.devices import Device
 from undercard.models import lightning, weights
@@ -73,7 +74,7 @@ class QuantisedBackend:
     def storage(self, usual: Storage) -> Storage:
         """Return *usual* with the bytes that a weight takes in the file, if it is there, and a LoRA's beside it."""
         found = self._contents()
-        if isinstance(found, str):
+        if isinstance(found, Unavailable):
             return usual
         lora = weights.lora(self.name)
         beside = low_rank_bytes(lora) / (found.model.blocks * found.model.block_weights) if lora else 0.0
@@ -90,7 +91,7 @@ class QuantisedBackend:
         noted = [replace(rung, detail=f"{way.note}, {rung.detail}") for rung in rungs] if way.note else rungs
         return tuple(noted)
 
-    def unavailable(self, device: Device) -> str | None:
+    def unavailable(self, device: Device) -> Unavailable | None:
         """Say what is missing or does not fit: a card, the packages, a part of the model, or the file."""
         return missing(self.name, device) or self._wrong_file(weights.folder(self.name))
 
@@ -126,20 +127,22 @@ class QuantisedBackend:
 
         return renderer.opened(model(found), rung, [model(other) for other in in_other_steps(self.name)])
 
-    def _wrong_file(self, folder: Path | None) -> str | None:
+    def _wrong_file(self, folder: Path | None) -> Unavailable | None:
         found = self._contents()
-        if isinstance(found, str) or folder is None:
-            return str(found)
+        if isinstance(found, Unavailable):
+            return found
         if found.kind != self.kind:
-            return f"{found.path} is a file of {found.kind}, not {self.kind}; set {weights.setting(self.name)} to one"
-        return mismatch(found, config_of(folder))
+            what = f"{found.path} is a file of {found.kind}, not {self.kind}"
+            return Unavailable(what, f"set {weights.setting(self.name)} to one", Cause.FILE)
+        problem = mismatch(found, config_of(folder)) if folder is not None else None
+        return unavailable(problem, Cause.FILE) if problem else None
 
-    def _contents(self) -> Contents | str:
+    def _contents(self) -> Contents | Unavailable:
         """Return what the file holds, or why that cannot be told."""
         file = weights.quantised(self.name)
         if file is None or not file.is_file():
-            return f"there is no file of {self.kind}; {weights.remedy(self.name)}"
+            return Unavailable(f"there is no file of {self.kind}", weights.remedy(self.name), Cause.WEIGHTS)
         try:
             return contents(file)
         except BadCheckpoint as exc:
-            return str(exc)
+            return unavailable(str(exc), Cause.FILE)

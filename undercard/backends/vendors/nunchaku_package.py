@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from undercard.domain.unavailable import Cause, Unavailable
 from undercard.errors import BadCheckpoint
 from undercard.hardware.devices import Gpu
 from undercard.models.headers import safetensors_header
@@ -52,22 +53,18 @@ class Build:
     """Such as `13.0`; None where it computes without."""
 
 
-def missing(gpu: Gpu) -> str | None:
+def missing(gpu: Gpu) -> Unavailable | None:
     """Return what keeps the package from running on *gpu*, and the one command that changes it; None when it runs."""
     if gpu.capability == TURING:
-        return (
-            f"nunchaku aborts on Turing, of which {gpu.name} is, with every model of Qwen (its issue 910); "
-            "the backend nunchaku runs the same files"
-        )
+        what = f"nunchaku aborts on Turing, of which {gpu.name} is, with every model of Qwen (its issue 910)"
+        return Unavailable(what, "the backend nunchaku runs the same files", Cause.CARD)
     if gpu.capability not in KERNELS:
         able = ", ".join(f"{major}.{minor}" for major, minor in KERNELS)
         major, minor = gpu.capability
-        return (
-            f"nunchaku has kernels for compute capability {able}, and {gpu.name} has {major}.{minor}; "
-            "the backend nunchaku runs the same files"
-        )
+        what = f"nunchaku has kernels for compute capability {able}, and {gpu.name} has {major}.{minor}"
+        return Unavailable(what, "the backend nunchaku runs the same files", Cause.CARD)
     problem = _problem()
-    return f"{problem}; {remedy()}" if problem else None
+    return Unavailable(problem, remedy(), Cause.PACKAGE) if problem else None
 
 
 def unfit(file: Path, gpu: Gpu) -> str | None:
