@@ -8,6 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from undercard.domain.requests import Size
+from undercard.gate.contract import Finding
+from undercard.gate.evidence import Evidence
+from undercard.gate.judging import judge
 from undercard.gate.pictures import Pixels
 
 SIZE = (512, 288)
@@ -69,3 +72,8 @@ def _fighter(
     draw.rectangle((x - 9 * unit, 54 * unit, x + 9 * unit, 57 * unit), fill=(200, 200, 195))
     for side in (-6, 3):
         draw.rectangle((x + side * unit, 70 * unit, x + (side + 4) * unit, 92 * unit), fill=skin)
+
+
+def finding_of(check: str, evidence: Evidence) -> Finding:
+    """Return what *check* says of a picture beside all the others, to some of which it yields."""
+    return next(finding for finding in judge(evidence).findings if finding.check == check)

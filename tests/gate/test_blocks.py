@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.gate.pictures import SIZE, as_jpeg, keyframe
+from tests.gate.pictures import SIZE, as_jpeg, finding_of, keyframe
 from tests.paths import DATA
 from undercard.gate.checks import blocks, seam
-from undercard.gate.checks.blocks import block_step
 from undercard.gate.contract import Fault, Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures.grid import block_step
 from undercard.gate.pictures import Pixels
 
 PHOTOGRAPHS = DATA / "photographs"
@@ -82,7 +82,7 @@ def test_a_seam_is_no_grid_and_a_grid_is_no_seam() -> None:
 
     assert not seam.CHECK.examine(Evidence(lighter, SIZE)).passed
     assert examine(lighter).passed
-    assert seam.CHECK.examine(Evidence(as_jpeg(ring(), 20), SIZE)).passed
+    assert finding_of("seam", Evidence(as_jpeg(ring(), 20), SIZE)).passed
 
 
 def test_bars_as_wide_as_blocks_pass() -> None:

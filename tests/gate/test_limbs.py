@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.labelled.edits import Grade, redrawn
+from tests.gate.pictures import finding_of
 from tests.gate.test_people import BLUE, FROM_ABOVE, GUEST, RED, SIZE, WIDE, frame, keypoints
 from tests.previz.stagings import red, staged
 from undercard.domain.staging import Vec3
@@ -40,7 +41,7 @@ def evidence(pixels: Pixels, asked: Frame | None = None, backend: str = "") -> E
 
 
 def examined(pixels: Pixels, asked: Frame | None = None) -> Finding:
-    return limbs.CHECK.examine(evidence(pixels, asked))
+    return finding_of("limbs", evidence(pixels, asked))
 
 
 def edited(pixels: Pixels) -> Pixels:

@@ -109,12 +109,14 @@ def test_a_third_fighter_seen_from_a_high_camera_is_found() -> None:
 
 
 @pytest.mark.parametrize(("kind", "fault"), [(0, Fault.WRONG_COUNT), (2, None)], ids=["head", "elbow"])
-def test_who_has_neither_head_nor_shoulder_nor_hip_is_nobody(kind: int, fault: Fault | None) -> None:
+def test_who_has_neither_head_nor_shoulder_nor_hip_is_nobody(
+    kind: int, fault: Fault | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looked = evidence(frame(RED, BLUE).image)
     cast = cast_of(looked)
     assert cast is not None
     peaks = (Peak(kind, 256.0, 100.0, 0.7), Peak(3, 256.0, 120.0, 0.8))
-    looked.shared["cast"] = replace(cast, surplus=Surplus(1.5, peaks))
+    monkeypatch.setattr(stranger, "cast_of", lambda _evidence: replace(cast, surplus=Surplus(1.5, peaks)))
 
     assert stranger.CHECK.examine(looked).fault is fault
 

@@ -53,3 +53,11 @@ def test_the_middle_is_the_median(length: int) -> None:
     values = np.random.default_rng(length).integers(-300, 300, (5, 4, length)).astype(np.int16)
 
     assert np.array_equal(middle(values), np.median(values, axis=-1))
+
+
+def test_a_thumbnail_is_of_its_own_picture_wherever_that_lies_in_memory() -> None:
+    evidence = Evidence(keyframe(), SIZE)
+    for level in range(40):
+        # Each is gone when the next is made, which may come to lie in the same place.
+        seen = np.asarray(evidence.thumbnail(np.full((32, 64, 3), level, np.uint8)))
+        assert seen.max() == level

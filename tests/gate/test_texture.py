@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.gate.pictures import SIZE, as_jpeg, exposed, keyframe
+from tests.gate.pictures import SIZE, as_jpeg, exposed, finding_of, keyframe
 from undercard.domain.requests import Size
-from undercard.gate.checks import banding, noise, seam
+from undercard.gate.checks import banding, noise
 from undercard.gate.contract import Fault, Finding
 from undercard.gate.evidence import Evidence
+from undercard.gate.measures import noise as noise_measure
 from undercard.gate.pictures import Pixels
 
 HD = (1024, 576)
@@ -35,14 +36,14 @@ def stepped(pixels: Pixels, at: int, levels: float, axis: int) -> Pixels:
 
 
 def examine_seam(pixels: Pixels, control: Pixels | None = None) -> Finding:
-    return seam.CHECK.examine(Evidence(pixels, (pixels.shape[1], pixels.shape[0]), control=control))
+    return finding_of("seam", Evidence(pixels, (pixels.shape[1], pixels.shape[0]), control=control))
 
 
 def test_the_noise_that_was_added_is_what_is_measured() -> None:
     added = np.random.default_rng(4).normal(0.0, 9.0, (256, 256))
     grey = np.clip(128 + np.linspace(-40, 40, 256)[None, :] + added, 0, 255).astype(np.uint8)
 
-    assert noise.noise(grey) == pytest.approx(9.0, rel=0.1)
+    assert noise_measure.noise(grey) == pytest.approx(9.0, rel=0.1)
 
 
 def test_film_grain_passes_and_a_noisy_picture_does_not() -> None:
@@ -57,7 +58,7 @@ def test_film_grain_passes_and_a_noisy_picture_does_not() -> None:
 def test_sharp_edges_are_not_taken_for_noise() -> None:
     stripes = np.tile(np.where(np.arange(512) // 6 % 2, 190, 60).astype(np.uint8), (288, 1))
 
-    assert noise.noise(stripes) < 1.0
+    assert noise_measure.noise(stripes) < 1.0
 
 
 @pytest.mark.parametrize("step", [12, 24])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,8 @@ from undercard.domain.requests import Control, Size
 from undercard.domain.staging import Staging
 from undercard.gate.pictures import Channels, Grey, Pixels, Source, decoded, opened, thumbnail
 from undercard.store import StoredFile
+
+T = TypeVar("T")
 
 PREVIZ = "previz"
 """The backend whose pictures are their own control images."""
@@ -67,14 +70,13 @@ class Evidence:
         self._pixels, self._neighbours, self._before, self._takes = pixels, neighbours, before, takes
         self._control, self._references, self._keypoints = control, references, keypoints
         self._before_control = before_control
-        self._thumbnails: dict[int, Image.Image] = {}
+        self._thumbnails: list[tuple[Pixels, Image.Image]] = []
         self.expected_size = expected_size
         self.staging = staging
         """Who stands where in which colours, under which light."""
         self.backend = backend
         """What drew it; thresholds may differ by backend."""
-        self.shared: dict[str, object] = {}
-        """What one check has found out that another asks for as well, by a name of theirs."""
+        self._measured: dict[Callable[[Evidence], object], object] = {}
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -110,14 +112,24 @@ class Evidence:
         """How many of its pixels have each level of red, of green and of blue; 768 numbers."""
         return self.image.histogram()
 
+    def once(self, measure: Callable[[Evidence], T]) -> T:
+        """Return what *measure* finds in this picture, worked out when it is first asked for, however many ask."""
+        if measure not in self._measured:
+            self._measured[measure] = measure(self)
+        return cast("T", self._measured[measure])
+
     def thumbnail(self, pixels: Pixels) -> Image.Image:
         """Return a small picture of *pixels*, which is one of the pictures here: RGB, 256 to 511 px wide.
 
         Comparisons look at little more, and it takes less time than they would otherwise.
         """
-        if id(pixels) not in self._thumbnails:
-            self._thumbnails[id(pixels)] = thumbnail(pixels)
-        return self._thumbnails[id(pixels)]
+        # The pixels are held with their thumbnail, so that no other picture can come to lie where these were.
+        for known, small in self._thumbnails:
+            if known is pixels:
+                return small
+        small = thumbnail(pixels)
+        self._thumbnails.append((pixels, small))
+        return small
 
     @cached_property
     def neighbours(self) -> tuple[Pixels, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from undercard.gate.calibration.folder import Labelled
 from undercard.gate.checks import checks
 from undercard.gate.contract import Fault
+from undercard.gate.judging import judge
 from undercard.gate.thresholds import Threshold, table
 
 FAR_PERCENT = 10.0
@@ -53,9 +54,9 @@ def fit(pictures: Iterable[Labelled], backend: str = "") -> list[Fit]:
     rows = table()
     seen: dict[str, list[tuple[Fault | None, float]]] = {check.name: [] for check in checks() if check.name in rows}
     for picture in pictures:
-        for check in checks():
-            if check.name in seen:
-                seen[check.name].append((picture.fault, check.examine(picture.evidence).score))
+        for finding in judge(picture.evidence).findings:
+            if finding.check in seen:
+                seen[finding.check].append((picture.fault, finding.score))
     return [_fitted(rows[name].on.get(backend, rows[name]), scores) for name, scores in seen.items()]
 
 

@@ -13,7 +13,7 @@ from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
 from undercard.gate.measures.colour import MIDDLE, colours, part_levels, weight
 from undercard.gate.measures.grade import Grade, learnt
-from undercard.gate.measures.people import Fighter, cast_of, region, same_size, spoilt
+from undercard.gate.measures.people import Fighter, cast_of, is_unreadable, region, same_size
 from undercard.gate.pictures import Pixels
 from undercard.gate.thresholds import threshold
 from undercard.gate.vision.colour import Lab, cloth
@@ -60,7 +60,7 @@ class Identity:
         cause = f"{worst.target.name}'s {part} have lost their colour: {score:.2f} off, at most {row.limit:g} may be"
         finding = row.finding(score, cause, region(worst.target.box, evidence.pixels))
         # Bands and blocks take colours as well, and are rejected as what they are.
-        return finding if finding.passed or not spoilt(evidence) else row.abstention(0.0)
+        return finding if finding.passed or not is_unreadable(evidence) else row.abstention(0.0)
 
 
 def _changes(pixels: Pixels, control: Pixels, grade: Grade, fighter: Fighter) -> dict[str, float]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from undercard.gate.checks import banding, noise
 from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
 from undercard.gate.measures.colour import PARTS, Levels, colours, part_levels, weight
@@ -63,10 +62,7 @@ class Jump:
             f"{_word(difference)} than the keyframe before: at least {score:.1f} in CIE L*a*b* beyond what the camera"
             f" explains, {row.limit} may be"
         )
-        finding = row.finding(score, cause)
-        # Grain that is cut off at black lifts what is dark, and bands move it; both are rejected as what they are.
-        spoilt = not finding.passed and not all(each.examine(evidence).passed for each in (noise.CHECK, banding.CHECK))
-        return row.abstention(0.0) if spoilt else finding
+        return row.finding(score, cause)
 
 
 def jump(found: Levels, control: Levels, before: Levels, before_control: Levels) -> tuple[Lab, float] | None:

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from undercard.domain.staging import Look
-from undercard.gate.checks import burnt, corner, crushed, identity, jump
-from undercard.gate.checks import cast as colour_cast
-from undercard.gate.contract import Check, Finding
+from undercard.gate.contract import Finding
 from undercard.gate.evidence import Evidence
 from undercard.gate.measures.belongings import ANKLES, beside_all, own_colours
-from undercard.gate.measures.people import BURNT_OUT, CRUSHED, Cast, Fighter, cast_of, region, same_size, spoilt
+from undercard.gate.measures.people import BURNT_OUT, CRUSHED, Cast, Fighter, cast_of, is_unreadable, region, same_size
 from undercard.gate.measures.view import View, view_of
 from undercard.gate.pictures import Pixels
 from undercard.gate.thresholds import threshold
@@ -69,10 +66,6 @@ TO_GLOVE = (1.0, 1.3)
 LIMB_KINDS = (2, 3, 5, 6)
 """Kinds of joints: elbow, wrist, knee, ankle."""
 LIMB_JOINTS = tuple(joint for kind in LIMB_KINDS for joint in KINDS[kind][1])
-INSTEAD: tuple[Check, ...] = (
-    burnt.CHECK, crushed.CHECK, colour_cast.CHECK, jump.CHECK, corner.CHECK, identity.CHECK,
-)  # fmt: skip
-"""Where one of them rejects the picture, what is new is what it says: colours lost, exchanged, or taken by light."""
 
 
 class Limbs:
@@ -94,9 +87,7 @@ class Limbs:
             return row.abstention(0.0)
         cause = f"{worst.name} has a limb too many: it scores {worst.score:.2f}, at most {row.limit:g} may be"
         finding = row.finding(worst.score, cause, region(worst.box, evidence.pixels))
-        if finding.passed or not (spoilt(evidence) or any(not each.examine(evidence).passed for each in INSTEAD)):
-            return finding
-        return row.abstention(0.0)
+        return finding if finding.passed or not is_unreadable(evidence) else row.abstention(0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +157,7 @@ def _changes(
     evidence: Evidence, view: View, drawn: Pixels, target: Target, everybody: Sequence[Target]
 ) -> _Changes | None:
     """Return what became of his colours; None where too little is known of them, or the picture is another one."""
-    moved = aligned(toned(view.shown(evidence.pixels), _tones(evidence)), drawn, MOVED * view.tall, view.odd(EVEN))
+    moved = aligned(toned(view.shown(evidence.pixels), evidence.once(_tones)), drawn, MOVED * view.tall, view.odd(EVEN))
     new, colours = new_colours(moved, drawn, max(1, round(REACH * view.tall)), view.odd(AROUND))
     marked = new > NEW
     if marked.mean() > MOST_NEW:
@@ -198,14 +189,12 @@ def _about(places: Floats, radius: float, shape: tuple[int, ...]) -> Flags:
 
 
 def _tones(evidence: Evidence) -> Tones:
-    """Return how the picture's tones become its control image's, worked out once a picture."""
-    if "tones" not in evidence.shared:
-        assert evidence.control is not None
-        small = [evidence.thumbnail(each) for each in (evidence.pixels, evidence.control)]
-        size = (small[1].width // SMALLER, small[1].height // SMALLER)
-        pair = [np.asarray(each.resize(size, Image.Resampling.BOX)) for each in small]
-        evidence.shared["tones"] = tones(pair[0], pair[1])
-    return cast("Tones", evidence.shared["tones"])
+    """Return how the picture's tones become its control image's."""
+    assert evidence.control is not None
+    small = [evidence.thumbnail(each) for each in (evidence.pixels, evidence.control)]
+    size = (small[1].width // SMALLER, small[1].height // SMALLER)
+    pair = [np.asarray(each.resize(size, Image.Resampling.BOX)) for each in small]
+    return tones(pair[0], pair[1])
 
 
 def _look(evidence: Evidence, name: str) -> Look | None:

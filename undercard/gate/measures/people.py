@@ -15,12 +15,14 @@ import numpy as np
 from PIL import Image
 
 from undercard.errors import BadInput
-from undercard.gate.checks import banding, blocks
-from undercard.gate.checks.blur import sharpness
-from undercard.gate.checks.noise import noise
 from undercard.gate.contract import Region
 from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.measures.grid import block_step_of
+from undercard.gate.measures.levels import spacing_of
+from undercard.gate.measures.noise import noise_of
+from undercard.gate.measures.sharpness import sharpness_of
 from undercard.gate.pictures import Grey, Pixels, remembered
+from undercard.gate.thresholds import threshold
 from undercard.gate.vision.adherence import Flags, Target, adherence
 from undercard.gate.vision.comparison import Reading, Surplus, presence, reading, surplus
 from undercard.gate.vision.heat import Heat, heat
@@ -114,16 +116,15 @@ def cast_of(evidence: Evidence) -> Cast | None:
     Raises:
         BadInput: the keypoints are not those of `previz.maps.keypoints_json`.
     """
-    if "cast" not in evidence.shared:
-        evidence.shared["cast"] = _cast(evidence)
-    return cast("Cast | None", evidence.shared["cast"])
+    return evidence.once(_cast)
 
 
-def spoilt(evidence: Evidence) -> bool:
+def is_unreadable(evidence: Evidence) -> bool:
     """Say whether the picture is so noisy, soft, banded or blocky that doubts about people mean nothing."""
-    if noise(evidence.grey) > MOST_NOISE or sharpness(evidence.grey) < LEAST_SHARPNESS:
+    if evidence.once(noise_of) > MOST_NOISE or evidence.once(sharpness_of) < LEAST_SHARPNESS:
         return True
-    return not all(check.examine(evidence).passed for check in (banding.CHECK, blocks.CHECK))
+    scores = {"banding": evidence.once(spacing_of), "blocks": evidence.once(block_step_of)[0]}
+    return not all(threshold(check, evidence.backend).passes(score) for check, score in scores.items())
 
 
 def targets_of(keypoints: Mapping[str, object], pixels: Pixels) -> tuple[Target, ...]:
@@ -183,7 +184,7 @@ def _cast(evidence: Evidence) -> Cast | None:
     extra = surplus(seen, drawn, targets)
     doubted = [k for k, each in enumerate(readings) if _readable(each) and each.fit < SURE]
     if doubted or extra.score > DOUBTFUL:
-        if spoilt(evidence):
+        if is_unreadable(evidence):
             return None
         seen_again, drawn_again = _second_look(pixels, control)
         for k in doubted:
