@@ -37,7 +37,7 @@ FALLBACKS = (
 )
 SHIPPED: dict[Style, tuple[str, ...]] = {"display": ("Oswald-SemiBold.ttf", *FALLBACKS), "text": FALLBACKS}
 PROBE_PX = 24
-"""Size at which two glyphs are compared; large enough for the box of a lacking one to differ from any letter."""
+"""Size at which a font is tried."""
 ELLIPSIS = "…"
 SMALLEST_PX = 6
 """Nothing that is set smaller can be read."""
@@ -211,8 +211,23 @@ def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size)
 
 
-@lru_cache(maxsize=4096)
 def _has(font: Path, character: str) -> bool:
-    """A font draws the same box for every character that it lacks; U+FFFF is none, so every font lacks it."""
-    face = _font(font, PROBE_PX)
-    return bytes(face.getmask(character)) != bytes(face.getmask("\uffff"))
+    """Say whether *font* maps *character*, or the letter and marks that harfbuzz composes it from."""
+    mapped = _characters(font)
+    parts = unicodedata.normalize("NFD", character)
+    return ord(character) in mapped or (parts != character and all(ord(part) in mapped for part in parts))
+
+
+@lru_cache(maxsize=64)
+def _characters(font: Path) -> frozenset[int]:
+    """Return the code points that *font* maps to glyphs."""
+    # A film without lettering need not wait for it.
+    from fontTools.ttLib import TTFont, TTLibError
+
+    try:
+        # Of a collection, Pillow draws with the first font, too.
+        with TTFont(font, fontNumber=0, lazy=True) as face:
+            return frozenset(face.getBestCmap() or ())
+    except TTLibError:
+        # FreeType reads older formats as well, whose characters nobody lists.
+        return frozenset()
