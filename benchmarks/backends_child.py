@@ -133,7 +133,7 @@ def measure(name: str, cap_gb: float | None, references: int, checkpoint: Path) 
     device, found = machine(cap_gb), backends.backend(name)
     row = Row(rung=name, cap_gb=cap_gb, references=references, exact=found.exact)
     if reason := found.unavailable(device):
-        return row.model_copy(update={"note": reason})
+        return row.model_copy(update={"note": str(reason)})
     rung = found.rungs(Work(inputs.size, references), device)[0]
     if cap_gb is not None:
         # Some plan for more where less does not do; here they are to run out.

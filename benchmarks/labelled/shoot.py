@@ -88,6 +88,7 @@ class Shoot:
             staging=self.scene.now,
             keypoints=self.keypoints,
             backend="previz",
+            draws_itself=True,
         )
 
     def edit(self, drawn: Pixels, seed: int) -> Pixels:

@@ -22,6 +22,7 @@ class Planned:
     family: str = "qwen-image-edit"
     revision: int = 1
     prompted: bool = True
+    draws_itself: bool = False
     animates: bool = False
     in_child: bool = True
     storage: str = ""

@@ -16,7 +16,7 @@ from tests.previz.stagings import red, staged
 from undercard.domain.staging import Vec3
 from undercard.gate.checks import limbs, pose, stranger
 from undercard.gate.contract import Fault, Finding
-from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.evidence import Evidence
 from undercard.gate.pictures import Pixels
 from undercard.previz.frame import Frame
 from undercard.previz.limbs import Kind, Limb
@@ -35,9 +35,11 @@ def with_limb(kind: Kind, place: Vec3) -> Pixels:
     return draw(STAGING, SIZE, 1, limbs=(limb,)).image
 
 
-def evidence(pixels: Pixels, asked: Frame | None = None, backend: str = "") -> Evidence:
+def evidence(pixels: Pixels, asked: Frame | None = None, *, draws_itself: bool = False) -> Evidence:
     given = asked or frame(RED, BLUE)
-    return Evidence(pixels, SIZE, control=given.image, staging=STAGING, keypoints=keypoints(given), backend=backend)
+    return Evidence(
+        pixels, SIZE, control=given.image, staging=STAGING, keypoints=keypoints(given), draws_itself=draws_itself
+    )
 
 
 def examined(pixels: Pixels, asked: Frame | None = None) -> Finding:
@@ -191,7 +193,7 @@ def test_where_nothing_was_asked_for_nothing_is_judged() -> None:
 
     assert not limbs.CHECK.examine(Evidence(pixels, SIZE, control=given.image)).judged
     assert not limbs.CHECK.examine(Evidence(pixels, SIZE, keypoints=keypoints(given))).judged
-    assert not limbs.CHECK.examine(evidence(pixels, backend=PREVIZ)).judged
+    assert not limbs.CHECK.examine(evidence(pixels, draws_itself=True)).judged
 
 
 def test_a_control_image_of_another_size_is_compared_alike() -> None:

@@ -16,7 +16,7 @@ from undercard.domain.staging import Camera, PlacedFighter
 from undercard.errors import BadInput
 from undercard.gate.checks import count, pose, stranger
 from undercard.gate.contract import Check, Fault, Finding
-from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.evidence import Evidence
 from undercard.gate.measures.people import cast_of
 from undercard.gate.pictures import Pixels
 from undercard.gate.vision.comparison import Surplus
@@ -44,9 +44,9 @@ def keypoints(of: Frame) -> Mapping[str, object]:
     return loaded
 
 
-def evidence(pixels: Pixels, asked: Frame | None = None, backend: str = "") -> Evidence:
+def evidence(pixels: Pixels, asked: Frame | None = None, *, draws_itself: bool = False) -> Evidence:
     given = asked or frame(RED, BLUE)
-    return Evidence(pixels, SIZE, keypoints=keypoints(given), control=given.image, backend=backend)
+    return Evidence(pixels, SIZE, keypoints=keypoints(given), control=given.image, draws_itself=draws_itself)
 
 
 def counted(pixels: Pixels, asked: Frame | None = None) -> Finding:
@@ -172,7 +172,7 @@ def test_where_nobody_said_who_should_be_nothing_is_judged(check: Check) -> None
 
 
 def test_the_previz_is_not_checked_against_itself() -> None:
-    assert not count.CHECK.examine(evidence(frame(RED).image, backend=PREVIZ)).judged
+    assert not count.CHECK.examine(evidence(frame(RED).image, draws_itself=True)).judged
 
 
 def test_a_thumbnail_is_not_judged() -> None:

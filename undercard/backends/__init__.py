@@ -125,6 +125,8 @@ class Backend(Protocol):
     """Has rungs that give the pixels of bf16 Qwen-Image-Edit."""
     prompted: bool
     """The prompt changes its pixels; where it does not, a new prompt makes nothing stale."""
+    draws_itself: bool
+    """Its picture is its own control image: what is staged, drawn without a model."""
     animates: bool
     """Draws any staging fast enough for the frames between keyframes."""
     in_child: bool

@@ -28,6 +28,7 @@ class CpuOffloadBackend:
     revision: int = 1
     exact: bool = True
     prompted: bool = True
+    draws_itself: bool = False
     animates: bool = False
     in_child: bool = True
 

@@ -33,6 +33,7 @@ class DiffsynthBackend:
     revision: int = 1
     exact: bool = False
     prompted: bool = True
+    draws_itself: bool = False
     animates: bool = False
     in_child: bool = True
 

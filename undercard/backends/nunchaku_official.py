@@ -39,6 +39,7 @@ class NunchakuOfficialBackend:
     revision: int = 1
     exact: bool = False
     prompted: bool = True
+    draws_itself: bool = False
     animates: bool = False
     in_child: bool = True
 

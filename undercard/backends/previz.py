@@ -50,6 +50,7 @@ class PrevizBackend:
     revision: int = 2
     exact: bool = False
     prompted: bool = False
+    draws_itself: bool = True
     animates: bool = True
     in_child: bool = False
 

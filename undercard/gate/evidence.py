@@ -19,9 +19,6 @@ from undercard.store import StoredFile
 
 T = TypeVar("T")
 
-PREVIZ = "previz"
-"""The backend whose pictures are their own control images."""
-
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
@@ -44,6 +41,8 @@ class Exhibit:
     backend: str = ""
     before_control: Control | None = None
     """What `before` was drawn from; without it nothing is said of jumps, since the camera may have moved."""
+    draws_itself: bool = False
+    """The picture is its own control image."""
 
 
 class Evidence:
@@ -66,6 +65,7 @@ class Evidence:
         keypoints: Mapping[str, object] | Path | None = None,
         backend: str = "",
         before_control: Source | None = None,
+        draws_itself: bool = False,
     ) -> None:
         self._pixels, self._neighbours, self._before, self._takes = pixels, neighbours, before, takes
         self._control, self._references, self._keypoints = control, references, keypoints
@@ -76,6 +76,8 @@ class Evidence:
         """Who stands where in which colours, under which light."""
         self.backend = backend
         """What drew it; thresholds may differ by backend."""
+        self.draws_itself = draws_itself
+        """The picture is its own control image: it shows what is staged, and repeats what is staged alike."""
         self._measured: dict[Callable[[Evidence], object], object] = {}
 
     @cached_property
@@ -172,8 +174,8 @@ class Evidence:
 
 def evidence_of(exhibit: Exhibit, expected_size: Size) -> Evidence:
     """Return what the checks may look at of *exhibit*; no file is read yet."""
-    drawn_from = None if exhibit.backend == PREVIZ else exhibit.control
-    drawn_before = None if exhibit.backend == PREVIZ else exhibit.before_control
+    drawn_from = None if exhibit.draws_itself else exhibit.control
+    drawn_before = None if exhibit.draws_itself else exhibit.before_control
     return Evidence(
         pixels=exhibit.picture.absolute,
         expected_size=expected_size,
@@ -186,6 +188,7 @@ def evidence_of(exhibit: Exhibit, expected_size: Size) -> Evidence:
         staging=exhibit.staging,
         keypoints=exhibit.control.keypoints.absolute if exhibit.control else None,
         backend=exhibit.backend,
+        draws_itself=exhibit.draws_itself,
     )
 
 

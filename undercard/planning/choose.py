@@ -109,7 +109,7 @@ def _fitting(found: Sequence[Backend], work: Work, device: Device, *, exact: boo
 
 
 def _last(found: Sequence[Backend], work: Work, device: Device, *, exact: bool) -> tuple[Rung, ...]:
-    if exact or any(backend.name == PREVIZ for backend in found) or not any(backend.in_child for backend in found):
+    if exact or any(backend.draws_itself for backend in found) or not any(backend.in_child for backend in found):
         return ()
     return backends.backend(PREVIZ).rungs(work, device)
 

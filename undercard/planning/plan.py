@@ -18,7 +18,7 @@ from undercard.hardware.devices import Device
 from undercard.planning import choose
 from undercard.planning import clips as clip_planning
 from undercard.planning import work as film_work
-from undercard.planning.choose import AUTO
+from undercard.planning.choose import AUTO, PREVIZ
 from undercard.planning.clips import Fallen
 from undercard.planning.keyframe import PlannedKeyframe
 from undercard.shotlist import direction, graphics, prompts
@@ -129,7 +129,7 @@ class Plan:
     @property
     def control_seconds(self) -> float:
         """Estimate of what one control image with its maps takes."""
-        previz = backends.fastest("previz", self.work, self.device).needs.seconds
+        previz = backends.fastest(PREVIZ, self.work, self.device).needs.seconds
         # The maps and their PNGs take about half of a picture again.
         return 1.5 * previz
 
@@ -138,18 +138,23 @@ class Plan:
         """Estimate of what one character sheet takes."""
         # Twice as large, for the sake of its edges (previz/studio.py).
         drawn = (2 * SHEET_SIZE[0], 2 * SHEET_SIZE[1])
-        return backends.fastest("previz", Work(drawn), self.device).needs.seconds
+        return backends.fastest(PREVIZ, Work(drawn), self.device).needs.seconds
+
+    @property
+    def draws_itself(self) -> bool:
+        """Its takes are their own control images."""
+        return backends.backend(self.backend).draws_itself
 
     @property
     def take_seconds(self) -> float:
         """Estimate of what one take of a keyframe takes, its control image apart."""
-        return self.control_seconds if self.backend == "previz" else self.draw_seconds
+        return self.control_seconds if self.draws_itself else self.draw_seconds
 
     @property
     def keyframe_seconds(self) -> float:
         """Estimate of what one keyframe takes whose first take is accepted."""
         # The previz's take is its own control image.
-        return self.take_seconds if self.backend == "previz" else self.control_seconds + self.take_seconds
+        return self.take_seconds if self.draws_itself else self.control_seconds + self.take_seconds
 
     @property
     def encode_seconds(self) -> float:

@@ -57,17 +57,17 @@ def ladder(
     """
     fits: list[tuple[Fit, bool]] = []
     for backend in found:
-        previz = backend.family == "previz"
+        drawn = backend.draws_itself
         reason = backend.unavailable(device)
         if reason is not None:
             stand_in = Rung(backend.name, exact=backend.exact, needs=Needs(0, 0, 0.0))
-            fits.append((Fit(stand_in, fits=False, reason=str(reason), runs=False), previz))
+            fits.append((Fit(stand_in, fits=False, reason=str(reason), runs=False), drawn))
             continue
         for rung in backend.rungs(work, device):
             better = measurements.corrected(rung, work, device, known)
             problem = misfit(better, device, exact=exact)
-            fits.append((Fit(better, fits=problem is None, reason=problem or ""), previz))
-    return tuple(fit for fit, previz in sorted(fits, key=lambda pair: _order(*pair)))
+            fits.append((Fit(better, fits=problem is None, reason=problem or ""), drawn))
+    return tuple(fit for fit, _drawn in sorted(fits, key=lambda pair: _order(*pair)))
 
 
 def misfit(rung: Rung, device: Device, *, exact: bool = False) -> str | None:
@@ -87,6 +87,6 @@ def misfit(rung: Rung, device: Device, *, exact: bool = False) -> str | None:
     return None
 
 
-def _order(fit: Fit, previz: bool) -> tuple[bool, bool, bool, float, int]:
+def _order(fit: Fit, drawn: bool) -> tuple[bool, bool, bool, float, int]:
     seconds = fit.rung.needs.seconds * (1.0 if fit.rung.exact else EXACT_ADVANTAGE)
-    return not fit.fits, not fit.runs, previz, seconds, -fit.rung.needs.vram_bytes
+    return not fit.fits, not fit.runs, drawn, seconds, -fit.rung.needs.vram_bytes

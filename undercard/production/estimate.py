@@ -45,7 +45,7 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
     """
     records = manifest.read_records(output_folder(settings.load().store_root, plan))
     # The previz's take is its own control image, which takes longer than the picture alone.
-    if take_seconds is None or plan.backend == "previz":
+    if take_seconds is None or plan.draws_itself:
         keyframe_seconds = plan.keyframe_seconds
     else:
         keyframe_seconds = plan.control_seconds + take_seconds

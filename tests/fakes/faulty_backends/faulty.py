@@ -49,6 +49,7 @@ class Faulty:
     revision = 1
     exact = False
     prompted = True
+    draws_itself = False
     animates = True
     in_child = False
 

@@ -82,6 +82,7 @@ class Flawed:
     revision = 1
     exact = False
     prompted = True
+    draws_itself = False
     animates = False
     in_child = False
 

@@ -57,6 +57,7 @@ class GreedyBackend:
     family: str = "qwen-image-edit"
     revision: int = 1
     prompted: bool = True
+    draws_itself: bool = False
     animates: bool = False
     in_child: bool = True
 

@@ -52,6 +52,7 @@ class SqueezedBackend:
     family: str = "qwen-image-edit"
     revision: int = 1
     prompted: bool = True
+    draws_itself: bool = False
     animates: bool = False
     in_child: bool = True
 

@@ -36,6 +36,7 @@ class QwenBackend:
     revision: int = 1
     family: str = field(default="qwen-image-edit", init=False)
     prompted: bool = field(default=True, init=False)
+    draws_itself: bool = field(default=False, init=False)
     animates: bool = field(default=False, init=False)
     in_child: bool = field(default=True, init=False)
 

@@ -55,6 +55,7 @@ class QuantisedBackend:
     exact: bool = field(default=False, init=False)
     family: str = field(default="qwen-image-edit", init=False)
     prompted: bool = field(default=True, init=False)
+    draws_itself: bool = field(default=False, init=False)
     animates: bool = field(default=False, init=False)
     in_child: bool = field(default=True, init=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from undercard.gate.contract import Finding
-from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.evidence import Evidence
 from undercard.gate.measures.spots import MOST_DIFFERENT, largest_difference
 from undercard.gate.thresholds import threshold
 
@@ -37,7 +37,7 @@ def _should_be_alike(evidence: Evidence, limit: float) -> bool:
 
     The previz draws what is staged, so that its pictures only repeat each other where they should.
     """
-    if evidence.backend == PREVIZ:
+    if evidence.draws_itself:
         return True
     control, before_control = evidence.control, evidence.before_control
     if control is None or before_control is None:

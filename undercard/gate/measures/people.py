@@ -16,7 +16,7 @@ from PIL import Image
 
 from undercard.errors import BadInput
 from undercard.gate.contract import Region
-from undercard.gate.evidence import PREVIZ, Evidence
+from undercard.gate.evidence import Evidence
 from undercard.gate.measures.grid import block_step_of
 from undercard.gate.measures.levels import spacing_of
 from undercard.gate.measures.noise import noise_of
@@ -168,7 +168,7 @@ def _target(name: str, joints: Sequence[Mapping[str, Any]], scale: Floats) -> Ta
 
 def _cast(evidence: Evidence) -> Cast | None:
     pixels = evidence.pixels
-    if evidence.keypoints is None or evidence.control is None or evidence.backend == PREVIZ:
+    if evidence.keypoints is None or evidence.control is None or evidence.draws_itself:
         return None
     if pixels.shape[0] < LEAST_PICTURE:
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from undercard.backends.previz import BACKEND as PREVIZ
+from undercard import backends
 from undercard.domain.requests import SEED_LIMIT, Size
 from undercard.domain.staging import Staging
 from undercard.errors import BadInput, UnreadableImage
@@ -63,7 +63,8 @@ def of_shot(
             " give fewer, or a smaller --keyframe"
         )
     wanted = size or shot_list.size
-    references = [] if backend == PREVIZ.name else _references(shot_list, stagings[first - 1])
+    draws_itself = backend in backends.names() and backends.backend(backend).draws_itself
+    references = [] if draws_itself else _references(shot_list, stagings[first - 1])
     evidences = []
     for index, picture in enumerate(pictures):
         now = stagings[first - 1 + index]
@@ -77,12 +78,13 @@ def of_shot(
                 wanted,
                 neighbours=[before] if before is not None and then != now else [],
                 before=before,
-                control=None if backend == PREVIZ.name else control,
+                control=None if draws_itself else control,
                 references=references,
                 staging=now,
                 keypoints=keypoints,
                 backend=backend,
-                before_control=_drawn(then, wanted)[0] if before is not None and backend != PREVIZ.name else None,
+                before_control=_drawn(then, wanted)[0] if before is not None and not draws_itself else None,
+                draws_itself=draws_itself,
             )
         )
     return evidences

@@ -194,4 +194,5 @@ def _exhibit(done: Done[Take], everyone: Sequence[Pursuit], newest: Mapping[str,
         references=pictures_of(keyframe.likenesses, take.sheets) if prompted else (),
         staging=keyframe.staging,
         backend=take.backend,
+        draws_itself=backends.backend(take.backend).draws_itself,
     )
