@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import filelock
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from undercard import settings
 from undercard.domain.progress import Meter
@@ -177,23 +178,34 @@ class Fetcher:
         """Bring *part* to its full length, from where it ends."""
         part.touch()
         self.meter.skip(part.stat().st_size, remote.path)
-        tries, pause = 0, self.first_pause
-        while (before := part.stat().st_size) < remote.size_bytes:
-            failure = None
-            try:
-                self._append(remote, part, before)
-            except HubUnreachable as exc:
-                failure = exc
-            if part.stat().st_size > before:
-                # It moves, however slowly: only tries in a row count.
-                tries, pause = 0, self.first_pause
-                continue
-            tries += 1
-            if tries >= TRIES:
-                raise failure or HubUnreachable(f"{self.hub.address} ends {remote.path} early, again and again")
-            if self.stop.wait(pause):
-                raise Stopped
-            pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
+        retrying = Retrying(
+            retry=retry_if_exception_type(HubUnreachable),
+            stop=stop_after_attempt(TRIES),
+            wait=wait_exponential(self.first_pause, max=LONGEST_PAUSE_SECONDS),
+            sleep=self._pause,
+            reraise=True,
+        )
+        while part.stat().st_size < remote.size_bytes:
+            retrying(self._advance, remote, part)
+
+    def _advance(self, remote: RemoteFile, part: Path) -> None:
+        """Bring *part* further, however little: only tries in a row without a byte count.
+
+        Raises:
+            HubUnreachable: nothing came.
+        """
+        before = part.stat().st_size
+        try:
+            self._append(remote, part, before)
+        except HubUnreachable:
+            if part.stat().st_size <= before:
+                raise
+        if part.stat().st_size <= before:
+            raise HubUnreachable(f"{self.hub.address} ends {remote.path} early, again and again")
+
+    def _pause(self, seconds: float) -> None:
+        if self.stop.wait(seconds):
+            raise Stopped
 
     def _append(self, remote: RemoteFile, part: Path, offset: int) -> None:
         with part.open("ab") as file, self.hub.opened(remote, offset) as (begins, pieces):

@@ -7,11 +7,12 @@ its own session. Its downloader is not used, because since version 2 it throws a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
 from undercard.errors import HubRefused, HubUnreachable
 
@@ -66,12 +67,13 @@ class Hub:
             HubUnreachable: no answer, or one that means another time.
             HubRefused: there is no such repository or revision, or it is not for everybody.
         """
-        for pause in self.patience:
-            try:
-                return self._listing(repository, revision)
-            except HubUnreachable:
-                time.sleep(pause)
-        return self._listing(repository, revision)
+        retrying = Retrying(
+            retry=retry_if_exception_type(HubUnreachable),
+            stop=stop_after_attempt(1 + len(self.patience)),
+            wait=wait_chain(*map(wait_fixed, self.patience or (0.0,))),
+            reraise=True,
+        )
+        return retrying(self._listing, repository, revision)
 
     def _listing(self, repository: str, revision: str) -> Listing:
         from huggingface_hub import HfApi, constants

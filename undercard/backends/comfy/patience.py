@@ -1,10 +1,11 @@
-"""Waiting for a server that answers no more, such as one that is being restarted, for as long as the settings say."""
+"""Wait for a server that stopped responding, such as one that is being restarted, for as long as the settings say."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from undercard.backends.comfy.client import ServerGone
 from undercard.domain import progress
@@ -22,14 +23,14 @@ def patiently(ask: Callable[[], T], wait_seconds: float) -> T:
         ServerGone: it does not within *wait_seconds*.
         BackendError: whatever else *ask* raises.
     """
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            return ask()
-        except ServerGone as gone:
-            if time.monotonic() >= deadline:
-                raise ServerGone(
-                    f"{gone}; it was waited for {wait_seconds:.0f} s (UNDERCARD_COMFYUI_WAIT_SECONDS)"
-                ) from gone
-        progress.tell("wait")
-        time.sleep(min(RETURN_SECONDS, wait_seconds))
+    retrying = Retrying(
+        retry=retry_if_exception_type(ServerGone),
+        stop=stop_after_delay(wait_seconds),
+        wait=wait_fixed(min(RETURN_SECONDS, wait_seconds)),
+        before_sleep=lambda _state: progress.tell("wait"),
+        reraise=True,
+    )
+    try:
+        return retrying(ask)
+    except ServerGone as gone:
+        raise ServerGone(f"{gone}; it was waited for {wait_seconds:.0f} s (UNDERCARD_COMFYUI_WAIT_SECONDS)") from gone

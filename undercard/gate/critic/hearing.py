@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from undercard import settings, store
 from undercard.domain.keys import content_key
@@ -96,21 +97,21 @@ class Hearing:
         """Return the server's answer, waited for as long as there is patience left."""
         if self.clock() < self.silent_until:
             raise JudgeUnheard(f"{self.who.url} gave no answer {SILENCES} times in a row and is left alone for a while")
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                told = self.client.ask(body)
-            except JudgeAway as away:
-                wait = pause if away.wait_seconds is None else away.wait_seconds
-                if not self._may_wait(wait):
-                    self._note_silence()
-                    raise
-                self.sleep(wait)
-                pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
-                continue
-            with self.lock:
-                self.patience_seconds, self.silences = self.who.wait_seconds, 0
-            return told
+        retrying = Retrying(
+            retry=retry_if_exception_type(JudgeAway),
+            wait=_pause,
+            stop=lambda state: not self._may_wait(state.upcoming_sleep),
+            sleep=self.sleep,
+            reraise=True,
+        )
+        try:
+            told = retrying(self.client.ask, body)
+        except JudgeAway:
+            self._note_silence()
+            raise
+        with self.lock:
+            self.patience_seconds, self.silences = self.who.wait_seconds, 0
+        return told
 
     def _may_wait(self, seconds: float) -> bool:
         """Take *seconds* from the patience that all pictures share; say whether there was so much left."""
@@ -125,6 +126,15 @@ class Hearing:
             self.silences += 1
             if self.silences >= SILENCES:
                 self.silences, self.silent_until = 0, self.clock() + LEFT_ALONE_SECONDS
+
+
+def _pause(state: RetryCallState) -> float:
+    """Return how many seconds to wait: what the judge's server asked for, else twice as long each time."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    wished = error.wait_seconds if isinstance(error, JudgeAway) else None
+    return (
+        min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (state.attempt_number - 1)) if wished is None else wished
+    )
 
 
 def hear_judge(hearing: Hearing, verdicts: Sequence[Verdict], exhibits: Sequence[Exhibit], size: Size) -> list[Verdict]:
