@@ -17,7 +17,7 @@ from undercard.domain.progress import Meter
 from undercard.models import catalogue_file, presence, provisioning, weights
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, RemoteFile
-from undercard.models.provisioning import Plan
+from undercard.models.provisioning import FetchPlan
 from undercard.planning import recommend
 
 
@@ -88,7 +88,7 @@ def beside(target: Path) -> list[str]:
     return sorted(path.name for path in target.parent.iterdir())
 
 
-def planned(hub: Hub, backend: str | None = "gguf", model: str | None = None, *, verify: bool = False) -> Plan:
+def planned(hub: Hub, backend: str | None = "gguf", model: str | None = None, *, verify: bool = False) -> FetchPlan:
     return provisioning.plan("a plan", recommend.picks_for(backend, model, machine()), hub, verify=verify)
 
 

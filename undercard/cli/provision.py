@@ -19,7 +19,7 @@ from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
 
 if TYPE_CHECKING:
-    from undercard.models.provisioning import Plan
+    from undercard.models.provisioning import FetchPlan
 
 REDRAW_SECONDS = 0.25
 INTERRUPTED = 130
@@ -79,7 +79,7 @@ def _nothing_to_fetch(device: Device) -> str:
     )
 
 
-def _fetch(planned: Plan, console: Console) -> None:
+def _fetch(planned: FetchPlan, console: Console) -> None:
     from undercard.models import provisioning
     from undercard.models.fetching import Fetcher
     from undercard.models.hub import Hub

@@ -14,10 +14,10 @@ from undercard.cli.console import duration, place
 from undercard.domain.progress import Meter
 from undercard.domain.units import gigabytes
 from undercard.models import lock
-from undercard.models.provisioning import SPARE_BYTES, Item, Plan
+from undercard.models.provisioning import SPARE_BYTES, FetchPlan, Item
 
 
-def plan(planned: Plan) -> Group:
+def plan(planned: FetchPlan) -> Group:
     """Return *planned* model by model, and below it what would come, from where, and whether there is room."""
     known = lock.read()
     models = [part for item in planned.items for part in _model(item, known)]
@@ -54,13 +54,13 @@ def _state(item: Item, known: lock.Lock) -> tuple[str, str]:
     return "[cyan]↓[/]", f"{'' if item.exact else '≈ '}{gigabytes(item.left_bytes)}"
 
 
-def _wrong(planned: Plan) -> Iterator[Text]:
+def _wrong(planned: FetchPlan) -> Iterator[Text]:
     for item in planned.items:
         for reason in item.wrong:
             yield Text.from_markup(f"[yellow]![/] {escape(reason)}")
 
 
-def _summary(planned: Plan) -> Iterator[Text]:
+def _summary(planned: FetchPlan) -> Iterator[Text]:
     if planned.is_done:
         yield Text("Everything is there.")
         return

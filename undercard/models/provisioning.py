@@ -59,7 +59,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FetchPlan:
     """What is there, and what would be fetched."""
 
     title: str
@@ -91,7 +91,7 @@ class Plan:
             yield folder, left, shutil.disk_usage(folder).free
 
 
-def plan(title: str, picks: Sequence[Pick], hub: Hub, *, verify: bool = False) -> Plan:
+def plan(title: str, picks: Sequence[Pick], hub: Hub, *, verify: bool = False) -> FetchPlan:
     """Return what is to be done so that all of *picks* are there; the hub is asked only about what is not.
 
     Args:
@@ -120,10 +120,10 @@ def plan(title: str, picks: Sequence[Pick], hub: Hub, *, verify: bool = False) -
                 if verify or not item.there:
                     raise
         items.append(item)
-    return Plan(title, tuple(items), hub.address, unreachable)
+    return FetchPlan(title, tuple(items), hub.address, unreachable)
 
 
-def fetch(planned: Plan, fetcher: Fetcher) -> None:
+def fetch(planned: FetchPlan, fetcher: Fetcher) -> None:
     """Bring what *planned* says, several files at once, and note what was verified in models.lock.
 
     Raises:
@@ -230,7 +230,7 @@ def _matching(model: ModelSpec, spec: FileSpec, listing: Listing) -> list[Remote
     return found
 
 
-def require_possible(planned: Plan) -> None:
+def require_possible(planned: FetchPlan) -> None:
     """Return if *planned* can be carried out now.
 
     Raises:

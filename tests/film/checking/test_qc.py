@@ -14,7 +14,7 @@ from undercard.film.base.pixels import Pixels
 from undercard.film.checking.qc import FilmReport, check, check_joined, check_loudness
 from undercard.film.encoding.segments import encode, join, piece_frames
 from undercard.film.sound import loudness
-from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.sound.cue_sheet import CueSheet, Effect
 from undercard.film.timeline.timeline import Clip, Span, Timeline, Transition
 
 FPS = Fraction(24000, 1001)
@@ -165,7 +165,7 @@ def joined(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path], 
     segments = [folder / f"{index}.mp4" for index in range(3)]
     for segment in segments:
         encode([noise.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(30)], segment, SIZE, FPS, 30)
-    loudness.write(Score(FPS, 90, (Effect("thud", 40),), (), 0.0), folder / "sound.m4a")
+    loudness.write(CueSheet(FPS, 90, (Effect("thud", 40),), (), 0.0), folder / "sound.m4a")
     join(segments, folder / "film.mp4", folder / "sound.m4a")
     timeline = Timeline(FPS, SIZE, tuple(Clip(name, 30, "hold") for name in "abc"))
     return folder / "film.mp4", segments, folder / "sound.m4a", timeline
@@ -205,7 +205,7 @@ def test_a_film_that_lost_its_sound_or_part_of_it_is_refused(
 ) -> None:
     _, segments, sound, timeline = joined
     join(segments, tmp_path / "mute.mp4")
-    loudness.write(Score(FPS, 89, (Effect("thud", 40),), (), 0.0), tmp_path / "short.m4a")
+    loudness.write(CueSheet(FPS, 89, (Effect("thud", 40),), (), 0.0), tmp_path / "short.m4a")
     join(segments, tmp_path / "short.mp4", tmp_path / "short.m4a")
 
     with pytest.raises(BadFilm, match="sound is 0, not 1"):

@@ -20,7 +20,7 @@ from undercard.film.encoding import delivery
 from undercard.film.encoding.delivery_presets import PRESETS, preset
 from undercard.film.encoding.segments import encode, join
 from undercard.film.sound import loudness
-from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.sound.cue_sheet import CueSheet, Effect
 
 SIZE = (128, 72)
 FPS = Fraction(24000, 1001)
@@ -37,7 +37,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
         picture[:, 4 * frame : 4 * frame + 12] = (210, 30, 40)
         frames.append(picture)
     encode(frames, folder / "a.mp4", SIZE, FPS, COUNT)
-    loudness.write(Score(FPS, COUNT, (Effect("thud", 5),)), folder / "sound.m4a")
+    loudness.write(CueSheet(FPS, COUNT, (Effect("thud", 5),)), folder / "sound.m4a")
     join([folder / "a.mp4"], folder / "film.mp4", folder / "sound.m4a")
     return folder / "film.mp4"
 

@@ -19,7 +19,7 @@ from undercard.film.encoding import mp4
 from undercard.film.encoding.segments import encode, join
 from undercard.film.encoding.track import Track, joined
 from undercard.film.sound import loudness
-from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.sound.cue_sheet import CueSheet, Effect
 
 FPS = Fraction(24000, 1001)
 
@@ -31,7 +31,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # It slides, so that x264 lets B-frames lean on B-frames.
     wide = np.random.default_rng(3).integers(0, 256, (48, 160, 3), np.uint8)
     encode((wide[:, frame : frame + 64] for frame in range(90)), folder / "a.mp4", SIZE, FPS, 90)
-    loudness.write(Score(FPS, 90, (Effect("thud", 40),), (), 0.0), folder / "sound.m4a")
+    loudness.write(CueSheet(FPS, 90, (Effect("thud", 40),), (), 0.0), folder / "sound.m4a")
     join([folder / "a.mp4"], folder / "film.mp4", folder / "sound.m4a")
     return folder / "film.mp4"
 
@@ -117,7 +117,7 @@ def test_frames_of_two_lengths_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_without_pictures_is_refused(tmp_path: Path) -> None:
-    loudness.write(Score(FPS, 30, (Effect("thud", 4),), (), 0.0), tmp_path / "sound.m4a")
+    loudness.write(CueSheet(FPS, 30, (Effect("thud", 4),), (), 0.0), tmp_path / "sound.m4a")
     (tmp_path / "text.mp4").write_bytes(b"not a film")
     (tmp_path / "nothing.mp4").touch()
 

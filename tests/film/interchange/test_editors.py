@@ -9,7 +9,7 @@ import pytest
 
 from tests.film.footage import SIZE
 from undercard.film.interchange.editors import Cut, cuts, timeline_of, write, write_bundle
-from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.sound.cue_sheet import CueSheet, Effect
 from undercard.film.timeline.timeline import Clip, Timeline, Transition
 
 NTSC = Fraction(24000, 1001)
@@ -25,7 +25,7 @@ def film(fps: Fraction) -> Timeline:
 
 def edit_of(fps: Fraction) -> otio.schema.Timeline:
     timeline = film(fps)
-    score = Score(fps, timeline.frame_count, (Effect("thud", 25), Effect("bell", 70)), (), 0.0)
+    score = CueSheet(fps, timeline.frame_count, (Effect("thud", 25), Effect("bell", 70)), (), 0.0)
     return timeline_of("Der <Titel> & 映画", fps, cuts(timeline, SEGMENTS), "film.mp4", score)
 
 

@@ -12,7 +12,7 @@ from tests.film.footage import SIZE, numbered
 from undercard.errors import BadInput, UnreadableSound
 from undercard.film.encoding.segments import encode, join
 from undercard.film.sound import loudness, synthesis
-from undercard.film.sound.cue_sheet import BLOCK, Effect, Score, Track, mix
+from undercard.film.sound.cue_sheet import BLOCK, CueSheet, Effect, Track, mix
 from undercard.film.sound.sound_file import check_playable
 from undercard.film.sound.synthesis import RATE, SOUNDS, Wave, crowd
 
@@ -20,7 +20,7 @@ FPS = Fraction(24)
 NTSC = Fraction(24000, 1001)
 
 
-def heard(score: Score) -> Wave:
+def heard(score: CueSheet) -> Wave:
     return np.concatenate(list(mix(score)))
 
 
@@ -77,7 +77,7 @@ def test_the_crowd_goes_on_from_its_end_to_its_beginning() -> None:
 @pytest.mark.parametrize("name", ["thud", "body", "block", "bell", "fall"])
 def test_a_hit_is_loudest_within_a_frame_of_the_frame_it_falls_on(fps: Fraction, name: str) -> None:
     frame = 2_000
-    score = Score(fps, frame + 60, (Effect(name, frame),))
+    score = CueSheet(fps, frame + 60, (Effect(name, frame),))
     sound = heard(score)
     # The bell swells as its partials beat; where it begins is what the eye compares.
     first = int(np.flatnonzero(np.abs(sound).max(axis=1) > 0.1)[0])
@@ -87,33 +87,33 @@ def test_a_hit_is_loudest_within_a_frame_of_the_frame_it_falls_on(fps: Fraction,
 
 
 def test_a_punch_at_the_air_is_loudest_on_its_frame() -> None:
-    score = Score(FPS, 60, (Effect("whoosh", 30),))
+    score = CueSheet(FPS, 60, (Effect("whoosh", 30),))
 
     assert abs(onset(heard(score), 0, 60 * 2000) - score.sample(30)) < RATE / FPS
 
 
 def test_no_frame_drifts_from_its_sample_in_two_hours() -> None:
-    score = Score(NTSC, 172_800)
+    score = CueSheet(NTSC, 172_800)
 
     # 24000/1001 fps gives a frame exactly 2002 samples.
     assert [score.sample(frame) for frame in (1, 1000, 172_800)] == [2002, 2_002_000, 345_945_600]
 
 
 def test_blocks_join_without_a_seam() -> None:
-    score = Score(FPS, 3 * BLOCK * 24 // RATE, tuple(Effect("cheer", frame) for frame in (90, 180)), (), 0.0)
+    score = CueSheet(FPS, 3 * BLOCK * 24 // RATE, tuple(Effect("cheer", frame) for frame in (90, 180)), (), 0.0)
     sound = heard(score)
 
     assert [len(block) for block in mix(score)] == [BLOCK] * 3
     for seam in (BLOCK, 2 * BLOCK):
         assert np.abs(sound[seam] - sound[seam - 1]).max() <= np.abs(np.diff(sound, axis=0)).max()
     # The same effects, mixed alone, are found again on either side of the seam.
-    alone = heard(Score(FPS, score.frame_count, score.effects))
+    alone = heard(CueSheet(FPS, score.frame_count, score.effects))
     assert np.abs(alone[BLOCK - 100 : BLOCK + 100]).max() > 0.01
 
 
 def test_the_crowd_rises_after_a_punch() -> None:
-    calm = heard(Score(FPS, 240, (), (), 0.0))
-    roused = heard(Score(FPS, 240, (Effect("fall", 96),), (), 0.0))
+    calm = heard(CueSheet(FPS, 240, (), (), 0.0))
+    roused = heard(CueSheet(FPS, 240, (Effect("fall", 96),), (), 0.0))
     after = slice(int(5.2 * RATE), int(5.6 * RATE))
 
     assert level_db(roused[after]) - level_db(calm[after]) > 3.0
@@ -121,7 +121,7 @@ def test_the_crowd_rises_after_a_punch() -> None:
 
 def test_a_track_plays_between_its_frames_at_its_gain_with_its_fades(tmp_path: Path) -> None:
     file = tone(tmp_path / "a.wav", 10.0)
-    sound = heard(Score(FPS, 240, (), (track(file, 48, 192, gain_db=-6.0, fade_in=24, fade_out=48),)))
+    sound = heard(CueSheet(FPS, 240, (), (track(file, 48, 192, gain_db=-6.0, fade_in=24, fade_out=48),)))
 
     assert not sound[: 48 * 2000].any()
     assert not sound[192 * 2000 :].any()
@@ -135,7 +135,7 @@ def test_a_track_plays_between_its_frames_at_its_gain_with_its_fades(tmp_path: P
 def test_a_track_makes_way_for_an_effect_and_comes_back(tmp_path: Path) -> None:
     file = tone(tmp_path / "a.wav", 10.0)
     effects = (Effect("whoosh", 120, -60.0),)
-    sound = heard(Score(FPS, 240, effects, (track(file, 0, 240, duck_db=12.0),)))
+    sound = heard(CueSheet(FPS, 240, effects, (track(file, 0, 240, duck_db=12.0),)))
     before, during, after = (level_db(sound[at * 2000 : (at + 2) * 2000]) for at in (90, 121, 160))
 
     assert during == pytest.approx(before - 12.0, abs=0.2)
@@ -144,8 +144,8 @@ def test_a_track_makes_way_for_an_effect_and_comes_back(tmp_path: Path) -> None:
 
 def test_a_track_can_skip_its_beginning_and_begin_again(tmp_path: Path) -> None:
     file = tone(tmp_path / "a.wav", 1.0)
-    once = heard(Score(FPS, 96, (), (track(file, 0, 96, skip_seconds=Fraction(1, 2)),)))
-    again = heard(Score(FPS, 96, (), (track(file, 0, 96, skip_seconds=Fraction(1, 2), loop=True),)))
+    once = heard(CueSheet(FPS, 96, (), (track(file, 0, 96, skip_seconds=Fraction(1, 2)),)))
+    again = heard(CueSheet(FPS, 96, (), (track(file, 0, 96, skip_seconds=Fraction(1, 2), loop=True),)))
 
     assert level_db(once[: RATE // 4]) == pytest.approx(-12.04, abs=0.1)
     assert not once[int(0.52 * RATE) :].any()
@@ -165,21 +165,21 @@ def test_a_sound_file_that_cannot_be_played_is_named(tmp_path: Path) -> None:
 
 def test_an_effect_outside_the_film_and_an_unknown_sound_are_refused() -> None:
     with pytest.raises(BadInput, match=r"sound 'thud' on frame 24: the film has frames 0…23"):
-        Score(FPS, 24, (Effect("thud", 24),))
+        CueSheet(FPS, 24, (Effect("thud", 24),))
     with pytest.raises(BadInput, match="sound 'gong' does not exist; use one of bell"):
-        Score(FPS, 24, (Effect("gong", 2),))
+        CueSheet(FPS, 24, (Effect("gong", 2),))
 
 
 @pytest.fixture(scope="module")
-def levelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Score, Path, loudness.Loudness]:
+def levelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[CueSheet, Path, loudness.Loudness]:
     folder = tmp_path_factory.mktemp("it's, a [test]: 100%")
     effects = (Effect("bell", 12), Effect("thud", 60), Effect("body", 80), Effect("fall", 95))
-    score = Score(NTSC, 143, effects, (track(tone(folder / "music.wav", 4.0), 0, 140, duck_db=9.0),), 0.0)
+    score = CueSheet(NTSC, 143, effects, (track(tone(folder / "music.wav", 4.0), 0, 140, duck_db=9.0),), 0.0)
     return score, folder / "sound.m4a", loudness.write(score, folder / "sound.m4a")
 
 
 def test_a_mix_is_brought_to_the_loudness_and_below_the_peak_that_players_expect(
-    levelled: tuple[Score, Path, loudness.Loudness],
+    levelled: tuple[CueSheet, Path, loudness.Loudness],
 ) -> None:
     _, path, found = levelled
 
@@ -188,14 +188,14 @@ def test_a_mix_is_brought_to_the_loudness_and_below_the_peak_that_players_expect
     assert found.true_peak_dbtp <= loudness.CEILING_DBTP
 
 
-def test_the_same_score_gives_the_same_bytes(levelled: tuple[Score, Path, loudness.Loudness]) -> None:
+def test_the_same_score_gives_the_same_bytes(levelled: tuple[CueSheet, Path, loudness.Loudness]) -> None:
     score, path, _ = levelled
     loudness.write(score, path.with_name("again.m4a"))
 
     assert path.with_name("again.m4a").read_bytes() == path.read_bytes()
 
 
-def test_sound_and_picture_end_together_to_the_sample(levelled: tuple[Score, Path, loudness.Loudness]) -> None:
+def test_sound_and_picture_end_together_to_the_sample(levelled: tuple[CueSheet, Path, loudness.Loudness]) -> None:
     score, path, _ = levelled
     segment = path.with_name("segment.mp4")
     encode(numbered(0, 143), segment, SIZE, NTSC, 143)
@@ -213,14 +213,14 @@ def test_sound_and_picture_end_together_to_the_sample(levelled: tuple[Score, Pat
 
 
 def test_silence_stays_silent(tmp_path: Path) -> None:
-    found = loudness.write(Score(FPS, 48), tmp_path / "sound.m4a")
+    found = loudness.write(CueSheet(FPS, 48), tmp_path / "sound.m4a")
 
     assert not found.audible
     assert found.true_peak_dbtp < -60
 
 
 def test_a_film_too_short_to_be_measured_keeps_its_level_below_the_peak(tmp_path: Path) -> None:
-    found = loudness.write(Score(FPS, 5, (Effect("thud", 0, 12.0),)), tmp_path / "sound.m4a")
+    found = loudness.write(CueSheet(FPS, 5, (Effect("thud", 0, 12.0),)), tmp_path / "sound.m4a")
 
     assert not found.audible
     assert found.true_peak_dbtp <= loudness.CEILING_DBTP

@@ -9,7 +9,7 @@ from tests.film.footage import SIZE, decoded, numbered
 from undercard.film.checking.qc import check
 from undercard.film.encoding.segments import encode, join
 from undercard.film.sound import loudness
-from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.sound.cue_sheet import CueSheet, Effect
 from undercard.film.timeline.chapters import tags
 from undercard.film.timeline.timeline import Clip, Timeline
 
@@ -20,7 +20,7 @@ def test_a_player_finds_the_title_and_a_chapter_for_each_shot_on_its_frame(tmp_p
     caption = "Eins = #1; it's\\ 映画"
     timeline = Timeline(FPS, SIZE, (Clip("jab", 20, "hold", caption=caption), Clip("cross", 10, "hold")))
     encode(numbered(0, 30), tmp_path / "a.mp4", SIZE, FPS, 30)
-    loudness.write(Score(FPS, 30, (Effect("thud", 4),)), tmp_path / "sound.m4a")
+    loudness.write(CueSheet(FPS, 30, (Effect("thud", 4),)), tmp_path / "sound.m4a")
 
     join(
         [tmp_path / "a.mp4"], tmp_path / "film.mp4", tmp_path / "sound.m4a", tags("A; #Title=", "undercard 1", timeline)

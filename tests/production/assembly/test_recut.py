@@ -24,7 +24,7 @@ from undercard.errors import BadInput, UndercardError
 from undercard.film.encoding.segments import encode, join
 from undercard.film.interchange import editors
 from undercard.film.sound import loudness
-from undercard.film.sound.cue_sheet import Effect, Score
+from undercard.film.sound.cue_sheet import CueSheet, Effect
 from undercard.film.timeline.timeline import Clip, Timeline
 from undercard.production.assembly import edited, recut
 
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
             encode(numbered(30 * number, 30 * number + 30), path, SIZE, FPS, 30)
             pieces.append(store.put_file(path))
     timeline = Timeline(FPS, SIZE, tuple(Clip(name, 30, "hold") for name in ("one", "two", "three")))
-    score = Score(FPS, 90, (Effect("thud", 10), Effect("body", 45)))
+    score = CueSheet(FPS, 90, (Effect("thud", 10), Effect("body", 45)))
     loudness.write(score, tmp_path / "sound.m4a")
     join([piece.absolute for piece in pieces], tmp_path / "film.mp4", tmp_path / "sound.m4a")
     shown = editors.cuts(timeline, [piece.sha256 for piece in pieces])

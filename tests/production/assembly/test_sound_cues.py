@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.shot_lists import changed, duel, problems, write
 from tests.film.sound.test_cue_sheet import tone
 from tests.paths import EXAMPLES
-from undercard.film.sound.cue_sheet import Score
+from undercard.film.sound.cue_sheet import CueSheet
 from undercard.hardware.probe import this_device
 from undercard.planning.plan import plan_film
 from undercard.previz import poses
@@ -19,11 +19,11 @@ from undercard.shotlist.models import ShotList
 TITLE_FIGHT = EXAMPLES / "title_fight.yaml"
 
 
-def scored(shot_list: ShotList, shots: str | None = None) -> Score:
+def scored(shot_list: ShotList, shots: str | None = None) -> CueSheet:
     return sound_cues.score(plan_film(shot_list, this_device(), backend="previz", shots=shots))
 
 
-def placed(score: Score) -> list[tuple[str, int]]:
+def placed(score: CueSheet) -> list[tuple[str, int]]:
     return [(effect.sound, effect.frame) for effect in sorted(score.effects, key=lambda each: each.frame)]
 
 

@@ -22,7 +22,7 @@ from undercard.film.interchange.metadata import (
     TimelineMetadata,
     TrackMetadata,
 )
-from undercard.film.sound.cue_sheet import Score
+from undercard.film.sound.cue_sheet import CueSheet
 from undercard.film.sound.synthesis import RATE
 from undercard.film.timeline.timeline import Timeline
 from undercard.store import write_atomically
@@ -54,7 +54,7 @@ def cuts(timeline: Timeline, segments: Sequence[str] = ()) -> tuple[Cut, ...]:
 
 
 def timeline_of(
-    title: str, fps: Fraction, pieces: Sequence[Cut], film: str, score: Score | None = None, sha256: str = ""
+    title: str, fps: Fraction, pieces: Sequence[Cut], film: str, score: CueSheet | None = None, sha256: str = ""
 ) -> otio.schema.Timeline:
     """Return the film at *film*, a path that the timeline's reader will follow, cut where its pieces meet.
 
@@ -125,7 +125,7 @@ def write_bundle(edit: otio.schema.Timeline, path: Path, media: Path) -> None:
             raise FilmError(f"cannot write {path.name}: {exc}; free space, or write elsewhere") from exc
 
 
-def _heard(score: Score | None) -> SoundMetadata | None:
+def _heard(score: CueSheet | None) -> SoundMetadata | None:
     if score is None or score.silent:
         return None
     tracks = (

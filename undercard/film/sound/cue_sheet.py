@@ -64,7 +64,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class CueSheet:
     """Everything that a film lets be heard.
 
     Raises:
@@ -115,7 +115,7 @@ class _Placed:
     wave: Wave
 
 
-def mix(score: Score) -> Iterator[Wave]:
+def mix(score: CueSheet) -> Iterator[Wave]:
     """Yield the mix in order, in blocks of at most `BLOCK` samples, shape (samples, 2), not yet levelled.
 
     Raises:
@@ -137,7 +137,7 @@ def mix(score: Score) -> Iterator[Wave]:
             yield block
 
 
-def _placed(score: Score) -> list[_Placed]:
+def _placed(score: CueSheet) -> list[_Placed]:
     heard: list[_Placed] = []
     for number, effect in enumerate(sorted(score.effects, key=lambda each: each.frame)):
         hit = score.sample(effect.frame)
@@ -153,7 +153,7 @@ def _add(block: Wave, start: int, each: _Placed) -> None:
         block[first - start : last - start] += gain * each.wave[first - each.start : last - each.start]
 
 
-def _crowd(score: Score, start: int, stop: int, near: list[_Placed]) -> Wave:
+def _crowd(score: CueSheet, start: int, stop: int, near: list[_Placed]) -> Wave:
     assert score.crowd_db is not None
     loop = synthesis.crowd()
     samples = np.arange(start, stop)
@@ -170,7 +170,7 @@ def _crowd(score: Score, start: int, stop: int, near: list[_Placed]) -> Wave:
     return murmur
 
 
-def _add_track(block: Wave, start: int, score: Score, track: Track, reader: Reader, near: list[_Placed]) -> None:
+def _add_track(block: Wave, start: int, score: CueSheet, track: Track, reader: Reader, near: list[_Placed]) -> None:
     begin, end = score.sample(track.start), score.sample(track.stop)
     first, last = max(begin, start), min(end, start + len(block))
     if first >= last:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from undercard.errors import EncodingFailed
 from undercard.film.base import ffmpeg
-from undercard.film.sound.cue_sheet import Score, mix
+from undercard.film.sound.cue_sheet import CueSheet, mix
 from undercard.film.sound.synthesis import Wave
 
 REVISION = 1
@@ -44,7 +44,7 @@ class Loudness:
         return self.lufs > SILENCE_LUFS
 
 
-def write(score: Score, path: Path) -> Loudness:
+def write(score: CueSheet, path: Path) -> Loudness:
     """Mix *score*, bring it to `TARGET_LUFS` below `CEILING_DBTP`, encode it to *path* and return what it then is.
 
     Raises:
@@ -94,7 +94,7 @@ def measure_mix(blocks: Iterable[Wave]) -> Loudness:
         return _read(stats)
 
 
-def _encode(score: Score, path: Path, gain_db: float, ceiling_db: float) -> None:
+def _encode(score: CueSheet, path: Path, gain_db: float, ceiling_db: float) -> None:
     command = ffmpeg.level_command(path, gain_db, ceiling_db, score.samples)
     with ffmpeg.running(command, "cannot encode the sound") as stdin:
         for block in mix(score):

@@ -19,7 +19,7 @@ from undercard import store
 from undercard.errors import BadInput
 from undercard.film.interchange import metadata
 from undercard.film.interchange.metadata import ClipMetadata, FilmMetadata, TimelineMetadata, TrackMetadata
-from undercard.film.sound.cue_sheet import Effect, Score, Track
+from undercard.film.sound.cue_sheet import CueSheet, Effect, Track
 from undercard.film.sound.sound_file import check_playable
 
 MOST_FRAMES = 10**9
@@ -58,7 +58,7 @@ class Edit:
         return sum(stretch.frames for stretch in self.stretches)
 
     @property
-    def score(self) -> Score:
+    def score(self) -> CueSheet:
         """What is heard: each effect where its picture went, and none whose picture was cut out."""
         effects: list[Effect] = []
         position = 0
@@ -68,7 +68,7 @@ class Edit:
                 if 0 <= frame < stretch.frames:
                     effects.append(Effect(effect.sound, position + frame, effect.gain_db))
             position += stretch.frames
-        return Score(self.fps, self.frame_count, tuple(effects), self.tracks, self.crowd_db)
+        return CueSheet(self.fps, self.frame_count, tuple(effects), self.tracks, self.crowd_db)
 
 
 @contextmanager

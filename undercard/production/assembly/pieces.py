@@ -26,7 +26,7 @@ from undercard.film.interchange import editors
 from undercard.film.lettering.graphics import Overlays, shown_in
 from undercard.film.motion.footage import Still
 from undercard.film.motion.motions import CLIP, frames
-from undercard.film.sound.cue_sheet import Score
+from undercard.film.sound.cue_sheet import CueSheet
 from undercard.film.timeline import chapters
 from undercard.film.timeline.captions import captions, srt, vtt
 from undercard.film.timeline.timeline import Clip, Piece, Span, Timeline
@@ -273,7 +273,7 @@ def publish(film: store.StoredFile, plan: Plan, folder: Path, name: str) -> Path
     return path
 
 
-def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path, cues: Score) -> tuple[Path, ...]:
+def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path, cues: CueSheet) -> tuple[Path, ...]:
     """Write what other editors open beside *film*: .otio, .edl and .fcpxml, and an .otioz that holds the film, too.
 
     Args:

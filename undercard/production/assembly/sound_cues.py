@@ -12,7 +12,7 @@ from undercard import store
 from undercard.domain.keys import content_key
 from undercard.domain.staging import PlacedFighter, Staging
 from undercard.film.sound import cue_sheet, loudness
-from undercard.film.sound.cue_sheet import Effect, Score, Track
+from undercard.film.sound.cue_sheet import CueSheet, Effect, Track
 from undercard.film.timeline.timeline import Timeline
 from undercard.planning.plan import Plan
 from undercard.previz import poses
@@ -50,7 +50,7 @@ class Mix(BaseModel):
         return loudness.Loudness(lufs, -math.inf if self.true_peak_dbtp is None else self.true_peak_dbtp)
 
 
-def score(plan: Plan) -> Score:
+def score(plan: Plan) -> CueSheet:
     """Return what the film of *plan* lets be heard.
 
     Raises:
@@ -59,7 +59,7 @@ def score(plan: Plan) -> Score:
     timeline = plan.timeline
     wanted = plan.shot_list.sound
     if wanted is None:
-        return Score(timeline.fps, timeline.frame_count)
+        return CueSheet(timeline.fps, timeline.frame_count)
     starts = timeline.starts()
     heard: list[Effect] = []
     for shot in plan.shots:
@@ -68,7 +68,7 @@ def score(plan: Plan) -> Score:
             heard += (_moved(each, starts[shot.id], wanted.effects_db) for each in _shown(plan, shot))
     if wanted.effects and not any(each.sound == "bell" for shot in plan.shot_list.shots for each in shot.sounds):
         heard += _first_bell(plan, starts)
-    return Score(
+    return CueSheet(
         fps=timeline.fps,
         frame_count=timeline.frame_count,
         effects=tuple(heard),
@@ -77,7 +77,7 @@ def score(plan: Plan) -> Score:
     )
 
 
-def key(scored: Score) -> str:
+def key(scored: CueSheet) -> str:
     """Return the SHA-256 of everything that decides the bytes of the sound; a file's name is no part of it."""
     return content_key(
         {
@@ -101,7 +101,7 @@ def key(scored: Score) -> str:
     )
 
 
-def mixed(scored: Score) -> Mix:
+def mixed(scored: CueSheet) -> Mix:
     """Mix, level and encode *scored* and store it.
 
     Raises:
