@@ -103,6 +103,8 @@ def test_edit_2511_where_2509_is_meant_is_refused(build: Build) -> None:
 
 
 def test_a_file_that_does_not_say_its_edition_is_not_doubted(build: Build) -> None:
+    assert recognise(read_header(build("lightx2v"))).edition is None
+
     for edition in ("2509", "2511"):
         prove(build("lightx2v"), spec(Layout.FP8_LIGHTX2V, edition=edition))
 

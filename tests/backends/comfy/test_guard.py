@@ -15,6 +15,7 @@ from tests.backends.comfy.rendering import DEVICE, SIZE, during, opened, request
 from tests.fakes.comfyui.server import FakeComfy
 from undercard import backends
 from undercard.backends import Work
+from undercard.backends.comfy.client import Client
 from undercard.backends.comfy.guard import Guard, main
 from undercard.errors import BackendError, DeviceFault
 from undercard.production.sessions.session import Session
@@ -97,8 +98,19 @@ def test_jobs_that_ended_are_left_alone_and_the_others_cancelled(comfyui: FakeCo
             rendering.result(20)
 
 
-def test_a_server_that_is_gone_keeps_the_guard_from_nothing() -> None:
-    main(io.StringIO("http://127.0.0.1:1\nbegin a\n"))
+def test_a_server_that_is_gone_keeps_the_guard_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    cancel = Client.cancel
+
+    def ask(client: Client, job: str) -> None:
+        asked.append(job)
+        cancel(client, job)
+
+    monkeypatch.setattr(Client, "cancel", ask)
+
+    main(io.StringIO("http://127.0.0.1:1\nbegin a\nbegin b\n"))
+
+    assert asked == ["a", "b"]
 
 
 def test_the_guard_shows_no_password_to_who_lists_processes_and_ends_with_its_owner() -> None:
