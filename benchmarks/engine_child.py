@@ -8,22 +8,11 @@ benchmarks.engine starts one for everything that it measures, so that no figure 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
-from benchmarks.engine_rows import TODAY, OurRungs, Row
-
-OURS = "benchmarks.engine_ours"
-
-
-def our_rungs() -> OurRungs | None:
-    """Return the module that measures undercard's own rungs, or None where there is none yet."""
-    if importlib.util.find_spec(OURS) is None:
-        return None
-    return cast("OurRungs", importlib.import_module(OURS))
+from benchmarks import engine_ours
+from benchmarks.engine_rows import TODAY, Row
 
 
 def measure(name: str, caps_gb: Sequence[float | None], references: Sequence[int], checkpoint: Path) -> Iterator[Row]:
@@ -40,11 +29,9 @@ def measure(name: str, caps_gb: Sequence[float | None], references: Sequence[int
         engine_meter.cap_allocator(cap_gb)
         yield from measure_baseline(name, cap_gb, references, checkpoint)
         return
-    ours = our_rungs()
-    if ours is None or name not in ours.RUNGS:
-        known = (*TODAY, *(ours.RUNGS if ours else ()))
-        raise ValueError(f"{name!r} is no mode and no rung; use one of {', '.join(known)}")
-    yield from ours.measure_ours(name, caps_gb, references, checkpoint)
+    if name not in engine_ours.RUNGS:
+        raise ValueError(f"{name!r} is no mode and no rung; use one of {', '.join((*TODAY, *engine_ours.RUNGS))}")
+    yield from engine_ours.measure_ours(name, caps_gb, references, checkpoint)
 
 
 def cap(text: str) -> float | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -111,26 +110,6 @@ class Results(BaseModel):
         """Return these results with *rows* in the place of what had the same key, or after the others."""
         merged = {row.key: row for row in self.rows} | {row.key: row for row in rows}
         return self.model_copy(update={"rows": tuple(merged.values())})
-
-
-class OurRungs(Protocol):
-    """What benchmarks/engine_ours.py must define for the driver to measure undercard's own rungs."""
-
-    RUNGS: tuple[str, ...]
-    """Names of the rungs, in the order in which they are measured."""
-
-    def measure_ours(
-        self, rung_name: str, caps_gb: Sequence[float | None], references: Sequence[int], checkpoint: Path
-    ) -> Iterator[Row]:
-        """Measure one rung in this process, which has done nothing else.
-
-        Yields:
-            A row for each cap and number of *references*, as soon as it is measured; one that says so where memory ran
-            out.
-
-        Raises:
-            OutOfMemory: it does not open under the first cap.
-        """
 
 
 def load(path: Path) -> Results:

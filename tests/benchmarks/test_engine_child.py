@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks import engine_child
+from tests.benchmarks import planted_rungs
 from tests.benchmarks.planted import row
 
 
 @pytest.fixture(autouse=True)
-def planted_rungs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_child, "OURS", "tests.benchmarks.planted_rungs")
+def rungs_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_child, "engine_ours", planted_rungs)
 
 
 def test_a_rung_of_ours_gives_a_row_for_each_cap_and_number_of_references() -> None:
@@ -26,8 +27,6 @@ def test_a_cap_is_in_gb_or_the_whole_card(text: str, gb: float | None) -> None:
     assert engine_child.cap(text) == gb
 
 
-def test_without_rungs_of_ours_only_the_modes_of_diffusers_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_child, "OURS", "tests.benchmarks.not_written_yet")
-
-    with pytest.raises(ValueError, match=r"use one of resident, model-offload, group-offload, sequential$"):
-        next(engine_child.measure("bf16", [8.0], [1], Path()))
+def test_what_is_no_mode_and_no_rung_is_refused_with_what_there_is() -> None:
+    with pytest.raises(ValueError, match=r"use one of resident, model-offload, group-offload, sequential, bf16$"):
+        next(engine_child.measure("bf17", [8.0], [1], Path()))
