@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.engine_rows import GB
+from undercard.hardware.host_memory import peak_host_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +100,7 @@ def resident_gb(process: int | None = None) -> float:
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return _gb(int(line.split()[1]) * 1024)
-    # Where there is no VmHWM: Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return _gb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+    return _gb(peak_host_bytes())
 
 
 def _gb(held_bytes: int) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from undercard.domain.staging import Aim, Look, PlacedFighter, Staging
+from undercard.hardware.host_memory import peak_host_bytes
 from undercard.hardware.probe import this_device
 from undercard.previz import cameras, poses
 from undercard.previz.render import draw
@@ -83,15 +83,13 @@ def measure(width: int, height: int) -> Row:
         # Only the picture is kept, as a film does: every map of every frame would count as the renderer's memory.
         list(pool.map(lambda staging: draw(staging, size, 1).image.nbytes, rest))
     in_step = (time.perf_counter() - started) / len(rest)
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
     return Row(
         size=f"{width}x{height}",
         seconds=round(statistics.median(walls), 3),
         seconds_in_step=round(in_step, 3),
         core_seconds=round(statistics.median(cores), 3),
         first_seconds=round(first_seconds, 3),
-        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        peak_bytes=peak_host_bytes(),
     )
 
 

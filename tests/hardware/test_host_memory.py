@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -67,3 +69,27 @@ def test_without_groups_the_machine_itself_is_the_limit(tmp_path: Path) -> None:
 
     assert found.total_bytes == psutil.virtual_memory().total
     assert 0 < found.free_bytes <= found.total_bytes
+
+
+def test_the_peak_is_at_least_what_this_process_has_held() -> None:
+    held = bytearray(b"x") * (64 * MB)
+
+    assert host_memory.peak_host_bytes() >= len(held)
+
+
+@pytest.mark.parametrize(("platform", "unit_bytes"), [("linux", 1024), ("darwin", 1)])
+def test_the_peak_is_told_in_kib_on_linux_and_in_bytes_on_macos(
+    platform: str, unit_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda _who: SimpleNamespace(ru_maxrss=3 * MB))
+    monkeypatch.setitem(sys.modules, "resource", told)
+    monkeypatch.setattr(sys, "platform", platform)
+
+    assert host_memory.peak_host_bytes() == 3 * MB * unit_bytes
+
+
+def test_windows_tells_the_peak_through_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(psutil, "Process", lambda: SimpleNamespace(memory_info=lambda: SimpleNamespace(peak_wset=MB)))
+
+    assert host_memory.peak_host_bytes() == MB
