@@ -13,6 +13,7 @@ PACKAGES = ("undercard", "tasks", "flows")
 # The engines and the files of backends are imported when a backend opens.
 ON_DEMAND = ("undercard.engine", "undercard.backends.")
 HEAVY = ("torch", "diffusers", "transformers")
+WINDOWS_SIGNALS = ("SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM")
 
 
 def modules_of(package: str) -> list[str]:
@@ -70,24 +71,28 @@ def test_importing_the_library_does_not_import_prefect() -> None:
     assert run_after_imports(modules, (), "print('prefect' in sys.modules)").strip() == "False"
 
 
-def test_everything_is_importable_where_modules_of_posix_are_missing() -> None:
+def test_everything_is_importable_where_modules_and_signals_of_posix_are_missing() -> None:
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for name in PACKAGES for path in paths_of(name)]
     # What they are built on is imported first: only this project's own imports are refused.
     code = f"""
-import importlib, sys
+import importlib, os, signal, sys
 def import_all():
     lacking = []
     for name in {modules!r}:
         try:
             importlib.import_module(name.removesuffix(".__init__"))
-        except ModuleNotFoundError as exc:
+        except (AttributeError, ModuleNotFoundError) as exc:
             lacking.append((name, exc.name))
     return lacking
 before = import_all()
 for name in [name for name in sys.modules if name.partition(".")[0] in {PACKAGES!r}]:
     del sys.modules[name]
-for name in ("fcntl", "pwd", "resource", "termios"):
+for name in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[name] = None
+for name in [one.name for one in signal.Signals if one.name not in {WINDOWS_SIGNALS!r}]:
+    delattr(signal, name)
+for name in ("fork", "getuid", "pread", "preadv", "sched_getaffinity"):
+    delattr(os, name)
 print(sorted(set(import_all()) - set(before)))
 """
     command = [sys.executable, "-c", code]

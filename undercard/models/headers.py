@@ -7,7 +7,6 @@ tell what a file is good for.
 from __future__ import annotations
 
 import json
-import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,7 +59,8 @@ class Header:
         place = self.tensors[name]
         wanted = place.size_bytes if limit is None else min(limit, place.size_bytes)
         with self.path.open("rb") as file:
-            content = os.pread(file.fileno(), wanted, place.offset)
+            file.seek(place.offset)
+            content = file.read(wanted)
         if len(content) < wanted:
             raise BadCheckpoint(f"{self.path} became shorter while it was read; fetch the file again")
         return content

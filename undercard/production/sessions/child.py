@@ -30,8 +30,10 @@ PROGRAM = "import sys; from undercard.production.sessions.worker import main; ma
 """Not `-m`, which would name the classes of the messages after `__main__`."""
 TICK_SECONDS = 0.5
 END_SECONDS = 10.0
-FAULTS = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
-"""What CUDA's libraries and drivers end a process with when the device fails."""
+FAULTS = frozenset(one for one in signal.Signals if one.name in {"SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE"})
+"""What CUDA's libraries and drivers end a process with when the device fails, by names: Windows has no SIGBUS."""
+KILLED = -9
+"""SIGKILL, which Windows does not name: what the kernel ends a process with that takes too much host memory."""
 LAST_WORDS_BYTES = 2_000
 
 
@@ -131,7 +133,7 @@ class Child:
             self.process.kill()
             code = self.process.wait()
         words = self._last_words()
-        if code == -signal.SIGKILL:
+        if code == KILLED:
             free = min(self.least_free_bytes, host_memory.look().free_bytes)
             return HostMemoryExhausted(
                 f"the process was killed at {self.stage}, holding {gigabytes(self.peak_host_bytes)} of host memory;"
