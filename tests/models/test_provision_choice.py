@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.cards import H100, RTX_3060, machine
 from tests.fakes.hub_server import Published
 from tests.models.conftest import planned
+from undercard.domain.unavailable import Cause
 from undercard.errors import UnknownModel
+from undercard.models import weights
 from undercard.models.hub import Hub
 from undercard.planning import recommend
 
@@ -55,3 +58,25 @@ def test_the_machine_decides_where_no_backend_is_named(published: Published) -> 
     assert recommend.backend_for(machine(H100)) == "bf16"
     # Nothing that this catalogue has fits that memory.
     assert recommend.backend_for(small) is None
+
+
+def test_a_backend_that_the_catalogue_has_nothing_for_is_not_recommended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("transformer", "text_encoder", "vae", "processor", "tokenizer"):
+        (tmp_path / part).mkdir()
+    (tmp_path / "transformer" / "config.json").write_text('{"_class_name": "QwenImageTransformer2DModel"}')
+    monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
+    assert recommend.backend_for(machine(RTX_3060)) == "nunchaku"
+
+    # nunchaku's files are of 2509 alone.
+    (tmp_path / "transformer" / "config.json").write_text(
+        '{"_class_name": "QwenImageTransformer2DModel", "zero_cond_t": true}'
+    )
+
+    lacking = weights.missing("nunchaku")
+    assert lacking is not None
+    assert lacking.cause is Cause.NOT_IN_CATALOGUE
+    best = recommend.backend_for(machine(RTX_3060))
+    assert best is not None
+    assert recommend.picks_for(best, None, machine(RTX_3060))

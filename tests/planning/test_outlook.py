@@ -31,7 +31,7 @@ from undercard.shotlist.load import load_shot_list
 
 SPARRING = EXAMPLES / "sparring.yaml"
 PREVIZ = backends.backend("previz")
-NO_KERNELS = Unavailable("its kernels are not installed", "pip install 'undercard[int4]'", Cause.PACKAGE)
+NO_KERNELS = Unavailable("its kernels are not installed", "pip install 'undercard[int4]'", Cause.MISSING_PACKAGE)
 MISSING = Planned("svdq-int4", exact=False, missing=NO_KERNELS)
 FOUND = (PREVIZ, Planned(), Planned("nf4", exact=False), MISSING)
 EVENING = datetime(2026, 11, 23, 23, 30).astimezone()

@@ -89,7 +89,9 @@ def test_an_exact_run_is_left_exact_rungs_alone() -> None:
 
 
 def test_a_backend_that_cannot_run_is_listed_last_with_its_reason() -> None:
-    missing = Planned(missing=Unavailable("torch is not installed", "pip install 'undercard[gpu]'", Cause.PACKAGE))
+    missing = Planned(
+        missing=Unavailable("torch is not installed", "pip install 'undercard[gpu]'", Cause.MISSING_PACKAGE)
+    )
 
     last = rungs.ladder((missing, PREVIZ), SQUARE, machine())[-1]
 

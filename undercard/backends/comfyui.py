@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from undercard.backends import Needs, Renderer, Rung, Work
 from undercard.backends.qwen.costs import STORAGES, Costs
-from undercard.domain.unavailable import Cause, Unavailable, unavailable
+from undercard.domain.unavailable import Unavailable
 from undercard.hardware import card_speed
 from undercard.hardware.devices import Device, Gpu
 
@@ -71,8 +71,7 @@ class ComfyBackend:
         """Say that no server answers, or what it lacks; in two seconds at the most."""
         from undercard.backends.comfy import server
 
-        reason = server.look(server.wishes()).reason
-        return unavailable(reason, Cause.SERVER) if reason else None
+        return server.look(server.wishes()).reason
 
     def recipe(self, steps: int = 0) -> str:
         """Return the steps and the digest of the workflow, or of the names of the files that the server has.

@@ -15,7 +15,7 @@ from undercard.backends.qwen import bf16
 from undercard.backends.qwen.costs import ENCODER_BYTES, FRAGMENT_BYTES, HOST_BYTES, VAE_WEIGHT_BYTES
 from undercard.backends.vendors import nunchaku_package
 from undercard.backends.vendors.costs import Costs, copy_rate, open_seconds
-from undercard.domain.unavailable import Cause, Unavailable, unavailable
+from undercard.domain.unavailable import Cause, Unavailable
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
@@ -57,12 +57,9 @@ class NunchakuOfficialBackend:
         """Say what is missing: a card that it has kernels for, the package, what goes with it, or the weights."""
         gpu = device.gpu
         if gpu is None:
-            return Unavailable("nunchaku's kernels run on CUDA cards alone, and there is none", "", Cause.CARD)
+            return Unavailable("nunchaku's kernels run on CUDA cards alone, and there is none", "", Cause.NO_CARD)
         lacking = nunchaku_package.missing(gpu) or bf16.missing_weights(self.name)
-        if lacking is not None:
-            return lacking
-        unfit = _unfit(gpu, bf16.require(self.name, None))
-        return unavailable(unfit, Cause.FILE) if unfit else None
+        return lacking or _unfit(gpu, bf16.require(self.name, None))
 
     def heeds(self) -> frozenset[str]:
         """Return the number of steps, which is its pipeline's to choose for each picture."""
@@ -116,21 +113,20 @@ def _beside_bytes(costs: Costs) -> int:
     return costs.model.rest_bytes + max(costs.activation_bytes, costs.picture_bytes)
 
 
-def _unfit(gpu: Gpu, found: Weights) -> str | None:
+def _unfit(gpu: Gpu, found: Weights) -> Unavailable | None:
     """Return why nunchaku must not be given the weights that were *found*, or None when it may."""
     assert found.transformer is not None
     if not (found.folder / "tokenizer").is_dir():
-        return f"{found.folder} has no folder tokenizer; set UNDERCARD_MODEL to a whole Qwen-Image-Edit"
+        what = f"{found.folder} has no folder tokenizer"
+        return Unavailable(what, "set UNDERCARD_MODEL to a whole Qwen-Image-Edit", Cause.WRONG_FILE)
     if found.lora is not None:
-        return (
-            f"nunchaku takes no LoRA for Qwen, and {found.transformer.name} does not say that Lightning is in it; set "
-            "UNDERCARD_NUNCHAKU to a file with lightning in its name, or leave UNDERCARD_LORA out"
-        )
+        what = f"nunchaku takes no LoRA for Qwen, and {found.transformer.name} does not say that Lightning is in it"
+        otherwise = "set UNDERCARD_NUNCHAKU to a file with lightning in its name, or leave UNDERCARD_LORA out"
+        return Unavailable(what, otherwise, Cause.WRONG_FILE)
     if bf16.config_of(found.folder).get("zero_cond_t"):
-        return (
-            f"{found.folder} is a Qwen-Image-Edit-2511, whose zero_cond_t nunchaku's package overlooks; "
-            "the backend nunchaku runs it, or set UNDERCARD_MODEL and UNDERCARD_NUNCHAKU to 2509"
-        )
+        what = f"{found.folder} is a Qwen-Image-Edit-2511, whose zero_cond_t nunchaku's package overlooks"
+        instead = "the backend nunchaku runs it, or set UNDERCARD_MODEL and UNDERCARD_NUNCHAKU to 2509"
+        return Unavailable(what, instead, Cause.WRONG_FILE)
     return nunchaku_package.unfit(found.transformer, gpu)
 
 

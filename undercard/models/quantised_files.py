@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
+from undercard.domain.unavailable import Cause, Unavailable
 from undercard.errors import BadCheckpoint
 from undercard.models import fp8_layouts
 from undercard.models.architecture import BF16_BYTES, Architecture, architecture
@@ -93,22 +94,24 @@ def _contents(path: Path, _size: int, _modified_ns: int) -> Contents:
     return _described(header, Kind.FP8, edit_2511(header))
 
 
-def mismatch(found: Contents, config: Mapping[str, object]) -> str | None:
+def mismatch(found: Contents, config: Mapping[str, object]) -> Unavailable | None:
     """Return why *found* is not the transformer that *config*, of a model's folder, describes; None when it may be."""
     wanted = architecture(config)
     if found.model != wanted:
-        return (
+        what = (
             f"{found.path} is another model's: it has {_sizes(found.model)}, and the config.json in the folder of "
             f"UNDERCARD_MODEL describes {_sizes(wanted)}"
         )
+        return Unavailable(what, "take both of one model", Cause.WRONG_FILE)
     said = bool(config.get("zero_cond_t", False))
     if found.zero_cond_t is None or found.zero_cond_t == said:
         return None
     ours, theirs = ("Edit-2511", "an earlier one") if found.zero_cond_t else ("an earlier Edit", "Edit-2511")
-    return (
+    what = (
         f"{found.path} is of {ours}, and the folder of UNDERCARD_MODEL of {theirs} "
-        f"(zero_cond_t is {str(said).lower()} in its transformer/config.json); take both of one model"
+        f"(zero_cond_t is {str(said).lower()} in its transformer/config.json)"
     )
+    return Unavailable(what, "take both of one model", Cause.WRONG_FILE)
 
 
 def low_rank_bytes(path: Path) -> int:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from undercard import settings
-from undercard.domain.unavailable import Cause, Unavailable, unavailable
+from undercard.domain.unavailable import Cause, Unavailable, from_error
 from undercard.errors import BadCheckpoint
 from undercard.models import catalogue_file, kits, presence
 from undercard.models.catalogue import COMFYUI
@@ -116,7 +116,7 @@ def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weigh
     try:
         own = named(backend)
     except BadCheckpoint as exc:
-        return unavailable(str(exc), Cause.FILE)
+        return from_error(exc, Cause.WRONG_FILE)
     fitting = [kit for kit in possible if own.edition in {None, catalogue.edition(kit)}]
     filled = [found for kit in fitting if (found := kits.fill(catalogue, kit, backend, own.wish))]
     complete = (weights for found in filled if (weights := _completed(found, own)))
@@ -125,7 +125,7 @@ def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weigh
     if own.folder is not None and (own.transformer is not None or backend not in SETTINGS):
         # Of an edition, or in steps, that the catalogue has nothing for.
         return Weights(own.folder, own.transformer, own.lora, 1.0, own.told_steps)
-    return unavailable(_lack(backend, filled, own), Cause.WEIGHTS)
+    return _lack(backend, filled, own)
 
 
 def _completed(found: Filled, own: Own) -> Weights | None:
@@ -150,12 +150,13 @@ def _path(pick: Pick | None) -> Path | None:
     return pick.path if pick else None
 
 
-def _lack(backend: str, filled: list[Filled], own: Own) -> str:
+def _lack(backend: str, filled: list[Filled], own: Own) -> Unavailable:
     """Say what is missing of the first kit that would do."""
     if not filled:
         edition, count = f"Edit-{own.edition}" if own.edition else "", f"{own.steps} steps" if own.steps else ""
         asked = " in ".join(part for part in (edition, count) if part)
-        return f"the catalogue has nothing for it of {asked}; set UNDERCARD_MODEL or UNDERCARD_STEPS otherwise"
+        what = f"the catalogue has nothing for it of {asked}"
+        return Unavailable(what, "set UNDERCARD_MODEL or UNDERCARD_STEPS otherwise", Cause.NOT_IN_CATALOGUE)
     first = filled[0]
     lacking = [pick for pick in first.lacking if pick is not first.lora or not own.without_lora]
     wrong = [reason for pick in lacking for reason in pick.look.wrong]
@@ -163,4 +164,5 @@ def _lack(backend: str, filled: list[Filled], own: Own) -> str:
     variables = ["UNDERCARD_MODEL"] if first.base in lacking else []
     if first.transformer in lacking:
         variables.append(setting(backend))
-    return f"{what}; {remedy(backend)}, or set {' and '.join(variables) or 'UNDERCARD_LORA'}"
+    named = " and ".join(variables) or "UNDERCARD_LORA"
+    return Unavailable(what, f"{remedy(backend)}, or set {named}", Cause.MISSING_WEIGHTS)

@@ -27,7 +27,7 @@ def backend_for(device: Device) -> str | None:
             continue
         backend = backends.backend(name)
         reason = backend.unavailable(device)
-        if reason is not None and reason.cause is not Cause.WEIGHTS:
+        if reason is not None and reason.cause is not Cause.MISSING_WEIGHTS:
             continue
         for rung in backend.rungs(USUAL, device):
             if rung.from_disk:

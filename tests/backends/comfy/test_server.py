@@ -20,6 +20,7 @@ from undercard.backends import Renderer, Work
 from undercard.backends.comfy import server
 from undercard.domain import progress
 from undercard.domain.progress import Stage
+from undercard.domain.unavailable import Cause
 from undercard.errors import BackendUnavailable, DeviceFault
 
 BACKEND = backends.backend("comfyui")
@@ -34,8 +35,15 @@ def reason() -> str:
     return str(BACKEND.unavailable(DEVICE))
 
 
+def cause() -> Cause:
+    found = BACKEND.unavailable(DEVICE)
+    assert found is not None
+    return found.cause
+
+
 def test_where_nothing_answers_the_reason_says_what_to_start_or_set() -> None:
     assert "no ComfyUI is at http://127.0.0.1:1 (nothing answers); start it, or set UNDERCARD_COMFYUI" in reason()
+    assert cause() is Cause.UNREACHABLE_SERVER
 
 
 def test_a_server_with_the_files_can_render(comfyui: FakeComfy) -> None:
@@ -83,6 +91,7 @@ def test_a_server_without_the_files_is_told_what_it_has(tmp_path: Path, monkeypa
         monkeypatch.setenv("UNDERCARD_COMFYUI", fake.url)
 
         assert "no Qwen-Image-Edit 2511 or 2509 (it has flux1-dev-Q4_K_M.gguf)" in reason()
+        assert cause() is Cause.UNABLE_SERVER
         with pytest.raises(BackendUnavailable, match=r"flux1-dev-Q4_K_M\.gguf"):
             BACKEND.open(DEVICE, BACKEND.rungs(Work((64, 36)), DEVICE)[0])
 
@@ -108,6 +117,7 @@ def test_a_workflow_is_checked_with_the_server_and_again_when_its_file_changes(
     path.write_text("{}")
 
     assert "no workflow in the API format" in reason()
+    assert cause() is Cause.WRONG_FILE
 
 
 def test_a_server_that_was_there_is_taken_to_be_on_its_way_back_for_a_while(

@@ -74,7 +74,7 @@ class GreedyBackend:
         )
 
     def unavailable(self, device: Device) -> Unavailable | None:
-        return None if device.gpus else Unavailable("there is no graphics card", "put one in", Cause.CARD)
+        return None if device.gpus else Unavailable("there is no graphics card", "put one in", Cause.NO_CARD)
 
     @contextmanager
     def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:

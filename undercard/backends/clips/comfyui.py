@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from undercard.backends.clips import ClipRenderer
-from undercard.domain.unavailable import Cause, Unavailable, unavailable
+from undercard.domain.unavailable import Unavailable
 
 FPS = 16
 """What Wan was taught: 81 frames are five seconds (Wan 2.1, arXiv 2503.20314)."""
@@ -36,8 +36,7 @@ class ComfyClips:
         from undercard.backends.clips.wan import server as clip_server
         from undercard.backends.comfy import server
 
-        reason = server.look(clip_server.wishes()).reason
-        return unavailable(reason, Cause.SERVER) if reason else None
+        return server.look(clip_server.wishes()).reason
 
     def recipe(self) -> str:
         """Return the size of its canvas and a digest of the workflow, or of the names of the server's files."""

@@ -15,6 +15,7 @@ from undercard.backends.comfy.files import Wanted
 from undercard.backends.comfy.graph import KINDS, OwnGraph
 from undercard.backends.comfy.nodes import Graph, Values
 from undercard.domain.keys import content_key
+from undercard.domain.unavailable import Cause, Unavailable, from_error
 from undercard.errors import BackendError, BackendUnavailable, BadWorkflow
 
 W_co = TypeVar("W_co", covariant=True)
@@ -115,10 +116,8 @@ class Seen(Generic[W]):
     at: float
     """By the monotonic clock."""
     way: W | None = None
-    reason: str = ""
-    """Why there is no way to render with it."""
-    lasting: bool = True
-    """The reason is not that it did not answer, which may be over in a moment."""
+    reason: Unavailable | None = None
+    """Why there is no way to render with it; None where there is one."""
     slow: bool = False
     """It is there, and too busy to say more."""
 
@@ -170,7 +169,7 @@ def look(wanted: Asked[W], *, anew: bool = False) -> Seen[W]:
             last = memory.last[key] = _timely(wanted)
         if last.way is not None:
             memory.good[key] = last
-        elif good is not None and not last.lasting and (last.slow or now - good.at <= wanted.wait_seconds):
+        elif good is not None and _is_away(last) and (last.slow or now - good.at <= wanted.wait_seconds):
             return good
         return last
 
@@ -185,7 +184,7 @@ def present(wanted: Asked[W]) -> W:
     seen = look(wanted, anew=True)
     if seen.way is not None:
         return seen.way
-    raise BackendUnavailable(seen.reason) if seen.lasting else ServerGone(seen.reason)
+    raise (ServerGone if _is_away(seen) else BackendUnavailable)(str(seen.reason))
 
 
 def recipe(wanted: Wishes) -> str:
@@ -225,20 +224,27 @@ def _seen(wanted: Asked[W]) -> Seen[W]:
     except ServerGone as gone:
         if gone.slow:
             return _silent(wanted)
-        return Seen(time.monotonic(), reason=_absent(wanted, "nothing answers"), lasting=False)
-    except (BackendError, BadWorkflow) as exc:
-        return Seen(time.monotonic(), reason=str(exc))
+        return Seen(time.monotonic(), reason=_absent(wanted, "nothing answers"))
+    except BackendError as exc:
+        return Seen(time.monotonic(), reason=from_error(exc, Cause.UNABLE_SERVER))
+    except BadWorkflow as exc:
+        return Seen(time.monotonic(), reason=from_error(exc, Cause.WRONG_FILE))
     if isinstance(way, HasFiles):
         known.remember(wanted.url, wanted.files, way.files)
     return Seen(time.monotonic(), way=way)
 
 
 def _silent(wanted: Asked[W]) -> Seen[W]:
-    return Seen(time.monotonic(), reason=_absent(wanted, "it is silent"), lasting=False, slow=True)
+    return Seen(time.monotonic(), reason=_absent(wanted, "it is silent"), slow=True)
 
 
-def _absent(wanted: Asked[W], why: str) -> str:
-    return f"no ComfyUI is at {shown(wanted.url)} ({why}); start it, or set UNDERCARD_COMFYUI to where it is"
+def _is_away(seen: Seen[Any]) -> bool:
+    return seen.reason is not None and seen.reason.cause is Cause.UNREACHABLE_SERVER
+
+
+def _absent(wanted: Asked[W], why: str) -> Unavailable:
+    what, remedy = f"no ComfyUI is at {shown(wanted.url)} ({why})", "start it, or set UNDERCARD_COMFYUI to where it is"
+    return Unavailable(what, remedy, Cause.UNREACHABLE_SERVER)
 
 
 def _key(wanted: Asked[W]) -> tuple[object, ...]:

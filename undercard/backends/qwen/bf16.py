@@ -132,7 +132,7 @@ def cannot_compute(device: Device) -> Unavailable | None:
     """Say that there is no card, where the processor was not asked for."""
     if not device.gpus and settings.load().device != "cpu":
         remedy = "UNDERCARD_DEVICE=cpu computes on the processor, in hours a keyframe"
-        return Unavailable("there is no CUDA card", remedy, Cause.CARD)
+        return Unavailable("there is no CUDA card", remedy, Cause.NO_CARD)
     return None
 
 
@@ -140,7 +140,7 @@ def missing_packages(needed: Sequence[str], extra: str = "gpu") -> Unavailable |
     """Say which of the packages *needed* are not installed, and which *extra* of undercard brings them."""
     if absent := [name for name in needed if importlib.util.find_spec(name) is None]:
         what = f"{', '.join(absent)} is not installed"
-        return Unavailable(what, f"run pip install 'undercard[{extra}]'", Cause.PACKAGE)
+        return Unavailable(what, f"run pip install 'undercard[{extra}]'", Cause.MISSING_PACKAGE)
     return None
 
 
@@ -148,7 +148,8 @@ def missing_weights(backend: str) -> Unavailable | None:
     """Say which weights *backend* lacks, and the one command that would change that."""
     reason = weights.missing(backend)
     if reason is None and weights.of(backend) is None:
-        return Unavailable("the catalogue has no kit for it", "name it in one of data/models.toml", Cause.FILE)
+        remedy = "name it in one of data/models.toml"
+        return Unavailable("the catalogue has no kit for it", remedy, Cause.NOT_IN_CATALOGUE)
     return reason
 
 

@@ -22,7 +22,7 @@ from undercard.backends.qwen.bf16 import (
 )
 from undercard.backends.qwen.costs import STORAGES, Storage
 from undercard.backends.qwen.rungs import fastest_first, rung_from_disk, rungs_for
-from undercard.domain.unavailable import Cause, Unavailable, unavailable
+from undercard.domain.unavailable import Cause, Unavailable, from_error
 from undercard.errors import BadCheckpoint
 from undercard.hardware.devices import Device
 from undercard.models import lightning, weights
@@ -134,16 +134,15 @@ class QuantisedBackend:
             return found
         if found.kind != self.kind:
             what = f"{found.path} is a file of {found.kind}, not {self.kind}"
-            return Unavailable(what, f"set {weights.setting(self.name)} to one", Cause.FILE)
-        problem = mismatch(found, config_of(folder)) if folder is not None else None
-        return unavailable(problem, Cause.FILE) if problem else None
+            return Unavailable(what, f"set {weights.setting(self.name)} to one", Cause.WRONG_FILE)
+        return mismatch(found, config_of(folder)) if folder is not None else None
 
     def _contents(self) -> Contents | Unavailable:
         """Return what the file holds, or why that cannot be told."""
         file = weights.quantised(self.name)
         if file is None or not file.is_file():
-            return Unavailable(f"there is no file of {self.kind}", weights.remedy(self.name), Cause.WEIGHTS)
+            return Unavailable(f"there is no file of {self.kind}", weights.remedy(self.name), Cause.MISSING_WEIGHTS)
         try:
             return contents(file)
         except BadCheckpoint as exc:
-            return unavailable(str(exc), Cause.FILE)
+            return from_error(exc, Cause.WRONG_FILE)

@@ -57,35 +57,34 @@ def missing(gpu: Gpu) -> Unavailable | None:
     """Return what keeps the package from running on *gpu*, and the one command that changes it; None when it runs."""
     if gpu.capability == TURING:
         what = f"nunchaku aborts on Turing, of which {gpu.name} is, with every model of Qwen (its issue 910)"
-        return Unavailable(what, "the backend nunchaku runs the same files", Cause.CARD)
+        return Unavailable(what, "the backend nunchaku runs the same files", Cause.UNSUITABLE_CARD)
     if gpu.capability not in KERNELS:
         able = ", ".join(f"{major}.{minor}" for major, minor in KERNELS)
         major, minor = gpu.capability
         what = f"nunchaku has kernels for compute capability {able}, and {gpu.name} has {major}.{minor}"
-        return Unavailable(what, "the backend nunchaku runs the same files", Cause.CARD)
+        return Unavailable(what, "the backend nunchaku runs the same files", Cause.UNSUITABLE_CARD)
     problem = _problem()
-    return Unavailable(problem, remedy(), Cause.PACKAGE) if problem else None
+    return Unavailable(problem, remedy(), Cause.MISSING_PACKAGE) if problem else None
 
 
-def unfit(file: Path, gpu: Gpu) -> str | None:
+def unfit(file: Path, gpu: Gpu) -> Unavailable | None:
     """Return why the package must not be given *file* on *gpu*, by the file's header; None when it may be."""
     try:
         stat = file.stat()
         config, quantised = _described(file, stat.st_mtime_ns, stat.st_size)
     except (OSError, BadCheckpoint, ValueError, KeyError, TypeError) as exc:
-        return f"{file} is no file of nunchaku's ({exc or type(exc).__name__}); set UNDERCARD_NUNCHAKU to one"
+        what = f"{file} is no file of nunchaku's ({exc or type(exc).__name__})"
+        return Unavailable(what, "set UNDERCARD_NUNCHAKU to one", Cause.WRONG_FILE)
     if config.get("zero_cond_t"):
-        return (
-            f"{file} is of Qwen-Image-Edit-2511, whose zero_cond_t nunchaku's package overlooks; "
-            "the backend nunchaku runs it, or set UNDERCARD_NUNCHAKU to a file of 2509"
-        )
+        what = f"{file} is of Qwen-Image-Edit-2511, whose zero_cond_t nunchaku's package overlooks"
+        instead = "the backend nunchaku runs it, or set UNDERCARD_NUNCHAKU to a file of 2509"
+        return Unavailable(what, instead, Cause.WRONG_FILE)
     weight = quantised.get("weight")
     dtype = weight.get("dtype") if isinstance(weight, Mapping) else None
-    if dtype != KERNELS.get(gpu.capability):
-        return (
-            f"{file} holds {dtype} weights, and nunchaku's kernels on {gpu.name} take "
-            f"{KERNELS.get(gpu.capability)}; set UNDERCARD_NUNCHAKU to such a file"
-        )
+    taken = KERNELS.get(gpu.capability)
+    if dtype != taken:
+        what = f"{file} holds {dtype} weights, and nunchaku's kernels on {gpu.name} take {taken}"
+        return Unavailable(what, "set UNDERCARD_NUNCHAKU to such a file", Cause.WRONG_FILE)
     return None
 
 
