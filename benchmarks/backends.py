@@ -26,7 +26,7 @@ from undercard import backends
 from undercard.hardware.probe import this_device
 from undercard.models.weights import QUANTISED
 
-NAMES = tuple(name for name in backends.names() if name != "previz")
+NAMES = tuple(name for name in backends.names() if not backends.draws_itself(name))
 """Of every backend that holds a model."""
 FIRST = "bf16"
 """The others' pictures are compared with its."""

@@ -93,6 +93,11 @@ def test_a_backend_that_claims_to_be_exact_has_exact_rungs_and_no_other_has(back
     assert any(rung.exact for rung in backend.rungs(Work(SIZE), with_card())) == backend.exact
 
 
+def test_only_a_backend_that_is_here_draws_its_own_control_image(backend: Backend) -> None:
+    assert backends.draws_itself(backend.name) == backend.draws_itself
+    assert not backends.draws_itself("gone-since")
+
+
 def test_a_machine_with_more_cores_is_never_slower(backend: Backend) -> None:
     two, eight = (dataclasses.replace(with_card(), cores=cores) for cores in (2, 8))
     fastest = [backend.rungs(Work(SIZE), device)[0].needs.seconds for device in (eight, two)]

@@ -201,6 +201,14 @@ def fastest(name: str, work: Work, device: Device) -> Rung:
     return rungs[0]
 
 
+def draws_itself(name: str) -> bool:
+    """Say whether the pictures of the backend called *name* are their own control images.
+
+    A record of an earlier release may name one that is gone; its pictures count as a model's.
+    """
+    return name in names() and backend(name).draws_itself
+
+
 def heeded(name: str) -> frozenset[str]:
     """Return the optional fields of a request that the backend called *name* heeds.
 

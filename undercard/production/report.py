@@ -10,10 +10,10 @@ from typing import Literal, TypeAlias, get_args
 
 from PIL.Image import Image
 
+from undercard import backends
 from undercard.domain.takes import Take
 from undercard.film.sheet.contact_sheet import Cell, contact_sheet
 from undercard.gate.repairs import main_causes
-from undercard.planning.choose import PREVIZ
 from undercard.planning.clips import Fallen
 from undercard.planning.ladder import kind
 from undercard.planning.plan import Plan
@@ -99,7 +99,7 @@ def mixture(plan: Plan, takes: Mapping[str, Sequence[Take]]) -> str:
         for take in takes[shot.id]:
             name = kind(take.backend, exact=take.exact) or "exact pixels"
             shots.setdefault(name, []).append(shot.id)
-    if len(shots) < 2 and not (plan.in_child and PREVIZ in shots):
+    if len(shots) < 2 and not (plan.in_child and any(map(backends.draws_itself, shots))):
         return ""
     named = {name: list(dict.fromkeys(found)) for name, found in shots.items()}
     first, *others = sorted(named, key=lambda name: -len(named[name]))

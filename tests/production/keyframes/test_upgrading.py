@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
+
+import pytest
 
 from tests.production.keyframes.conftest import COARSE, EXACT, PRECISE, PREVIZ, REWORDED, Film
+from undercard import backends
 from undercard.backends import Needs, Rung
 from undercard.domain.takes import Attempt, Take
 from undercard.production.keyframes.upgrade import look_higher
@@ -39,6 +43,17 @@ def test_a_film_that_became_mixed_by_an_edit_is_made_exact_where_part_of_it_is(f
 
 def test_the_previz_always_gives_way_to_a_model(film: Film) -> None:
     takes = film.take(0, PREVIZ), film.take(1, PREVIZ)
+
+    assert bettered(film, *takes, offered={COARSE}) == [True, True]
+
+
+def test_whatever_draws_its_own_control_image_gives_way_to_a_model(
+    film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sketch = "from dataclasses import replace\nfrom undercard.backends import previz\n\n"
+    (tmp_path / "sketch.py").write_text(f"{sketch}BACKEND = replace(previz.BACKEND, name='sketch')\n")
+    monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])
+    takes = film.take(0, "sketch"), film.take(1, "sketch")
 
     assert bettered(film, *takes, offered={COARSE}) == [True, True]
 

@@ -63,7 +63,7 @@ def of_shot(
             " give fewer, or a smaller --keyframe"
         )
     wanted = size or shot_list.size
-    draws_itself = backend in backends.names() and backends.backend(backend).draws_itself
+    draws_itself = backends.draws_itself(backend)
     references = [] if draws_itself else _references(shot_list, stagings[first - 1])
     evidences = []
     for index, picture in enumerate(pictures):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from undercard import backends
 from undercard.domain.takes import Take
-from undercard.planning.choose import PREVIZ
 from undercard.planning.ladder import kind
 from undercard.production.keyframes.pursuit import Pursuit, needs_precision
 
@@ -46,7 +46,7 @@ def _is_better(offered: str, take: Take) -> bool:
 
 
 def _is_stand_in(take: Take) -> bool:
-    return take.backend == PREVIZ
+    return backends.draws_itself(take.backend)
 
 
 def _left_behind(take: Take) -> frozenset[str]:
