@@ -119,6 +119,41 @@ def test_a_server_that_stays_down_is_given_up_and_what_arrived_is_kept(
     assert part.read_bytes() == content[:1000]
 
 
+class Waits(threading.Event):
+    """Waits for nothing, and notes for how long it should have; `stops` says whether it was set meanwhile."""
+
+    def __init__(self, *, stops: bool = False) -> None:
+        super().__init__()
+        self.stops = stops
+        self.seconds: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout)
+        return self.stops
+
+
+def test_pauses_between_tries_grow(hub: Hub, remote: RemoteFile, published: Published, target: Path) -> None:
+    waits = Waits()
+    published.faults.append(Fault(GGUF_FILE, "status", times=100, status=503))
+
+    with pytest.raises(HubUnreachable):
+        Fetcher(hub, Meter(), stop=waits).fetch(remote, target)
+
+    assert waits.seconds == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+def test_whoever_stops_during_a_pause_is_not_kept(
+    hub: Hub, remote: RemoteFile, published: Published, target: Path
+) -> None:
+    waits = Waits(stops=True)
+    published.faults.append(Fault(GGUF_FILE, "status", times=100, status=503))
+
+    with pytest.raises(Stopped):
+        Fetcher(hub, Meter(), stop=waits).fetch(remote, target)
+
+    assert len(waits.seconds) == 1
+
+
 def test_a_file_that_ends_early_again_and_again_is_given_up(
     fetcher: Fetcher, remote: RemoteFile, content: bytes, published: Published, target: Path
 ) -> None:

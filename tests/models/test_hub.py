@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,16 @@ def test_a_hub_that_is_not_there_is_unreachable(fetcher: Fetcher, remote: Remote
         fetcher.fetch(remote, target)
     with pytest.raises(HubUnreachable, match="cannot be reached"):
         fetcher.hub.listing(tiny_models.GGUF, "main")
+
+
+def test_a_hub_that_is_not_there_is_asked_again_after_each_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+
+    with pytest.raises(HubUnreachable):
+        Hub("http://127.0.0.1:9", patience=(1.0, 3.0)).listing(tiny_models.GGUF, "main")
+
+    assert waits == [1.0, 3.0]
 
 
 def test_the_token_stays_with_the_hub_and_nobody_asks_for_xet(
