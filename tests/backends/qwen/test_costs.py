@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import statistics
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.engine_rows import RESULTS, Row, load
 from tests.fakes.cards import GB, H100, RTX_3060, machine
 from undercard.backends import Work
+from undercard.backends.qwen import costs
 from undercard.backends.qwen.costs import ENCODER_HOST_BYTES, HOST_BYTES, STORAGES, VAE_WEIGHT_BYTES, Costs
 from undercard.backends.qwen.rungs import rungs_for
 from undercard.domain.requests import Size
@@ -18,7 +22,30 @@ from undercard.models.architecture import Architecture, architecture
 
 SQUARE = Work((1024, 1024), references=1)
 PLAIN, PACKED = STORAGES["bf16-plain"], STORAGES["bf16"]
+STORED = {"gguf": "gguf-q4-k", "nunchaku": "svdq-int4"}
 SIDES = st.integers(4, 128).map(lambda tokens: 16 * tokens)
+
+
+@pytest.fixture
+def foretold(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Row, Costs, int]]:
+    """Return what was measured of the engine, with the model of its costs and how many blocks were resident."""
+    results = load(RESULTS / "engine.h100.json")
+    # Its embeddings are as long for two references as for one.
+    monkeypatch.setattr(costs, "PROMPT_TOKENS", results.text_tokens)
+    monkeypatch.setattr(costs, "VISION_TOKENS", 0)
+    found = []
+    for row in results.rows:
+        resident = re.search(r"(\d+) of 60 blocks resident", row.note)
+        if resident is not None and row.s_per_keyframe and row.pinned_gb:
+            # The files that were rendered with mix formats, so their bytes are those that were pinned.
+            bytes_a_weight = row.pinned_gb * GB / (Architecture().blocks * Architecture().block_weights)
+            storage = replace(STORAGES[STORED.get(row.rung, row.rung)], bytes_a_weight=bytes_a_weight)
+            found.append((row, Costs(storage, Work(results.size, row.references)), int(resident[1])))
+    return found
+
+
+def limit(row: Row) -> int:
+    return int((row.cap_gb or 80) * GB)
 
 
 def on(total_bytes: float, *, host_free_bytes: int = 60 * GB) -> devices.Device:
@@ -48,9 +75,45 @@ def test_denoising_peaks_where_it_was_measured(resident: int, measured: float) -
     assert peak == pytest.approx(measured, rel=0.01)
 
 
-@pytest.mark.parametrize(("resident", "measured"), [(0, 0.390), (15, 0.314), (17, 0.313), (60, 0.2995)])
-def test_a_step_takes_what_was_measured(resident: int, measured: float) -> None:
-    assert Costs(PACKED, SQUARE).step_seconds(resident, H100) == pytest.approx(measured, rel=0.03)
+def test_a_step_takes_what_was_measured(foretold: list[tuple[Row, Costs, int]]) -> None:
+    errors = [
+        foreseen.step_seconds(resident, H100) / row.s_per_step - 1
+        for row, foreseen, resident in foretold
+        if row.s_per_step
+    ]
+
+    assert len(errors) == len(foretold)
+    assert abs(statistics.median(errors)) < 0.01
+    assert max(map(abs, errors)) < 0.06
+
+
+@pytest.mark.parametrize("references", [1, 2])
+def test_a_keyframe_takes_what_was_measured(foretold: list[tuple[Row, Costs, int]], references: int) -> None:
+    errors = [
+        foreseen.seconds(resident, H100, limit(row)) / row.s_per_keyframe - 1
+        for row, foreseen, resident in foretold
+        if row.references == references and row.s_per_keyframe
+    ]
+
+    assert len(errors) > 40
+    assert abs(statistics.median(errors)) < 0.01
+    # One was measured during a hiccup of its host (benchmarks/README.md).
+    assert sorted(map(abs, errors))[-2] < 0.06
+
+
+def test_the_card_holds_at_most_what_was_measured(foretold: list[tuple[Row, Costs, int]]) -> None:
+    for row, foreseen, resident in foretold:
+        assert row.peak_vram_gb is not None
+        assert foreseen.vram_bytes(resident, limit(row)) / GB == pytest.approx(row.peak_vram_gb, abs=0.03), row.key
+
+
+@pytest.mark.parametrize("rung", ["bf16", "fp8"])
+def test_host_memory_is_what_was_measured_where_prompts_were_encoded_before(rung: str) -> None:
+    row = load(RESULTS / "backends.h100.json").row(rung, 10.0, 1)
+    assert row is not None
+    assert "prompts encoded before" in row.note
+
+    assert Costs(STORAGES[rung], SQUARE).host_bytes() / GB == pytest.approx(row.peak_host_gb, rel=0.005)
 
 
 @pytest.mark.parametrize(("size", "whole"), [((1024, 1024), 2.03e9), ((1088, 1920), 4.05e9), ((512, 288), 2.03e9)])
@@ -171,7 +234,7 @@ def test_one_block_more_than_the_most_that_are_kept_would_not_fit() -> None:
 def test_exact_pixels_on_a_10_gb_card_take_hardly_longer_than_on_a_whole_one() -> None:
     small, large = (rungs_for(PACKED, "bf16", SQUARE, on(total))[0].needs.seconds for total in (10e9, 85e9))
 
-    # Measured: 1.51 s against 1.36.
+    # Measured: 1.51 s against 1.41 (engine.h100.json).
     assert small < 1.12 * large
 
 

@@ -1,7 +1,8 @@
 """What one keyframe through the Qwen-Image-Edit engine takes on a card: memory and seconds, before anything is opened.
 
 Every constant of the model stands here with its source; "measured" is on one H100 80 GB with PCIe 5, full-size random
-weights, torch 2.11. What a run measures corrects the result afterwards (measured.py).
+weights, torch 2.11, and files named `*.h100.json` lie in benchmarks/results. What a run measures corrects the result
+afterwards (planning/measurements.py).
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from undercard.models.architecture import BF16_BYTES, QWEN_IMAGE_EDIT, Architect
 # ---- the step
 STEP_OVERHEAD_SECONDS = 0.005
 """Launches, embedding and projection: measured 0.294 s a step with all blocks resident, 0.290 of it in kernels."""
-DECODE_BYTES_PER_SECOND = 2.8e12
-"""Read and written by a decoding kernel on an H100: measured 0.28 ms for a packed block of 226.5 M weights."""
+DECODE_BYTES_PER_SECOND = 2.3e12
+"""Read and written by a decoding kernel: 0.342 ms for a packed block of 226.5 M weights (decode.h100.json)."""
 OVERLAP = 11.0
 """How well copying hides behind computing: (computing^p + copying^p)^(1/p). Both use the card's memory, so the sum is
-above the greater where they are close: measured 0.388 s with no block resident, 0.309 s with 17, 0.294 with all."""
+above the greater where they are close: 0.392 s with no block resident, 0.313 with 17, 0.292 with all (bf16 with one
+reference in engine.h100.json)."""
 FRAGMENT_BYTES = 250_000_000
 """What torch's allocator reserves above its peak, measured 0.13 to 0.25 GB; a cap on it counts that too."""
 
@@ -54,8 +56,15 @@ VAE_TILED_SHARES = (1.0, 0.57, 0.42, 0.34, 0.29, 0.23)
 """Of that peak, whole and in two to six strips of a picture of 1024²; larger ones can be cut finer."""
 VAE_FREE_SHARE = 0.9
 """Of what is free, what tiles are chosen to fit (engine/vae_memory.py)."""
-VAE_DECODE_SECONDS_A_PIXEL, VAE_ENCODE_SECONDS = 7.25e-8, 0.05
-"""Measured 0.076 s at 1024² and 0.16 s at 1080×1920; a reference is about 1024²."""
+VAE_DECODE_SECONDS_A_PIXEL = 1.14e-7
+"""Of a whole picture: measured 0.26 s at 1080×1920 in two strips (benchmarks/README.md), which `VAE_STRIP_SLOWDOWN`
+makes 0.236 s whole."""
+VAE_ENCODE_SECONDS = 0.067
+"""For a reference, about 1024²: a keyframe takes 0.212 s besides its steps with one reference and 0.279 s with two
+(medians of 46 rows each in engine.h100.json)."""
+VAE_BESIDE_BYTES = 105_000_000
+"""On the card while the autoencoder works, apart from its peak and the weights: by so much the peaks of
+engine.h100.json exceed those, in every format and under every cap."""
 VAE_STRIP_SLOWDOWN = 1.1
 """Rows that neighbouring strips both compute, 1.02 to 1.06 of the work, and smaller kernels; an estimate."""
 
@@ -63,9 +72,10 @@ VAE_STRIP_SLOWDOWN = 1.1
 RING = 3
 """Blocks in host memory when they are read from disk (engine/sources.py)."""
 DISK_BYTES_PER_SECOND = 2.0e9
-"""Of an ordinary NVMe drive, an estimate; 1.4 GB/s was measured on a virtual machine's, 6.5 from the page cache."""
-HOST_BYTES = 3_200_000_000
-"""Python, torch, CUDA's libraries and what loading holds: measured a peak of 23.6 GB with 20.4 GB of blocks."""
+"""Of an ordinary NVMe drive, an estimate; 1.7 GB/s was measured on a virtual machine's (engine_cold.h100.json)."""
+HOST_BYTES = 3_540_000_000
+"""Python, torch, CUDA's libraries and what encoding and loading hold: peaks of 23.96 GB with 20.42 GB of blocks and of
+17.14 GB with 13.61 GB (bf16 and fp8 in backends.h100.json, pinned_gb in engine.h100.json)."""
 READ_BYTES_PER_SECOND = 5.0e9
 """A checkpoint in the page cache → pinned memory with several threads: measured 3.4 to 6.6 s for 27 GB."""
 START_SECONDS = 8.0
@@ -120,9 +130,9 @@ STORAGES = {
         Storage("gguf-q8-0", 34 / 32, in_file=True),
         # Scales of a whole layer, or one a row.
         Storage("fp8-file", 1.0, in_file=True),
-        # Measured 7.7 GB of host memory for the blocks at rank 32.
-        Storage("svdq-int4", 0.566, in_file=True),
-        Storage("svdq-int4-as-it-lies", 0.566, in_file=True, four_bits=True),
+        # A block of 226.5 M weights takes 127.6 MB at rank 32 (decode.h100.json).
+        Storage("svdq-int4", 0.5634, in_file=True),
+        Storage("svdq-int4-as-it-lies", 0.5634, in_file=True, four_bits=True),
     )
 }
 
@@ -239,8 +249,9 @@ class Costs:
         """
         kept = self.kept_bytes(resident)
         if self.fits_whole(limit - kept):
-            return kept + max(self.activation_bytes, int(self._whole_bytes))
-        return max(kept + self.activation_bytes, self._rest_bytes + self.vae_bytes(limit - self._rest_bytes))
+            return kept + max(self.activation_bytes, int(self._whole_bytes) + VAE_BESIDE_BYTES)
+        strips = self.vae_bytes(limit - self._rest_bytes) + VAE_BESIDE_BYTES
+        return max(kept + self.activation_bytes, self._rest_bytes + strips)
 
     def fits_whole(self, free_bytes: int) -> bool:
         """Say whether the autoencoder takes whole pictures in *free_bytes*."""
