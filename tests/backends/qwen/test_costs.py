@@ -75,6 +75,11 @@ def test_denoising_peaks_where_it_was_measured(resident: int, measured: float) -
     assert peak == pytest.approx(measured, rel=0.01)
 
 
+@pytest.mark.parametrize(("resident", "measured"), [(0, 0.390), (15, 0.314), (17, 0.313), (60, 0.2995)])
+def test_a_step_takes_what_an_earlier_run_measured(resident: int, measured: float) -> None:
+    assert Costs(PACKED, SQUARE).step_seconds(resident, H100) == pytest.approx(measured, rel=0.03)
+
+
 def test_a_step_takes_what_was_measured(foretold: list[tuple[Row, Costs, int]]) -> None:
     errors = [
         foreseen.step_seconds(resident, H100) / row.s_per_step - 1
