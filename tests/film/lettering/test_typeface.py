@@ -15,12 +15,19 @@ from undercard.film.lettering.typeface import lacking, lettering
         ("Round 1", ["Oswald-SemiBold.ttf"]),
         # Oswald has no ǐ, but i and the caron that is set above it.
         ("\u01d0", ["Oswald-SemiBold.ttf"]),
+        # Nor has it a hyphen that does not break, for which harfbuzz draws the other one.
+        ("knock\u2011out", ["Oswald-SemiBold.ttf"]),
         ("Ω", ["NotoSans-SemiBold.ttf"]),
         ("ক", ["NotoSansBengali-SemiBold.ttf"]),
         # A font draws a mark that it lacks on a dotted circle, which is no way to have it.
         ("\u0982", ["NotoSansBengali-SemiBold.ttf"]),
         ("拳", ["DroidSansFallback.ttf"]),
         ("안", ["NanumGothic-Bold.ttf"]),
+        # Droid Sans has 가, and would set the consonant below it beside it.
+        ("강", ["NanumGothic-Bold.ttf"]),
+        # Sara am belongs to the letter before it.
+        ("น้ำใจ", ["NotoSansThai-SemiBold.ttf"]),
+        ("1\ufe0f\u20e3", ["NotoSansSymbols-SemiBold.ttf"]),
         ("🥊", ["NotoEmoji-SemiBold.ttf"]),
     ],
 )

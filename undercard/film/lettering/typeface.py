@@ -39,6 +39,7 @@ SHIPPED: dict[Style, tuple[str, ...]] = {"display": ("Oswald-SemiBold.ttf", *FAL
 PROBE_PX = 24
 """Size at which a font is tried."""
 ELLIPSIS = "…"
+HYPHEN, NO_BREAK_HYPHEN = "\u2010", "\u2011"
 SMALLEST_PX = 6
 """Nothing that is set smaller can be read."""
 SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -212,9 +213,9 @@ def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
 
 
 def _has(font: Path, character: str) -> bool:
-    """Say whether *font* maps *character*, or the letter and marks that harfbuzz composes it from."""
+    """Say whether *font* maps *character*, or what harfbuzz draws in its place: a letter with its marks, a hyphen."""
     mapped = _characters(font)
-    parts = unicodedata.normalize("NFD", character)
+    parts = HYPHEN if character == NO_BREAK_HYPHEN else unicodedata.normalize("NFD", character)
     return ord(character) in mapped or (parts != character and all(ord(part) in mapped for part in parts))
 
 
