@@ -119,12 +119,14 @@ def check_font(path: Path) -> None:
     """Check that *path* is a font.
 
     Raises:
-        BadInput: it is none that FreeType can read.
+        BadInput: FreeType cannot read it, or it has no list of its characters.
     """
     try:
         _font(path, PROBE_PX)
     except OSError as exc:
         raise BadInput(f"{path.name} is no font that can be read: {exc}; give a TrueType or OpenType file") from exc
+    if not _characters(path):
+        raise BadInput(f"{path.name} has no list of its characters; give a TrueType or OpenType file")
 
 
 def _broken(text: str, size: int, width: float, fonts: Fonts) -> list[str]:
@@ -221,14 +223,14 @@ def _has(font: Path, character: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _characters(font: Path) -> frozenset[int]:
-    """Return the code points that *font* maps to glyphs."""
+    """Return the code points that *font* maps to glyphs; none where it is in a format that only FreeType reads."""
     # A film without lettering need not wait for it.
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
         # Of a collection, Pillow draws with the first font, too.
-        with TTFont(font, fontNumber=0, lazy=True) as face:
+        with font.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as face:
             return frozenset(face.getBestCmap() or ())
-    except TTLibError:
-        # FreeType reads older formats as well, whose characters nobody lists.
+    except (TTLibError, KeyError, ImportError):
+        # An older format, no such table, or a compressed font (WOFF2) without the package that decompresses it.
         return frozenset()
