@@ -4,7 +4,7 @@
     python -m benchmarks.gate --first-seed 0   # the half that thresholds were tuned on
     python -m benchmarks.gate --first-seed 0 --scenes 6 --size 512x288   # a look in a minute
 
-Prints a table and writes benchmarks/results/gate.json. See undercard/labelled for what the pictures are: keyframes of
+Prints a table and writes benchmarks/results/gate.json. See benchmarks/labelled for what the pictures are: keyframes of
 the previz, edited by a stand-in for a model and spoilt on purpose.
 """
 
