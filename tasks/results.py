@@ -15,7 +15,7 @@ from undercard.gate.contract import Verdict
 from undercard.production.assembly.clips import MadeClip
 from undercard.production.assembly.pieces import CutPiece
 from undercard.production.assembly.sound_cues import Mix
-from undercard.production.manifest import FilmRecord
+from undercard.production.records import FilmRecord
 from undercard.store import READ_BACK, StoredFile, write_atomically
 
 KINDS: dict[str, type[BaseModel]] = {

@@ -26,7 +26,7 @@ from undercard.production.assembly.clips import MadeClip
 from undercard.production.assembly.sound_cues import Mix
 from undercard.production.keyframes.conditioning import draw_control, draw_sheet
 from undercard.production.keyframes.takes import render_take
-from undercard.production.manifest import FilmRecord
+from undercard.production.records import FilmRecord
 from undercard.store import StoredFile
 
 # Raise when a result that an earlier version stored must not be used any more.

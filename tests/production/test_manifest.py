@@ -19,7 +19,7 @@ from undercard.domain.takes import Take
 from undercard.errors import BadInput, MissingObject, StoreError
 from undercard.gate.contract import Fault, Finding, Verdict
 from undercard.production import manifest
-from undercard.production.manifest import FilmRecord, Judged, KeyframeRecord, Manifest
+from undercard.production.records import FilmRecord, Judged, KeyframeRecord, Manifest
 
 PLANNED = [("jab-01", "a" * 64), ("nod-01", "b" * 64)]
 

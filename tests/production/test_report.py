@@ -14,7 +14,7 @@ from undercard.film.sheet.contact_sheet import AMBER
 from undercard.gate.contract import Finding, Verdict
 from undercard.hardware.devices import Device
 from undercard.planning.plan import Plan, plan_film
-from undercard.production.manifest import Judged, KeyframeRecord
+from undercard.production.records import Judged, KeyframeRecord
 from undercard.production.report import draw_sheet, mixture, shot_rows, summary
 from undercard.shotlist.load import load_shot_list
 

@@ -17,7 +17,7 @@ from undercard.gate.repairs import main_causes
 from undercard.planning.clips import Fallen
 from undercard.planning.ladder import kind
 from undercard.planning.plan import Plan
-from undercard.production.manifest import KeyframeRecord
+from undercard.production.records import KeyframeRecord
 from undercard.shotlist.models import Shot
 
 ShotStatus: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]

@@ -16,7 +16,7 @@ from undercard.hardware.probe import this_device
 from undercard.planning.deliveries import wanted
 from undercard.planning.plan import Plan, narrowed, output_folder, plan_film
 from undercard.production import manifest
-from undercard.production.manifest import KeyframeRecord
+from undercard.production.records import KeyframeRecord
 from undercard.production.options import RunOptions, find
 from undercard.settings import Settings
 from undercard.shotlist.load import load_shot_list

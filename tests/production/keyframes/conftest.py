@@ -20,7 +20,7 @@ from undercard.planning.plan import plan_film
 from undercard.production.keyframes.conditioning import control_request
 from undercard.production.keyframes.pursuit import Pursuit, begin
 from undercard.production.keyframes.takes import asked
-from undercard.production.manifest import Judged, KeyframeRecord
+from undercard.production.records import Judged, KeyframeRecord
 from undercard.shotlist.load import load_shot_list
 
 EXACT, COARSE, PREVIZ = "", "coarse", "previz"

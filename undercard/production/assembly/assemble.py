@@ -32,7 +32,7 @@ from undercard.production.assembly.pieces import (
 )
 from undercard.production.assembly.whole_shots import write_whole_shots
 from undercard.production.keyframes.keyframe_set import KeyframeSet
-from undercard.production.manifest import FilmRecord, KeyframeRecord
+from undercard.production.records import FilmRecord, KeyframeRecord
 from undercard.production.report import ShotRow
 from undercard.production.run import Run
 from undercard.production.runtime import Runtime, as_ended, value_of

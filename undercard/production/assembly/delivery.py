@@ -13,7 +13,7 @@ from undercard.film.encoding.delivery import Delivery
 from undercard.film.encoding.delivery_presets import preset
 from undercard.planning.plan import Plan
 from undercard.production.assembly import reframe
-from undercard.production.manifest import FilmRecord
+from undercard.production.records import FilmRecord
 
 
 def centres(plan: Plan, one: Delivery) -> tuple[float, ...]:

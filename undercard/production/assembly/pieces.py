@@ -37,7 +37,7 @@ from undercard.production.assembly import expectations
 from undercard.production.assembly.clips import Clips, MadeClip
 from undercard.production.assembly.sound_cues import Mix
 from undercard.production.keyframes.takes import accepted_take, usable_take
-from undercard.production.manifest import FilmRecord, KeyframeRecord
+from undercard.production.records import FilmRecord, KeyframeRecord
 from undercard.shotlist.models import Shot
 
 Takes: TypeAlias = Mapping[str, tuple[Take, ...]]

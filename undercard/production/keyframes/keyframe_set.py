@@ -20,7 +20,7 @@ from undercard.production.keyframes.pursuit import Pursuit, begin
 from undercard.production.keyframes.rendering import Rendering
 from undercard.production.keyframes.rounds import Rounds, offered
 from undercard.production.keyframes.upgrade import look_higher
-from undercard.production.manifest import KeyframeRecord, Manifest
+from undercard.production.records import KeyframeRecord, Manifest
 from undercard.production.run import Run
 from undercard.production.runtime import Runtime
 from undercard.production.sessions.lanes import lanes_of

@@ -17,7 +17,7 @@ from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.ladder import Tried, kind
 from undercard.production.keyframes.conditioning import control_request, follows_itself, lacking
 from undercard.production.keyframes.takes import accepted_take, asked
-from undercard.production.manifest import Judged, KeyframeRecord, best_of
+from undercard.production.records import Judged, KeyframeRecord, best_of
 from undercard.shotlist import prompts
 from undercard.shotlist.likeness import Likeness
 

@@ -20,7 +20,7 @@ from undercard.planning.plan import Plan
 from undercard.production.keyframes.conditioning import control_request, draw_control, draw_sheet, pictures_of
 from undercard.production.keyframes.pursuit import Pursuit
 from undercard.production.keyframes.rendering import Done, Rendering
-from undercard.production.manifest import Judged
+from undercard.production.records import Judged
 from undercard.production.runtime import Ended, Runtime, as_ended, describe
 from undercard.production.sessions.lanes import Lane
 

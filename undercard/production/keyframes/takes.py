@@ -25,7 +25,7 @@ from undercard.production.keyframes.conditioning import (
     follows_itself,
     lacking,
 )
-from undercard.production.manifest import KeyframeRecord, best_of
+from undercard.production.records import KeyframeRecord, best_of
 from undercard.store import StoredFile
 
 
