@@ -12,8 +12,9 @@ from undercard import settings
 from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
 from undercard.production.options import BackendName, RunOptions
+from undercard.production.produce import handed_over
 from undercard.production.produce import produce as produce_film
-from undercard.production.run import begin, handed_over
+from undercard.production.run import begin
 
 
 @flow(name="produce", flow_run_name="produce · {shot_list}", task_runner=machine_runner())
@@ -75,9 +76,9 @@ def produce(
     # The command line has checked and planned its run before a server was started for it.
     handover = handed_over(options)
     run = handover.run if handover is not None else begin(options, settings.load(), this_device)
-    outcome = produce_film(run, PrefectRuntime(run.results))
+    made = produce_film(run, PrefectRuntime(run.results))
     if handover is not None:
-        handover.outcome = outcome
-    if outcome.problem is not None or outcome.film is None:
-        raise outcome.problem or AssertionError("a run without a problem has a film")
-    return outcome.film.path
+        handover.made = made
+    if made.problem is not None or made.film is None:
+        raise made.problem or AssertionError("a run without a problem has a film")
+    return made.film.path

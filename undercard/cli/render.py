@@ -24,7 +24,8 @@ from undercard.hardware.probe import this_device
 from undercard.production import report
 from undercard.production.assembly.assemble import CONTACT_SHEET
 from undercard.production.options import RunOptions
-from undercard.production.run import begin, hand_over
+from undercard.production.produce import hand_over
+from undercard.production.run import begin
 
 REDRAW_SECONDS = 0.25
 
@@ -71,25 +72,25 @@ def render_film(options: RunOptions, console: Console, *, verbose: bool) -> bool
             produce(**options.model_dump())
         except (MixedFilm, NeedsReview, ShotsFailed) as exc:
             problem = exc
-    outcome = handover.outcome
-    if outcome is None:
-        raise problem or AssertionError("a flow that ends without an error has an outcome")
-    console.print(report.summary(plan, outcome.rows))
-    for row in outcome.rows:
+    made = handover.made
+    if made is None:
+        raise problem or AssertionError("a flow that ends without an error has made something")
+    console.print(report.summary(plan, made.rows))
+    for row in made.rows:
         if row.status == "failed":
             console.print(f"[red]{row.number} {row.shot}[/]: {row.cause}")
         elif row.status == "needs review":
             console.print(f"[magenta]{row.number} {row.shot} needs review[/]: {row.cause}")
         elif row.road or row.mended:
             console.print(f"[yellow]{row.number} {row.shot}[/]: {row.road or row.mended}")
-    film = outcome.film
+    film = made.film
     # A film that is not what was asked for is named by its error.
     whole = film if problem is None else None
     for shot, motion in (whole.record.fallen if whole is not None else {}).items():
         console.print(f"[yellow]{shot}[/]: {motion}")
     for name in whole.record.delivered if whole is not None else ():
-        console.print(f"Delivered: {outcome.folder / name}", soft_wrap=True)
-    console.print(f"Contact sheet: {outcome.folder / CONTACT_SHEET}", soft_wrap=True)
+        console.print(f"Delivered: {made.folder / name}", soft_wrap=True)
+    console.print(f"Contact sheet: {made.folder / CONTACT_SHEET}", soft_wrap=True)
     if whole is not None:
         console.print(f"Film: [bold]{whole.path}[/]", soft_wrap=True)
     # Which shots failed, and why, is said above.

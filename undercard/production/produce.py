@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +14,14 @@ from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.production.assembly.assemble import Film, assemble
 from undercard.production.assembly.pieces import cost
 from undercard.production.keyframes.keyframe_set import render_keyframes
+from undercard.production.options import RunOptions
 from undercard.production.report import ShotRow
 from undercard.production.run import Run
 from undercard.production.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Production:
     """What came of a run."""
 
     folder: Path
@@ -27,7 +31,7 @@ class Outcome:
     """Why the film is not what was asked for; None where it is."""
 
 
-def produce(run: Run, runtime: Runtime) -> Outcome:
+def produce(run: Run, runtime: Runtime) -> Production:
     """Render the keyframes of *run* and cut its film. A shot that fails does not stop the others.
 
     Raises:
@@ -43,4 +47,32 @@ def produce(run: Run, runtime: Runtime) -> Outcome:
     # Where both need review, the film's message says where to look at it.
     if isinstance(problem, NeedsReview) and isinstance(assembly.problem, NeedsReview):
         problem = assembly.problem
-    return Outcome(run.folder, assembly.rows, assembly.film, problem)
+    return Production(run.folder, assembly.rows, assembly.film, problem)
+
+
+@dataclass(slots=True)
+class Handover:
+    """A run that was begun before the flow that carries it out, and what came of it."""
+
+    run: Run
+    made: Production | None = None
+
+
+_handover: ContextVar[Handover | None] = ContextVar("undercard_handover", default=None)
+
+
+@contextmanager
+def hand_over(run: Run) -> Iterator[Handover]:
+    """Let the flow that starts inside this context carry out *run*: whoever checked it first planned it already."""
+    given = Handover(run)
+    token = _handover.set(given)
+    try:
+        yield given
+    finally:
+        _handover.reset(token)
+
+
+def handed_over(options: RunOptions) -> Handover | None:
+    """Return what was handed over to this flow, where it is the run of *options*."""
+    given = _handover.get()
+    return given if given is not None and given.run.options == options else None

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from undercard.domain.timecode import parse_size
 from undercard.errors import BadInput
@@ -16,13 +13,10 @@ from undercard.hardware.probe import this_device
 from undercard.planning.deliveries import wanted
 from undercard.planning.plan import Plan, narrowed, output_folder, plan_film
 from undercard.production import manifest
-from undercard.production.records import KeyframeRecord
 from undercard.production.options import RunOptions, find
+from undercard.production.records import KeyframeRecord
 from undercard.settings import Settings
 from undercard.shotlist.load import load_shot_list
-
-if TYPE_CHECKING:
-    from undercard.production.produce import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +71,3 @@ def begin(options: RunOptions, settings: Settings, look: Callable[[], Device] = 
             raise BadInput("no shot of the last run failed, so there is nothing to render again; leave out `failed`")
         plan = narrowed(plan, shots)
     return Run(options, settings, plan, folder, records, look)
-
-
-@dataclass(slots=True)
-class Handover:
-    """A run that was begun before the flow that carries it out, and what came of it."""
-
-    run: Run
-    outcome: Outcome | None = None
-
-
-_handover: ContextVar[Handover | None] = ContextVar("undercard_handover", default=None)
-
-
-@contextmanager
-def hand_over(run: Run) -> Iterator[Handover]:
-    """Let the flow that starts inside this context carry out *run*: whoever checked it first planned it already."""
-    given = Handover(run)
-    token = _handover.set(given)
-    try:
-        yield given
-    finally:
-        _handover.reset(token)
-
-
-def handed_over(options: RunOptions) -> Handover | None:
-    """Return what was handed over to this flow, where it is the run of *options*."""
-    given = _handover.get()
-    return given if given is not None and given.run.options == options else None
