@@ -42,7 +42,7 @@ class ResultSerializer(Serializer[D]):
         """Return what `dumps` wrote.
 
         Raises:
-            ValueError: it is something else, or a file that it speaks of is gone or altered.
+            ValueError: it is something else, or a file that it names is missing or altered.
         """
         value: D = _value(json.loads(blob))
         return value
@@ -55,7 +55,7 @@ def admit(record: Path) -> None:
     wrote Prefect's own JSON is translated; any other is removed, so that the work is done again.
 
     Raises:
-        StoreError: it cannot be translated, for want of space or of permission.
+        StoreError: there is no space, or no permission, to write the translation.
     """
     try:
         content = json.loads(record.read_bytes())

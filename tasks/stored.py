@@ -34,7 +34,7 @@ def stored(step: Callable[P, T], report: Callable[[Any, T], None]) -> Task[P, T]
     """Return a task that runs *step* unless a result is stored under the run's key; `report` logs what came of it."""
     decorate = task(
         persist_result=True,
-        # A result is read from the store each time, so that a file gone since is noticed.
+        # A result is read from the store each time, so that a file that was removed since is noticed.
         cache_result_in_memory=False,
         result_serializer=ResultSerializer(),
     )
