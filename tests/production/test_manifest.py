@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,26 @@ def test_what_the_shot_list_no_longer_asks_for_is_dropped(tmp_path: Path) -> Non
     write(tmp_path, record(key="c" * 64))
 
     assert list(write(tmp_path, record("nod-01", key="b" * 64))) == ["nod-01"]
+
+
+def test_a_writer_reads_what_the_one_before_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, record(passed=False), record("nod-01", passed=False, key="b" * 64))
+    both_have_read = threading.Barrier(2)
+    content = manifest._content
+
+    def read_and_wait(folder: Path) -> dict[str, Any]:
+        found = content(folder)
+        # Without a lock both come here before either writes; with one the second waits for the first.
+        with suppress(threading.BrokenBarrierError):
+            both_have_read.wait(0.5)
+        return found
+
+    monkeypatch.setattr(manifest, "_content", read_and_wait)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda shot: manifest.approve(tmp_path, [shot]), ("jab", "nod")))
+
+    monkeypatch.setattr(manifest, "_content", content)
+    assert all(one.accepted is not None for one in manifest.read_records(tmp_path).values())
 
 
 def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
