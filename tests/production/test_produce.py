@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.counted import count_calls
 from tests.fakes.runtime import InlineRuntime
 from undercard.errors import BadFilm, BadInput, ShotsFailed, StoreError
-from undercard.production import manifest, report, run
-from undercard.production.assembly import sound_cues
+from undercard.production import manifest
 from undercard.production.produce import produce
 from undercard.production.run import Run
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count what a run should compute once."""
-    counted: Counter[str] = Counter()
-
-    def watch(owner: Any, name: str) -> None:
-        original = getattr(owner, name)
-
-        def count(*args: Any, **kwargs: Any) -> Any:
-            counted[name] += 1
-            return original(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, count)
-
-    watch(run, "plan_film")
-    watch(manifest, "read_records")
-    watch(sound_cues, "score")
-    watch(report, "shot_rows")
-    return counted
-
-
 def test_a_run_plans_reads_the_manifest_scores_and_sums_up_once(
-    new_run: Callable[..., Run], calls: Counter[str]
+    new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    calls = count_calls(monkeypatch)
+
     outcome = produce(new_run(handles=True), InlineRuntime())
 
     assert outcome.problem is None
