@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.engine import Driver, TimeIsUp, begin, make_checkpoint
 from benchmarks.engine_child import cap
 from benchmarks.engine_table import print_table
-from undercard import backends
+from undercard import backends, settings
 from undercard.hardware.probe import this_device
 from undercard.models.weights import QUANTISED
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results, path = begin(given, "backends", TEXT_TOKENS)
     if given.comfyui:
         os.environ["UNDERCARD_COMFYUI"] = given.comfyui
-    if not this_device().gpus:
+    if not this_device(settings.load()).gpus:
         os.environ["UNDERCARD_DEVICE"] = "cpu"
     checkpoint = make_checkpoint(given)
     driver = Driver(results, path, checkpoint, started + 60 * given.minutes, given.again, "benchmarks.backends_child")

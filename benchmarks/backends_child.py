@@ -132,9 +132,9 @@ def measure(name: str, cap_gb: float | None, references: int, checkpoint: Path) 
         meter.cap_allocator(cap_gb)
     device, found = machine(cap_gb), backends.backend(name)
     row = Row(rung=name, cap_gb=cap_gb, references=references, exact=found.exact)
-    if reason := found.unavailable(device):
+    if reason := found.unavailable(device, settings.load()):
         return row.model_copy(update={"note": str(reason)})
-    rung = found.rungs(Work(inputs.size, references), device)[0]
+    rung = found.rungs(Work(inputs.size, references), device, settings.load())[0]
     if cap_gb is not None:
         # Some plan for more where less does not do; here they are to run out.
         rung = replace(rung, vram_limit=int(cap_gb * GB))
@@ -170,7 +170,7 @@ def _measured(row: Row, rung: Rung, requests: Sequence[RenderRequest], server: S
     meter.forget_peaks()
     with ExitStack() as stack:
         with meter.lap() as opening:
-            bench = Bench(stack.enter_context(backend.open(device, rung)), server)
+            bench = Bench(stack.enter_context(backend.open(device, rung, settings.load())), server)
         bench.encode(requests)
         first, first_seconds = bench.keyframe(requests[0])
         slow = first_seconds > SLOW_SECONDS
@@ -214,10 +214,10 @@ def _against_its_own(picture: Image, request: RenderRequest, rung: Rung, device:
     """
     os.environ["UNDERCARD_COMFYUI_UNET"] = comfyui_models.BF16
     backend = backends.backend(rung.backend)
-    if backend.unavailable(device):
+    if backend.unavailable(device, settings.load()):
         return None
     try:
-        with backend.open(device, rung) as renderer:
+        with backend.open(device, rung, settings.load()) as renderer:
             return engine_errors.between(picture, renderer.render(request).image)
     except OutOfMemory:
         return None

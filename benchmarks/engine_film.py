@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.engine_rows import GB
-from undercard import backends, store
+from undercard import backends, settings
 from undercard.backends import Rendered, Work
 from undercard.domain.progress import Stage
 from undercard.domain.requests import RenderRequest, Size
@@ -36,6 +36,7 @@ from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 from undercard.previz import cameras, poses
 from undercard.production.sessions.session import Session, alone_on
+from undercard.store import Store
 
 REFERENCE = (1024, 1024)
 
@@ -46,9 +47,9 @@ class Timed:
     def __init__(self, device: Device, backend: str, size: Size, cap_gb: float | None) -> None:
         if cap_gb is not None and device.gpu is not None:
             device = device.alone(devices.with_allocatable(device.gpu, int(cap_gb * GB)))
-        self.rung = backends.fastest(backend, Work(size), device)
+        self.rung = backends.fastest(backend, Work(size), device, settings.load())
         self.marks: list[tuple[Stage, float]] = []
-        self.session = Session(self.rung, device, hang_seconds=900.0, listen=self._note)
+        self.session = Session(self.rung, device, settings.load(), listen=self._note)
 
     def _note(self, stage: Stage) -> None:
         self.marks.append((stage, time.perf_counter()))
@@ -113,7 +114,7 @@ def requests_of(size: Size, reference: Size, count: int) -> Iterator[RenderReque
     pixels = np.random.default_rng(0).integers(0, 256, (*reference[::-1], 3), np.uint8)
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG", compress_level=0)
-    digest = store.put_bytes(content.getvalue(), ".png").sha256
+    digest = Store(settings.load().store_root).put_bytes(content.getvalue(), ".png").sha256
     look = Look(skin="#8d5a3c", trunks="#b01820", gloves="#b01820", boots="#202024", hair="#1a1210")
     fighter = PlacedFighter("red", "red", look, "orthodox", poses.pose("guard"), (0.0, 0.0), 0.0)
     staging = Staging(camera=cameras.camera("wide", [fighter]), fighters=(fighter,), light="stage")
@@ -136,7 +137,7 @@ def main() -> None:
     size = parse_size(given.size)
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(UNDERCARD_MODEL=str(given.checkpoint.resolve()), UNDERCARD_STORE=folder)
-        device = this_device()
+        device = this_device(settings.load())
         if not device.gpus:
             os.environ["UNDERCARD_DEVICE"] = "cpu"
         found = [Timed(alone_on(device, gpu), given.backend, size, given.cap_gb) for gpu in device.gpus or (None,)]

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.engine_rows import GB, Machine
+from undercard import settings
 from undercard.hardware.probe import this_device
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
@@ -14,7 +15,7 @@ PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 
 def this_machine() -> Machine:
     """Describe this machine; without a card, it is `cpu`."""
-    device = this_device()
+    device = this_device(settings.load())
     gpu = device.gpus[0] if device.gpus else None
     return Machine(
         gpu=gpu.name if gpu else "cpu",

@@ -51,7 +51,7 @@ def measure_ours(
     rungs = [_rung(rung_name, cap_gb, Work(inputs.size, count)) for cap_gb, count in asked]
     engine_meter.cap_allocator(caps_gb[0])
     # Without a limit of its own: the caps are this benchmark's.
-    with renderer.opened(model, replace(rungs[0], vram_limit=0)) as engine:
+    with renderer.opened(model, replace(rungs[0], vram_limit=0), lambda _steps: "") as engine:
         for (cap_gb, count), rung in zip(asked, rungs, strict=True):
             try:
                 row = _row(engine, rung, inputs, count, cap_gb, checkpoint)
@@ -64,29 +64,31 @@ def measure_ours(
 def _model(name: str, checkpoint: Path) -> Model:
     """Return what the backend called *name* opens; its file is written first where it has one, and settings say so."""
     from benchmarks import engine_meter, quantised_weights
-    from undercard import backends
+    from undercard import backends, settings
     from undercard.backends.qwen.bf16 import QwenBackend
     from undercard.backends.qwen.quantised import QuantisedBackend
     from undercard.engine.stages.opening import Model
     from undercard.models import weights
+    from undercard.store import Store
 
     os.environ["UNDERCARD_MODEL"], os.environ["UNDERCARD_STEPS"] = str(checkpoint), str(STEPS)
-    backend = backends.backend(name)
+    backend, store = backends.backend(name), Store(settings.load().store_root)
     if isinstance(backend, QwenBackend):
-        return Model(checkpoint, backend.codec, STEPS, engine_meter.device())
+        return Model(checkpoint, backend.codec, STEPS, engine_meter.device(), store)
     assert isinstance(backend, QuantisedBackend)
     file = quantised_weights.write(checkpoint, name)
     os.environ[weights.setting(name)] = str(file)
-    four_bits = backend.way(machine(None)).four_bits
-    return Model(checkpoint, "bf16", STEPS, engine_meter.device(), file=file, four_bits=four_bits)
+    four_bits = backend.way(machine(None), settings.load()).four_bits
+    return Model(checkpoint, "bf16", STEPS, engine_meter.device(), store, file=file, four_bits=four_bits)
 
 
 def machine(cap_gb: float | None) -> Device:
     """Return this machine with its card as free as *cap_gb* leaves it."""
+    from undercard import settings
     from undercard.hardware import devices
     from undercard.hardware.probe import this_device
 
-    whole = this_device()
+    whole = this_device(settings.load())
     if whole.gpu is None:
         return whole
     # What this process holds already counts as free.
@@ -96,9 +98,9 @@ def machine(cap_gb: float | None) -> Device:
 
 def _rung(name: str, cap_gb: float | None, work: Work) -> Rung:
     """Return the rung with the most blocks on the card that the planner has under *cap_gb*."""
-    from undercard import backends
+    from undercard import backends, settings
 
-    return backends.backend(name).rungs(work, machine(cap_gb))[0]
+    return backends.backend(name).rungs(work, machine(cap_gb), settings.load())[0]
 
 
 def _row(

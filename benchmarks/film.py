@@ -46,7 +46,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from undercard import backends, store
+from undercard import backends, settings
 from undercard.domain import progress
 from undercard.domain.requests import Control
 from undercard.domain.takes import Take
@@ -54,6 +54,7 @@ from undercard.hardware.devices import Device
 from undercard.planning.plan import Plan, plan_film
 from undercard.production.assembly import piece_index, pieces
 from undercard.shotlist.load import load_shot_list
+from undercard.store import Store
 
 SIZE = (1920, 1080)
 SHOT_FRAMES = 72
@@ -134,14 +135,14 @@ def planned(folder: Path, shots: int) -> Plan:
     path = folder / "stills.yaml"
     path.write_text(HEADER + "".join(SHOT.format(shot=shot, frames=SHOT_FRAMES) for shot in range(shots)))
     here = Device(cores=os.cpu_count() or 1, host_bytes=0)
-    return plan_film(load_shot_list(path), here, backend="previz", size=SIZE)
+    return plan_film(load_shot_list(path), here, settings.load(), backend="previz", size=SIZE)
 
 
 def taken(folder: Path, shots: int) -> pieces.Takes:
     """Return an accepted take of each shot, whose picture is its still."""
 
     def take(shot: int) -> tuple[Take, ...]:
-        picture = store.put_bytes(still(folder, shot).read_bytes(), ".png")
+        picture = Store(settings.load().store_root).put_bytes(still(folder, shot).read_bytes(), ".png")
         maps = Control(
             key="", frame=picture, depth=picture, normals=picture, skeleton=picture, keypoints=picture, seconds=0
         )
@@ -154,16 +155,17 @@ def ours(folder: Path, plan: Plan, takes: pieces.Takes) -> None:
     """Make the film as `flows.assemble` does, from accepted takes on."""
     shown = plan.timeline.pieces()
     keys = [pieces.piece_key(plan, piece, takes) for piece in shown]
-    found = piece_index.remembered(folder, keys)
+    found = piece_index.remembered(folder, keys, plan.store)
     missing = {key: piece for key, piece in zip(keys, shown, strict=True) if key not in found}
-    drawing = backends.backend("previz").open(plan.device, backends.fastest("previz", plan.work, plan.device))
+    rung = backends.fastest("previz", plan.work, plan.device, plan.settings)
+    drawing = backends.backend("previz").open(plan.device, rung, plan.settings)
     with drawing as renderer, ThreadPoolExecutor(os.cpu_count()) as pool:
         cut = partial(pieces.cut_piece, plan, takes=takes, renderer=renderer, meter=progress.current())
         made: list[pieces.CutPiece] = list(pool.map(cut, missing.values()))
     found |= dict(zip(missing, made, strict=True))
     piece_index.remember(folder, found, whole=True)
-    film = pieces.join_film([found[key] for key in keys], plan.timeline, None, pieces.film_tags(plan))
-    store.copy_out(film.file, folder / "ours.mp4")
+    film = pieces.join_film([found[key] for key in keys], plan.timeline, plan.store, None, pieces.film_tags(plan))
+    plan.store.copy_out(film.file, folder / "ours.mp4")
 
 
 def measured(folder: Path, way: str, shots: int) -> Measured:

@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.previz import machine
+from undercard import settings
 from undercard.hardware.devices import Device
 from undercard.planning.plan import plan_film
 from undercard.previz import cameras, poses
@@ -88,7 +89,7 @@ def measure(folder: Path, shots: int) -> Row:
     found.append(time.perf_counter())
     film = load_shot_list(path)
     found.append(time.perf_counter())
-    plan = plan_film(film, Device(cores=os.cpu_count() or 1, host_bytes=0), backend="previz")
+    plan = plan_film(film, Device(cores=os.cpu_count() or 1, host_bytes=0), settings.load(), backend="previz")
     estimate.total(plan)
     found.append(time.perf_counter())
     # Prompts are written for a backend that reads them, which need not run here.

@@ -22,6 +22,7 @@ from typing import TypedDict
 from rich.console import Console
 from rich.table import Table
 
+from undercard import settings
 from undercard.domain.staging import Aim, Look, PlacedFighter, Staging
 from undercard.hardware.host_memory import peak_host_bytes
 from undercard.hardware.probe import this_device
@@ -103,7 +104,7 @@ def measured_apart(width: int, height: int) -> Row:
 
 def machine() -> dict[str, str | int | float]:
     """Describe this machine, and how busy it was: with others at work only the core seconds mean much."""
-    device = this_device()
+    device = this_device(settings.load())
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.provisioning import fetch_models, prove_backend
+from undercard import settings
 from undercard.hardware.probe import this_device
 from undercard.planning import recommend
 from undercard.planning.choose import AUTO, PREVIZ
@@ -28,8 +29,9 @@ def provision(
         ProvisionError: something could not be fetched; what arrived is kept, and the next run goes on from there.
         BackendUnavailable: it cannot run here; the message says what would change that.
     """
-    name = recommend.backend_for(this_device()) or PREVIZ if backend == AUTO else backend
-    if model or recommend.needs_models(name):
+    chosen = settings.load()
+    name = recommend.backend_for(this_device(chosen), chosen) or PREVIZ if backend == AUTO else backend
+    if model or recommend.needs_models(name, chosen):
         owner = None if model and backend == AUTO else name
         fetch_models(model or name, owner, model or None, verify)
     return prove_backend(name) if prove else None

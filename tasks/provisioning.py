@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
+from undercard import settings
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.domain.units import gigabytes
@@ -44,13 +45,14 @@ def fetch_models(title: str, backend: str | None, model: str | None, verify: boo
     Never cached, since the machine may have changed; what arrived before a failure is kept, and a retry goes on there.
     """
     log = get_run_logger()
-    picks = recommend.picks_for(backend, model, this_device())
-    planned = provisioning.plan(title, picks, Hub(), verify=verify)
+    chosen = settings.load()
+    picks = recommend.picks_for(backend, model, this_device(chosen), chosen)
+    planned = provisioning.plan(title, picks, Hub(), chosen, verify=verify)
     for item in planned.items:
         log.info("%s: %s", item.model.title, item.path if item.there else f"{gigabytes(item.left_bytes)} to fetch")
     if planned.is_done:
         return 0
-    fetcher = Fetcher(Hub(), Meter())
+    fetcher = Fetcher(Hub(), Meter(), chosen)
     artifact = create_progress_artifact(
         progress=0.0, key="models", description=f"{title}: models from {planned.address}"
     )
@@ -72,7 +74,8 @@ def fetch_models(title: str, backend: str | None, model: str | None, verify: boo
 @task(task_run_name="prove {backend}", retries=0)
 def prove_backend(backend: str) -> Proof:
     """Open a backend and render with it; never cached, since the machine may have changed."""
-    proof = prove(backend, this_device())
+    chosen = settings.load()
+    proof = prove(backend, this_device(chosen), chosen)
     get_run_logger().info(
         "%s: opened in %.1f s, first picture %.2f s, second %.2f s",
         proof.backend,

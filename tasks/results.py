@@ -9,6 +9,7 @@ from typing import Any, Literal
 from prefect.serializers import D, Serializer
 from pydantic import BaseModel
 
+from undercard import settings
 from undercard.domain.requests import Control, Sheet
 from undercard.domain.takes import Take
 from undercard.gate.contract import Verdict
@@ -16,7 +17,7 @@ from undercard.production.assembly.clips import MadeClip
 from undercard.production.assembly.pieces import CutPiece
 from undercard.production.assembly.sound_cues import Mix
 from undercard.production.records import FilmRecord
-from undercard.store import READ_BACK, StoredFile, write_atomically
+from undercard.store import Store, StoredFile, write_atomically
 
 KINDS: dict[str, type[BaseModel]] = {
     kind.__name__: kind for kind in (Control, CutPiece, FilmRecord, MadeClip, Mix, Sheet, StoredFile, Take, Verdict)
@@ -88,8 +89,13 @@ def _plain(value: Any) -> Any:
 
 def _value(content: Any) -> Any:
     if isinstance(content, dict):
-        return KINDS[str(content["kind"])].model_validate(content["data"], context=READ_BACK)
+        return KINDS[str(content["kind"])].model_validate(content["data"], context=_store().reading)
     return [_value(each) for each in content] if isinstance(content, list) else content
+
+
+def _store() -> Store:
+    # Prefect makes a serializer from the name in the record, so it can be given nothing.
+    return Store(settings.load().store_root)
 
 
 def _translate(content: Any) -> Any:

@@ -25,5 +25,6 @@ class MachineTaskRunner(ThreadPoolTaskRunner[Any]):
     """
 
     def __enter__(self) -> Self:
-        self._max_workers = settings.load().workers or max(cores(), len(this_device().gpus))
+        chosen = settings.load()
+        self._max_workers = chosen.workers or max(cores(), len(this_device(chosen).gpus))
         return super().__enter__()

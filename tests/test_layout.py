@@ -128,11 +128,40 @@ def test_only_the_settings_read_the_environment(package: str) -> None:
     assert readers == (["undercard/settings.py"] if package == "undercard" else [])
 
 
+def test_settings_are_read_by_commands_flows_and_tasks_and_passed_on_to_the_library() -> None:
+    readers = {
+        path.relative_to(ROOT).parts for package in PACKAGES for path in paths_of(package) if reads_settings(path)
+    }
+
+    assert {parts for parts in readers if parts[0] == "undercard" and parts[1] != "cli"} == set()
+    # The scan sees what it is meant to see.
+    assert ("flows", "produce.py") in readers
+    assert ("undercard", "cli", "render.py") in readers
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_file_says_what_it_owns(package: str) -> None:
     paths = (ROOT / package).rglob("*.py")
 
     assert [path.name for path in paths if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+
+
+def reads_settings(path: Path) -> bool:
+    """Say whether the module at *path* asks for `settings.load`, or imports it by its own name."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    imported = any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "undercard.settings"
+        and "load" in {a.name for a in node.names}
+        for node in nodes
+    )
+    return imported or any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "load"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "settings"
+        for node in nodes
+    )
 
 
 def paths_of(package: str) -> list[Path]:

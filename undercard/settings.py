@@ -188,7 +188,7 @@ def load() -> Settings:
     return _parsed(tuple(sorted(ours.items())), Path.cwd())
 
 
-# Every stored file asks for the store's place, and parsing takes 2 ms; what it depends on is the cache's key.
+# Every cached result of a task asks for the store's place, and parsing takes 2 ms; the key is all it depends on.
 @lru_cache(maxsize=8)
 def _parsed(variables: tuple[tuple[str, str], ...], folder: Path) -> Settings:
     return Settings()

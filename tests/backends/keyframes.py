@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from PIL import Image
 
+from tests import here
 from tests.backends.requests import DEVICE
 from tests.engine.wholes import Case, whole_pipeline
 from tests.previz.stagings import staged
-from undercard import backends, store
+from undercard import backends
 from undercard.backends import Rendered, Work
 from undercard.domain.requests import RenderRequest
 from undercard.store import StoredFile
@@ -36,13 +37,13 @@ def stored(picture: Image.Image) -> StoredFile:
     """Put *picture* in the store."""
     content = io.BytesIO()
     picture.save(content, "PNG")
-    return store.put_bytes(content.getvalue(), ".png")
+    return here.store().put_bytes(content.getvalue(), ".png")
 
 
 def render(name: str, request: RenderRequest) -> Rendered:
     """Let the backend called *name* encode what *request* says and render it, on the processor."""
-    rung = backends.fastest(name, Work(request.size), DEVICE)
-    with backends.backend(name).open(DEVICE, rung) as opened:
+    rung = backends.fastest(name, Work(request.size), DEVICE, here.settings())
+    with backends.backend(name).open(DEVICE, rung, here.settings()) as opened:
         opened.encode([request])
         return opened.render(request)
 

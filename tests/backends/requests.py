@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from tests import here
 from tests.engine.wholes import Case
 from tests.previz.stagings import staged
-from undercard import backends, store
+from undercard import backends
 from undercard.backends import Rendered, Work
 from undercard.domain.requests import RenderRequest, Size
 from undercard.hardware.devices import Device
@@ -21,7 +22,7 @@ def stored(picture: Image.Image) -> str:
     """Store *picture* and return its SHA-256."""
     content = io.BytesIO()
     picture.save(content, "PNG")
-    return store.put_bytes(content.getvalue(), ".png").sha256
+    return here.store().put_bytes(content.getvalue(), ".png").sha256
 
 
 def requested(prompt: str, pictures: Sequence[Image.Image], *, seed: int = 7, size: Size = (32, 32)) -> RenderRequest:
@@ -42,5 +43,7 @@ def request_of(case: Case) -> RenderRequest:
 
 def render(name: str, request: RenderRequest) -> Rendered:
     """Render *request* with the backend called *name*, on the processor."""
-    with backends.backend(name).open(DEVICE, backends.fastest(name, Work(request.size), DEVICE)) as opened:
+    with backends.backend(name).open(
+        DEVICE, backends.fastest(name, Work(request.size), DEVICE, here.settings()), here.settings()
+    ) as opened:
         return opened.render(request)

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.previz.stagings import staged
-from undercard import backends, store
+from undercard import backends
 from undercard.backends import Backend, Rung, Work
 from undercard.domain.requests import RenderRequest
 from undercard.errors import UnknownBackend
@@ -34,7 +35,7 @@ def _request(seed: int = 1) -> RenderRequest:
         size=SIZE,
         staging=staged(),
         renderer="test",
-        references=(store.put_bytes(content.getvalue(), ".png").sha256,),
+        references=(here.store().put_bytes(content.getvalue(), ".png").sha256,),
     )
 
 
@@ -49,7 +50,7 @@ def runnable(backend: Backend, request: pytest.FixtureRequest) -> Backend:
         request.getfixturevalue(fixture)
     if backend.name in weights.QUANTISED:
         request.getfixturevalue("use_file_of")(backend.name)
-    reason = backend.unavailable(this_device())
+    reason = backend.unavailable(this_device(here.settings()), here.settings())
     if reason is not None:
         pytest.skip(str(reason))
     return backend
@@ -66,7 +67,7 @@ def test_a_backend_has_a_revision_from_one(backend: Backend) -> None:
 
 @pytest.fixture
 def rung(runnable: Backend) -> Rung:
-    return backends.fastest(runnable.name, Work(SIZE), this_device())
+    return backends.fastest(runnable.name, Work(SIZE), this_device(here.settings()), here.settings())
 
 
 def with_card() -> Device:
@@ -76,21 +77,23 @@ def with_card() -> Device:
 
 
 def test_needs_are_known_before_opening_and_grow_with_the_picture(backend: Backend) -> None:
-    small, large = (backend.rungs(Work(size), with_card())[-1].needs for size in ((512, 288), (1920, 1080)))
+    small, large = (
+        backend.rungs(Work(size), with_card(), here.settings())[-1].needs for size in ((512, 288), (1920, 1080))
+    )
     assert small.vram_bytes >= 0
     assert 0 < small.host_bytes <= large.host_bytes
     assert 0 < small.seconds < large.seconds
 
 
 def test_rungs_are_named_apart_and_the_fastest_comes_first(backend: Backend) -> None:
-    rungs = backend.rungs(Work(SIZE), with_card())
+    rungs = backend.rungs(Work(SIZE), with_card(), here.settings())
     assert len({rung.label for rung in rungs}) == len(rungs) >= 1
     assert {rung.backend for rung in rungs} == {backend.name}
     assert [rung.needs.seconds for rung in rungs] == sorted(rung.needs.seconds for rung in rungs)
 
 
 def test_a_backend_that_claims_to_be_exact_has_exact_rungs_and_no_other_has(backend: Backend) -> None:
-    assert any(rung.exact for rung in backend.rungs(Work(SIZE), with_card())) == backend.exact
+    assert any(rung.exact for rung in backend.rungs(Work(SIZE), with_card(), here.settings())) == backend.exact
 
 
 def test_only_a_backend_that_is_here_draws_its_own_control_image(backend: Backend) -> None:
@@ -100,17 +103,17 @@ def test_only_a_backend_that_is_here_draws_its_own_control_image(backend: Backen
 
 def test_a_machine_with_more_cores_is_never_slower(backend: Backend) -> None:
     two, eight = (dataclasses.replace(with_card(), cores=cores) for cores in (2, 8))
-    fastest = [backend.rungs(Work(SIZE), device)[0].needs.seconds for device in (eight, two)]
+    fastest = [backend.rungs(Work(SIZE), device, here.settings())[0].needs.seconds for device in (eight, two)]
     assert fastest == sorted(fastest)
 
 
 def test_a_backend_that_cannot_run_says_why_in_words(backend: Backend) -> None:
-    reason = backend.unavailable(this_device())
+    reason = backend.unavailable(this_device(here.settings()), here.settings())
     assert reason is None or len(reason.what) > 15
 
 
 def test_a_picture_is_rgb_of_exactly_the_size_asked_for(runnable: Backend, rung: Rung) -> None:
-    with runnable.open(this_device(), rung) as renderer:
+    with runnable.open(this_device(here.settings()), rung, here.settings()) as renderer:
         renderer.encode([_request()])
         picture = renderer.render(_request()).image
     assert picture.mode == "RGB"
@@ -118,16 +121,16 @@ def test_a_picture_is_rgb_of_exactly_the_size_asked_for(runnable: Backend, rung:
 
 
 def test_the_same_request_gives_the_same_pixels(runnable: Backend, rung: Rung) -> None:
-    with runnable.open(this_device(), rung) as renderer:
+    with runnable.open(this_device(here.settings()), rung, here.settings()) as renderer:
         pictures = [renderer.render(_request()).image.tobytes() for _ in range(2)]
     assert pictures[0] == pictures[1]
 
 
 def test_what_a_backend_says_that_it_heeds_changes_its_picture(runnable: Backend, rung: Rung) -> None:
     asked = {"steps": replace(_request(), steps=8), "whole": replace(_request(), whole=True)}
-    heeded = backends.heeded(runnable.name)
+    heeded = backends.heeded(runnable.name, here.settings())
     assert heeded <= asked.keys()
-    with runnable.open(this_device(), rung) as renderer:
+    with runnable.open(this_device(here.settings()), rung, here.settings()) as renderer:
         plain = renderer.render(_request()).image.tobytes()
         changed = {name for name in asked if renderer.render(asked[name]).image.tobytes() != plain}
     # Whether a picture is decoded in tiles is the rung's affair.
@@ -135,12 +138,12 @@ def test_what_a_backend_says_that_it_heeds_changes_its_picture(runnable: Backend
 
 
 def test_another_seed_gives_another_picture(runnable: Backend, rung: Rung) -> None:
-    with runnable.open(this_device(), rung) as renderer:
+    with runnable.open(this_device(here.settings()), rung, here.settings()) as renderer:
         assert renderer.render(_request(1)).image.tobytes() != renderer.render(_request(2)).image.tobytes()
 
 
 def test_several_threads_may_render_at_once(runnable: Backend, rung: Rung) -> None:
-    with runnable.open(this_device(), rung) as renderer, ThreadPoolExecutor(3) as pool:
+    with runnable.open(this_device(here.settings()), rung, here.settings()) as renderer, ThreadPoolExecutor(3) as pool:
         pictures = list(pool.map(renderer.render, [_request()] * 3))
         alone = renderer.render(_request())
     assert {picture.image.tobytes() for picture in pictures} == {alone.image.tobytes()}

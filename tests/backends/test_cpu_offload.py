@@ -7,6 +7,7 @@ import torch
 from accelerate import cpu_offload
 from safetensors.torch import save_file
 
+from tests import here
 from tests.backends.requests import render, request_of
 from tests.engine.wholes import Case
 from tests.fakes import lora_files, tiny
@@ -90,15 +91,15 @@ def test_latents_that_the_engine_could_not_decode_are_decoded(monkeypatch: pytes
     monkeypatch.setattr(offloaded, "ask", run_out)
 
     assert render("cpu-offload", request).image.tobytes() == expected
-    assert pipeline.load_latents(request.key) is None
+    assert pipeline.load_latents(request.key, here.store()) is None
 
 
 def test_it_comes_after_every_way_to_run_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UNDERCARD_MODEL", raising=False)
     machine = Device(cores=16, host_bytes=128 * GB, host_free_bytes=128 * GB, gpus=(H100,))
 
-    (offload,) = backends.backend("cpu-offload").rungs(SQUARE, machine)
-    ours = [rung for name in ("bf16", "nf4") for rung in backends.backend(name).rungs(SQUARE, machine)]
+    (offload,) = backends.backend("cpu-offload").rungs(SQUARE, machine, here.settings())
+    ours = [rung for name in ("bf16", "nf4") for rung in backends.backend(name).rungs(SQUARE, machine, here.settings())]
 
     assert offload.exact
     assert offload.needs.seconds > max(rung.needs.seconds for rung in ours)
@@ -108,7 +109,7 @@ def test_its_needs_are_those_that_were_measured(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("UNDERCARD_MODEL", raising=False)
     machine = Device(cores=16, host_bytes=128 * GB, host_free_bytes=128 * GB, gpus=(H100,))
 
-    (offload,) = backends.backend("cpu-offload").rungs(SQUARE, machine)
+    (offload,) = backends.backend("cpu-offload").rungs(SQUARE, machine, here.settings())
 
     # benchmarks/results/engine.h100.json, whose keyframe has its prompt encoded already: 16.6 GB more pass.
     assert offload.needs.vram_bytes == pytest.approx(4.49 * GB, rel=0.03)

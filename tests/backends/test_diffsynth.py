@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests import here
 from tests.backends.requests import DEVICE, render, requested
 from tests.fakes import lora_files, tiny
 from undercard import backends
@@ -62,10 +63,12 @@ def _embeddings(folder: Path, request: RenderRequest, *, picture_positions: bool
     """Return what the engine makes of the request's wording."""
     from undercard.backends.qwen import renderer
 
-    model = Model(folder, "packed", 4, CPU, picture_positions=picture_positions)
-    with renderer.opened(model, backends.fastest("bf16", Work(request.size), DEVICE)) as engine:
+    model = Model(folder, "packed", 4, CPU, here.store(), picture_positions=picture_positions)
+    with renderer.opened(
+        model, backends.fastest("bf16", Work(request.size), DEVICE, here.settings()), lambda _: ""
+    ) as engine:
         engine.encode([request])
-    found = embeddings.load(Wording(request.prompt, request.references), model.encoder_digest())
+    found = embeddings.load(Wording(request.prompt, request.references), model.encoder_digest(), here.store())
     assert found is not None
     return found.states
 
@@ -233,7 +236,9 @@ def test_the_benchmark_measures_its_steps_and_its_error(
 def test_nothing_of_torch_stays_changed() -> None:
     before = set(dir(torch.cpu))
 
-    with backends.backend("diffsynth").open(DEVICE, backends.fastest("diffsynth", Work((64, 64)), DEVICE)):
+    with backends.backend("diffsynth").open(
+        DEVICE, backends.fastest("diffsynth", Work((64, 64)), DEVICE, here.settings()), here.settings()
+    ):
         assert hasattr(torch.cpu, "empty_cache")
 
     assert set(dir(torch.cpu)) == before
@@ -244,7 +249,9 @@ def test_a_smaller_card_keeps_fewer_blocks_and_takes_longer(monkeypatch: pytest.
     cards = [Gpu(0, "a card", size * GB, size * GB, (8, 6), copy_bytes_per_second=24e9) for size in (24, 10)]
     machines = [Device(cores=8, host_bytes=64 * GB, host_free_bytes=64 * GB, gpus=(card,)) for card in cards]
 
-    large, small = (backends.backend("diffsynth").rungs(Work((1024, 1024)), machine) for machine in machines)
+    large, small = (
+        backends.backend("diffsynth").rungs(Work((1024, 1024)), machine, here.settings()) for machine in machines
+    )
 
     assert large[0].resident_blocks > small[0].resident_blocks > small[1].resident_blocks == 0
     assert large[0].needs.seconds < small[0].needs.seconds < small[1].needs.seconds

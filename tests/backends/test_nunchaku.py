@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from tests import here
 from tests.backends.conftest import Quantise
 from tests.backends.keyframes import request_of
 from tests.engine.wholes import Case
@@ -33,7 +34,10 @@ def _card(capability: tuple[int, int]) -> Device:
 
 def _details(capability: tuple[int, int]) -> set[str]:
     """Return what the rungs of a card begin with."""
-    return {rung.detail.partition(", ")[0] for rung in backends.backend("nunchaku").rungs(SQUARE, _card(capability))}
+    return {
+        rung.detail.partition(", ")[0]
+        for rung in backends.backend("nunchaku").rungs(SQUARE, _card(capability), here.settings())
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +75,7 @@ def test_a_lora_is_added_to_decoded_weights(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_blocks_in_four_bits_all_stay_on_a_card_that_holds_a_third_of_them_decoded() -> None:
-    ours, theirs = (backends.fastest("nunchaku", SQUARE, _card(each)) for each in ((8, 6), (9, 0)))
+    ours, theirs = (backends.fastest("nunchaku", SQUARE, _card(each), here.settings()) for each in ((8, 6), (9, 0)))
 
     assert ours.resident_blocks == 60
     assert 30 < theirs.resident_blocks < 50
@@ -80,9 +84,9 @@ def test_blocks_in_four_bits_all_stay_on_a_card_that_holds_a_third_of_them_decod
 
 def _rendered(folder: Path, file: Path, *, four_bits: bool) -> Rendered:
     request = request_of(Case())
-    model = Model(folder, "bf16", 4, CPU, file=file, four_bits=four_bits)
-    rung = backends.fastest("nunchaku", Work(request.size), Device(cores=2, host_bytes=2**35))
-    with renderer.opened(model, dataclasses.replace(rung, vram_limit=0)) as engine:
+    model = Model(folder, "bf16", 4, CPU, here.store(), file=file, four_bits=four_bits)
+    rung = backends.fastest("nunchaku", Work(request.size), Device(cores=2, host_bytes=2**35), here.settings())
+    with renderer.opened(model, dataclasses.replace(rung, vram_limit=0), lambda _: "") as engine:
         return engine.render(request)
 
 
@@ -128,7 +132,7 @@ def test_an_fp4_file_is_refused_by_name_on_any_card(
     path = _rewritten(use_file_of("nunchaku").file, tmp_path / "svdq-fp4_r32.safetensors", weight=fp4)
     monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(path))
 
-    said = str(backends.backend("nunchaku").unavailable(_card(capability)))
+    said = str(backends.backend("nunchaku").unavailable(_card(capability), here.settings()))
 
     assert "svdq-fp4_r32.safetensors holds fp4_e2m1_all (NVFP4)" in said
     assert "fetch the int4 file" in said
@@ -143,4 +147,4 @@ def test_a_rank_that_cannot_be_is_refused(
     path = _rewritten(use_file_of("nunchaku").file, tmp_path / "a.safetensors", rank=rank)
     monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(path))
 
-    assert said in str(backends.backend("nunchaku").unavailable(_card((8, 6))))
+    assert said in str(backends.backend("nunchaku").unavailable(_card((8, 6)), here.settings()))

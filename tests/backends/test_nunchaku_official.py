@@ -13,6 +13,7 @@ import torch
 from diffusers import QwenImageEditPlusPipeline, QwenImageTransformer2DModel
 from transformers import Qwen2VLProcessor
 
+from tests import here
 from tests.backends.requests import render, request_of
 from tests.engine.wholes import Case
 from undercard.domain.canvas import middle
@@ -64,7 +65,7 @@ def test_it_offloads_as_nunchakus_examples_do_and_changes_no_other_pipeline(
     before = list(QwenImageEditPlusPipeline._exclude_from_cpu_offload)
 
     with ExitStack() as resources:
-        draw = Nunchaku(qwen_on_the_processor, file, 4, resident).load(torch.device("cpu"), resources)
+        draw = Nunchaku(qwen_on_the_processor, file, 4, here.store(), resident).load(torch.device("cpu"), resources)
         picture = middle(draw(request), request.size)
 
     (whole,) = offloaded

@@ -13,6 +13,7 @@ import torch
 from diffusers import AutoencoderKLQwenImage, QwenImageEditPlusPipeline, QwenImageTransformer2DModel
 from PIL.Image import Image
 
+from tests import here
 from tests.fakes import tiny
 from undercard.engine.stages import pipeline, schedule
 from undercard.engine.stages.pipeline import Denoising, StagedPipeline
@@ -86,11 +87,13 @@ def encode(folder: Path, cases: Sequence[Case], device: torch.device = CPU) -> i
     """Encode what *cases* say as one film."""
     wordings = [case.wording(prompt) for case in cases for prompt in (case.prompt, case.negative)]
     pictures = {digest(picture): picture for case in cases for picture in case.pictures}
-    return embeddings.encode_missing(wordings, ENCODER, pictures.__getitem__, lambda: opened(folder, device))
+    return embeddings.encode_missing(
+        wordings, ENCODER, here.store(), pictures.__getitem__, lambda: opened(folder, device)
+    )
 
 
 def kept(case: Case, prompt: str) -> Embeddings:
-    found = embeddings.load(case.wording(prompt), ENCODER)
+    found = embeddings.load(case.wording(prompt), ENCODER, here.store())
     assert found is not None
     return found
 

@@ -10,6 +10,7 @@ from undercard.backends.qwen.costs import STORAGES
 from undercard.backends.qwen.rungs import rungs_for
 from undercard.domain.unavailable import Unavailable
 from undercard.hardware.devices import Device
+from undercard.settings import Settings
 
 
 @dataclass
@@ -28,11 +29,11 @@ class Planned:
     storage: str = ""
     """Its own name by default."""
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         return rungs_for(STORAGES[self.storage or self.name], self.name, work, device)
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         return self.missing
 
-    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[Renderer]:
         raise NotImplementedError

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from undercard.hardware.devices import Device, Gpu
+from undercard.settings import Settings
 
 GB = 1_000_000_000
 
@@ -40,7 +41,7 @@ class FakeCard:
         content = {"total": self.total, "tenant": 0.0, "caps": caps}
         (self.store / "card.json").write_text(json.dumps(content))
 
-    def look(self) -> Device:
+    def look(self, _settings: Settings | None = None) -> Device:
         """Return a machine with the card as it is now."""
         path = self.store / "card.json"
         tenant = json.loads(path.read_text())["tenant"] if path.is_file() else 0.0

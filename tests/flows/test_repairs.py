@@ -25,6 +25,7 @@ from undercard.gate.evidence import Exhibit
 from undercard.gate.judging import judge_exhibit
 from undercard.production import report
 from undercard.production.options import RunOptions
+from undercard.store import Store
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -193,9 +194,9 @@ def test_the_gate_sees_what_a_take_was_drawn_from_and_what_it_must_differ_from(
     exhibits: dict[str, Exhibit] = {}
     judge = judge_exhibit
 
-    def seen(exhibit: Exhibit, size: Size) -> Verdict:
+    def seen(exhibit: Exhibit, size: Size, store: Store) -> Verdict:
         exhibits[exhibit.label] = exhibit
-        return judge(exhibit, size)
+        return judge(exhibit, size, store)
 
     monkeypatch.setattr("undercard.gate.judging.judge_exhibit", seen)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.fakes import shot_lists
 from undercard import backends
 from undercard.domain import pictures
@@ -181,21 +182,21 @@ def keyframe(tmp_path: Path) -> PlannedKeyframe:
             ),
         )
     )
-    plan = plan_film(film, Device(cores=1, host_bytes=0), backend="previz", size=SIZE)
+    plan = plan_film(film, Device(cores=1, host_bytes=0), here.settings(), backend="previz", size=SIZE)
     plan = replace(plan, prompted=True, renderer="")
     return plan.keyframes(plan.shots[0])[0]
 
 
 @pytest.fixture
 def control(keyframe: PlannedKeyframe) -> Control:
-    return draw_control(control_request(keyframe.request(1)))
+    return draw_control(control_request(keyframe.request(1)), here.store())
 
 
 def approach(*remedies: tuple[Remedy, str], fault: Fault = Fault.SWAPPED) -> Approach:
     return Approach(
         draw=1,
         repairs=tuple(Repair(remedy=remedy, detail=detail, fault=fault) for remedy, detail in remedies),
-        neighbour=pictures.stored(Image.new("RGB", SIZE, "green")),
+        neighbour=pictures.stored(Image.new("RGB", SIZE, "green"), here.store()),
     )
 
 
@@ -245,8 +246,10 @@ def test_a_backend_is_asked_for_nothing_that_it_does_not_heed(keyframe: PlannedK
 def test_more_steps_are_asked_of_the_weights_that_are_made_for_them(
     keyframe: PlannedKeyframe, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backends, "heeded", lambda _: frozenset({"steps"}))
-    monkeypatch.setattr(backends, "renderer_name", lambda name, *, exact, steps=0: f"{steps or 4} steps of {name}")
+    monkeypatch.setattr(backends, "heeded", lambda *_: frozenset({"steps"}))
+    monkeypatch.setattr(
+        backends, "renderer_name", lambda name, _settings, *, exact, steps=0: f"{steps or 4} steps of {name}"
+    )
 
     plain = asked(keyframe, "bf16", Approach(draw=1), control, exact=True)
     more = asked(keyframe, "bf16", approach((Remedy.MORE_STEPS, "8")), control, exact=True)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests import here
 from tests.backends.requests import request_of
 from tests.engine.wholes import Case
 from tests.fakes import lora_files, tiny
@@ -40,9 +41,11 @@ def request_on_card(model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
 
 
 def _render(name: str, request: RenderRequest) -> Rendered:
-    device = this_device()
+    device = this_device(here.settings())
     device = device.alone(device.gpus[0])
-    with backends.backend(name).open(device, backends.fastest(name, Work(request.size), device)) as opened:
+    with backends.backend(name).open(
+        device, backends.fastest(name, Work(request.size), device, here.settings()), here.settings()
+    ) as opened:
         return opened.render(request)
 
 

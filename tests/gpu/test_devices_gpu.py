@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests import here
 from undercard.backends import Work
 from undercard.backends.qwen.costs import STORAGES
 from undercard.backends.qwen.rungs import rungs_for
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.gpu
 
 @pytest.fixture
 def gpu() -> Gpu:
-    found = this_device().gpu
+    found = this_device(here.settings()).gpu
     assert found is not None
     return found
 
@@ -36,7 +37,7 @@ def test_the_card_is_the_one_that_torch_has_first(gpu: Gpu) -> None:
 def test_what_is_free_is_what_torch_finds_free() -> None:
     # A context takes its share before anything can be asked through it.
     torch.ones(1, device="cuda")
-    told = this_device().gpu
+    told = this_device(here.settings()).gpu
     free, total = torch.cuda.mem_get_info(0)
 
     assert told is not None
@@ -51,9 +52,9 @@ def test_the_driver_tells_how_fast_the_card_computes(gpu: Gpu) -> None:
 
 
 def test_copying_is_measured_once_and_remembered(gpu: Gpu) -> None:
-    measured = copy_rates.measure(replace(gpu, copy_bytes_per_second=0.0))
+    measured = copy_rates.measure(replace(gpu, copy_bytes_per_second=0.0), here.store())
 
-    again = this_device().gpu
+    again = this_device(here.settings()).gpu
     assert again is not None
     assert measured.copy_bytes_per_second > 2e9
     assert again.copy_bytes_per_second == measured.copy_bytes_per_second

@@ -25,6 +25,7 @@ import pytest
 import torch
 
 from benchmarks.engine_weights import write_checkpoint
+from tests import here
 from tests.gpu.films import rendered
 from tests.paths import FAKES
 from undercard import backends
@@ -160,7 +161,7 @@ class Misfortune:
 
 
 def card() -> Gpu:
-    found = this_device().gpu
+    found = this_device(here.settings()).gpu
     assert found is not None
     return found
 

@@ -12,6 +12,7 @@ from diffusers import QwenImageTransformer2DModel
 from torch import Tensor
 
 from benchmarks import quantised_weights
+from tests import here
 from tests.engine.formats.weights import gaussian, relative_error
 from tests.fakes import lora_files, tiny
 from undercard.engine.stages.opening import Model, open_model, prove
@@ -46,7 +47,7 @@ def _answer(
 ) -> Tensor:
     """Return the answer of the first step, of a picture's tokens before a reference's."""
     file = quantised_weights.write(checkpoint, name)
-    model = Model(checkpoint, "bf16", 4, device, lora=lora, file=file, four_bits=in_four_bits)
+    model = Model(checkpoint, "bf16", 4, device, here.store(), lora=lora, file=file, four_bits=in_four_bits)
     generator = torch.Generator().manual_seed(0)
     picture, text = (torch.randn(1, *shape, generator=generator).to(device, torch.bfloat16) for shape in SHAPES)
     with ExitStack() as resources, torch.inference_mode():

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.fakes.greedy_backends.greedy import BACKEND, GB
 from tests.fakes.stagings import staging
 from tests.gpu.films import rendered
 from tests.paths import FAKES
-from undercard import backends, store
+from undercard import backends
 from undercard.backends import Work
 from undercard.domain.requests import RenderRequest
 from undercard.errors import DeviceBusy, DeviceFault, OutOfMemory
@@ -63,20 +64,22 @@ def tenant(held_bytes: int) -> Iterator[None]:
 
 
 def card(device: Device | None = None) -> Gpu:
-    found = (device or this_device()).gpu
+    found = (device or this_device(here.settings())).gpu
     assert found is not None
     return found
 
 
 def session_on(rung: int) -> Session:
-    device = this_device()
-    return Session(BACKEND.rungs(Work(SIZE), device)[rung], alone_on(device, device.gpu), hang_seconds=120.0)
+    device = this_device(here.settings())
+    return Session(
+        BACKEND.rungs(Work(SIZE), device, here.settings())[rung], alone_on(device, device.gpu), here.settings()
+    )
 
 
 def request(prompt: str = "two boxers") -> RenderRequest:
-    with store.scratch(".png") as path:
+    with here.store().scratch(".png") as path:
         Image.linear_gradient("L").resize(SIZE).convert("RGB").save(path)
-        control = store.put_file(path).sha256
+        control = here.store().put_file(path).sha256
     return RenderRequest(prompt, "", 3, SIZE, staging(), "", control=control, references=(control,))
 
 

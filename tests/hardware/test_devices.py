@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes.cards import GB, H100, RTX_3060, Driver, machine
 from undercard.hardware import copy_rates, devices, nvml
 from undercard.hardware.probe import this_device
@@ -25,7 +26,7 @@ def two_cards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_this_machine_has_cores_and_memory() -> None:
-    device = this_device()
+    device = this_device(here.settings())
 
     assert device.cores == len(os.sched_getaffinity(0))
     assert 0 < device.host_free_bytes <= device.host_bytes
@@ -36,14 +37,14 @@ def test_this_machine_has_cores_and_memory() -> None:
 def test_the_setting_chooses_among_the_cards(monkeypatch: pytest.MonkeyPatch, choice: str, names: int) -> None:
     monkeypatch.setenv("UNDERCARD_DEVICE", choice)
 
-    assert len(this_device().gpus) == names
+    assert len(this_device(here.settings()).gpus) == names
 
 
 @pytest.mark.usefixtures("two_cards")
 def test_a_limit_makes_every_card_as_small_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERCARD_VRAM_LIMIT", "10GB")
 
-    assert [gpu.total_bytes for gpu in this_device().gpus] == [10 * GB, 10 * GB]
+    assert [gpu.total_bytes for gpu in this_device(here.settings()).gpus] == [10 * GB, 10 * GB]
 
 
 def test_what_others_hold_of_a_card_they_hold_of_a_small_one() -> None:
@@ -100,26 +101,26 @@ def test_a_device_can_be_narrowed_to_one_of_its_cards() -> None:
 
 
 def test_a_rate_is_measured_on_that_card_alone_and_remembered() -> None:
-    copy_rates.measure(H100, ASKS_WHICH_CARD)
+    copy_rates.measure(H100, here.store(), ASKS_WHICH_CARD)
 
-    (card,) = copy_rates.with_remembered((replace(H100, copy_bytes_per_second=0.0),))
+    (card,) = copy_rates.with_remembered((replace(H100, copy_bytes_per_second=0.0),), here.store())
     assert card.copy_bytes_per_second == 25e9
 
 
 def test_a_rate_that_cannot_be_measured_leaves_the_card_as_it_was() -> None:
     for code in ("raise SystemExit(1)", "print('fast')"):
-        assert copy_rates.measure(RTX_3060, [sys.executable, "-c", code]) == RTX_3060
-    assert copy_rates.measure(RTX_3060, ["no-such-program"]) == RTX_3060
+        assert copy_rates.measure(RTX_3060, here.store(), [sys.executable, "-c", code]) == RTX_3060
+    assert copy_rates.measure(RTX_3060, here.store(), ["no-such-program"]) == RTX_3060
 
 
 def test_a_card_without_room_is_not_measured() -> None:
     full = replace(H100, free_bytes=GB // 2)
 
-    assert copy_rates.measure(full, ASKS_WHICH_CARD) == full
+    assert copy_rates.measure(full, here.store(), ASKS_WHICH_CARD) == full
 
 
 def test_a_record_of_rates_that_somebody_wrote_into_is_as_good_as_none(store: Path) -> None:
     store.mkdir()
     for content in ("[1, 2]", "{", '{"GPU": "fast"}'):
         (store / "devices.json").write_text(content)
-        assert copy_rates.with_remembered((RTX_3060,)) == (RTX_3060,)
+        assert copy_rates.with_remembered((RTX_3060,), here.store()) == (RTX_3060,)

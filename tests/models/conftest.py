@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests import here
 from tests.fakes import tiny_models
 from tests.fakes.cards import machine
 from tests.fakes.hub_server import Published, Repository, serving
@@ -58,7 +59,7 @@ def hub(published: Published) -> Hub:
 
 @pytest.fixture
 def fetcher(hub: Hub) -> Fetcher:
-    return Fetcher(hub, Meter(), first_pause=0.0)
+    return Fetcher(hub, Meter(), here.settings(), first_pause=0.0)
 
 
 @pytest.fixture
@@ -89,16 +90,18 @@ def beside(target: Path) -> list[str]:
 
 
 def planned(hub: Hub, backend: str | None = "gguf", model: str | None = None, *, verify: bool = False) -> FetchPlan:
-    return provisioning.plan("a plan", recommend.picks_for(backend, model, machine()), hub, verify=verify)
+    return provisioning.plan(
+        "a plan", recommend.picks_for(backend, model, machine(), here.settings()), hub, here.settings(), verify=verify
+    )
 
 
 def fetched(hub: Hub, backend: str = "gguf", model: str | None = None) -> Fetcher:
     """Fetch what *backend* needs and return what did."""
-    fetcher = Fetcher(hub, Meter(), first_pause=0.0)
+    fetcher = Fetcher(hub, Meter(), here.settings(), first_pause=0.0)
     provisioning.fetch(planned(hub, backend, model), fetcher)
     return fetcher
 
 
 def place_of(model: str) -> Path:
     """Return where *model* of the catalogue goes."""
-    return presence.target_of(catalogue_file.load().named(model))
+    return presence.target_of(catalogue_file.load(here.settings()).named(model), here.settings())

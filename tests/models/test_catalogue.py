@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from undercard import backends, settings
 from undercard.errors import BadCatalogue, BadInput, UnknownModel
 from undercard.models import catalogue_file, weights
@@ -213,18 +214,18 @@ def test_a_catalogue_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("UNDERCARD_CATALOGUE", str(tmp_path / "none.toml"))
 
     with pytest.raises(BadInput, match=r"none\.toml cannot be read: No such file .*; set UNDERCARD_CATALOGUE"):
-        catalogue_file.load()
+        catalogue_file.load(here.settings())
 
 
 def test_a_catalogue_that_changes_is_read_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "models.toml"
     path.write_text(MODEL)
     monkeypatch.setenv("UNDERCARD_CATALOGUE", str(path))
-    assert catalogue_file.load().named("a").title == "A"
+    assert catalogue_file.load(here.settings()).named("a").title == "A"
 
     path.write_text(MODEL.replace('title = "A"', 'title = "B"'))
 
-    assert catalogue_file.load().named("a").title == "B"
+    assert catalogue_file.load(here.settings()).named("a").title == "B"
 
 
 def test_models_are_values_that_a_cache_can_be_asked_by(own: Catalogue) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests import here
 from tests.fakes.cards import RTX_3060, machine
 from tests.fakes.hub_server import Fault, Published
 from undercard import backends, settings
@@ -76,7 +77,7 @@ def test_provision_fetches_from_a_mirror_and_then_needs_no_hub(published: Publis
     assert "↓ Tiny GGUF Q4_K_M" in output
     assert "All of it is there now, and verified against the hub." in output
     weights.forget()
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
 
     status, output = provision(published, "--backend", "gguf", HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1")
 
@@ -116,7 +117,7 @@ def test_two_at_once_do_not_spoil_each_other(published: Published) -> None:
 
     assert [each.returncode for each in both] == [0, 0], outputs
     weights.forget()
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
     assert len([path for path in published.paths() if "/resolve/" in path and path.endswith(GGUF)]) == 1
     assert not parts()
     assert not list(settings.load().model_store_root.rglob("*.quarantined-*"))
@@ -166,7 +167,7 @@ def examined(width: int) -> list[str]:
     """Return what the doctor says of a machine with a card, paths apart: those are for copying, and are not broken."""
     console = Console(width=width, no_color=True)
     with console.capture() as captured:
-        plan.examine(console, machine(RTX_3060), rungs.everything())
+        plan.examine(console, machine(RTX_3060), here.settings(), rungs.everything())
     return [line for line in captured.get().splitlines() if not line.startswith(("store:", "models:"))]
 
 
@@ -196,7 +197,7 @@ def test_the_doctor_says_what_a_backend_renders_with(published: Published) -> No
     console = Console(width=400, no_color=True)
 
     with console.capture() as captured:
-        plan.examine(console, machine(RTX_3060), rungs.everything())
+        plan.examine(console, machine(RTX_3060), here.settings(), rungs.everything())
 
     text = captured.get()
     assert re.search(r"✓ +bf16 +yes +4 steps · .*models/tiny/Edit-2511 \+ .*edit-4steps\.safetensors", text), text

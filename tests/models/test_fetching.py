@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes import tiny_models
 from tests.fakes.hub_server import Fault, Published, sha256
 from tests.fakes.tiny_models import GGUF_FILE
@@ -67,8 +68,10 @@ from pathlib import Path
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub
 from undercard.domain.progress import Meter
+from undercard import settings
 hub = Hub({published.url!r})
-Fetcher(hub, Meter()).fetch(hub.listing({tiny_models.GGUF!r}, "main").files[{GGUF_FILE!r}], Path({str(target)!r}))
+remote = hub.listing({tiny_models.GGUF!r}, "main").files[{GGUF_FILE!r}]
+Fetcher(hub, Meter(), settings.load()).fetch(remote, Path({str(target)!r}))
 """
     killed = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1"})
     wait_for_more_than(target.parent, 200_000)
@@ -137,7 +140,7 @@ def test_pauses_between_tries_grow(hub: Hub, remote: RemoteFile, published: Publ
     published.faults.append(Fault(GGUF_FILE, "status", times=100, status=503))
 
     with pytest.raises(HubUnreachable):
-        Fetcher(hub, Meter(), stop=waits).fetch(remote, target)
+        Fetcher(hub, Meter(), here.settings(), stop=waits).fetch(remote, target)
 
     assert waits.seconds == [1.0, 2.0, 4.0, 8.0, 16.0]
 
@@ -149,7 +152,7 @@ def test_whoever_stops_during_a_pause_is_not_kept(
     published.faults.append(Fault(GGUF_FILE, "status", times=100, status=503))
 
     with pytest.raises(Stopped):
-        Fetcher(hub, Meter(), stop=waits).fetch(remote, target)
+        Fetcher(hub, Meter(), here.settings(), stop=waits).fetch(remote, target)
 
     assert len(waits.seconds) == 1
 
@@ -171,7 +174,7 @@ def test_two_that_fetch_the_same_file_at_once_do_not_spoil_it(
     hub: Hub, remote: RemoteFile, content: bytes, published: Published, target: Path
 ) -> None:
     published.faults.append(Fault(GGUF_FILE, "slow", pause=0.0005))
-    fetchers = [Fetcher(hub, Meter(), first_pause=0.0) for _ in range(3)]
+    fetchers = [Fetcher(hub, Meter(), here.settings(), first_pause=0.0) for _ in range(3)]
     threads = [threading.Thread(target=each.fetch, args=(remote, target)) for each in fetchers]
 
     for thread in threads:

@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 
 import tasks.provisioning
 from flows.provision import provision
+from tests import here
 from tests.fakes import tiny_models
 from tests.fakes.hub_server import Fault, Published
 from undercard.errors import HubRefused
@@ -38,7 +39,7 @@ def progress() -> list[float]:
 def test_the_flow_fetches_what_a_backend_needs_and_shows_how_far_it_is(published: Published) -> None:
     assert provision(backend="gguf", prove=False) is None
 
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
     assert 100.0 in progress()
 
 
@@ -47,7 +48,7 @@ def test_an_unreachable_hub_is_tried_again(published: Published) -> None:
 
     provision(backend="gguf", prove=False)
 
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
 
 
 def test_what_the_hub_refuses_is_not_asked_again(published: Published) -> None:

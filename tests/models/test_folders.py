@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes import tiny_models
 from tests.fakes.hub_server import Published
 from undercard.errors import BadCheckpoint
@@ -28,7 +29,7 @@ def folder(published: Published, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(published: Published) -> ModelSpec:
-    return catalogue_file.load().named("base-2511")
+    return catalogue_file.load(here.settings()).named("base-2511")
 
 
 def shards(folder: Path, part: str) -> list[Path]:

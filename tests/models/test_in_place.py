@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes import tiny_models
 from tests.fakes.hub_server import Published
 from tests.fakes.tiny_models import GGUF_FILE
@@ -25,7 +26,7 @@ def test_what_the_user_has_is_used_in_place_and_not_fetched(
 
     fetched(hub)
 
-    found = weights.of("gguf")
+    found = weights.of("gguf", here.settings())
     assert found is not None
     assert found.transformer == path
     assert path.stat() == before

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes import tiny_models
 from tests.fakes.hub_server import Published
 from tests.models.test_presence import write
@@ -48,7 +49,7 @@ def with_eight(published: Published, tmp_path: Path) -> Published:
 
 def fetched_eight(published: Published) -> Path:
     """Put the LoRA for eight steps where `undercard provision` would."""
-    path = target_of(catalogue_file.load().named("lightning-8steps"))
+    path = target_of(catalogue_file.load(here.settings()).named("lightning-8steps"), here.settings())
     (four,) = put(published, "lightning-4steps")
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(four, path)
@@ -60,20 +61,22 @@ def test_other_steps_take_the_lora_that_is_made_for_them(with_eight: Published) 
     base, four = put(with_eight, "base-2511", "lightning-4steps")
     eight = fetched_eight(with_eight)
 
-    assert weights.of("bf16") == weights.Weights(base, None, four, lora_strength=0.5, steps=4)
-    assert lightning.in_steps("bf16", 8) == weights.Weights(base, None, eight, lora_strength=0.25, steps=8)
-    assert lightning.in_steps("bf16", 4) == weights.of("bf16")
-    assert backends.heeded("bf16") == {"steps", "whole"}
-    assert recipe("bf16", steps=8).startswith("8 steps ")
-    assert recipe("bf16", steps=8).endswith(" at 0.25")
+    assert weights.of("bf16", here.settings()) == weights.Weights(base, None, four, lora_strength=0.5, steps=4)
+    assert lightning.in_steps("bf16", 8, here.settings()) == weights.Weights(
+        base, None, eight, lora_strength=0.25, steps=8
+    )
+    assert lightning.in_steps("bf16", 4, here.settings()) == weights.of("bf16", here.settings())
+    assert backends.heeded("bf16", here.settings()) == {"steps", "whole"}
+    assert recipe("bf16", here.settings(), steps=8).startswith("8 steps ")
+    assert recipe("bf16", here.settings(), steps=8).endswith(" at 0.25")
 
 
 def test_without_that_lora_nothing_is_made_in_other_steps_and_the_command_is_named(with_eight: Published) -> None:
     put(with_eight, "base-2511", "lightning-4steps")
 
-    assert lightning.in_steps("bf16", 8) is None
-    assert backends.heeded("bf16") == {"whole"}
-    assert lightning.lacking("bf16", 8) == (
+    assert lightning.in_steps("bf16", 8, here.settings()) is None
+    assert backends.heeded("bf16", here.settings()) == {"whole"}
+    assert lightning.lacking("bf16", 8, here.settings()) == (
         "nothing here is made for 8 steps; run undercard provision --model lightning-8steps"
     )
 
@@ -82,15 +85,17 @@ def test_a_lora_goes_with_the_quantised_file_that_there_is(with_eight: Published
     base, _, gguf = put(with_eight, "base-2511", "lightning-4steps", "gguf-q4-k-m")
     eight = fetched_eight(with_eight)
 
-    assert lightning.in_steps("gguf", 8) == weights.Weights(base, gguf, eight, lora_strength=0.25, steps=8)
-    assert lightning.lacking("gguf", 8) == ""
+    assert lightning.in_steps("gguf", 8, here.settings()) == weights.Weights(
+        base, gguf, eight, lora_strength=0.25, steps=8
+    )
+    assert lightning.lacking("gguf", 8, here.settings()) == ""
 
 
 def test_a_file_with_lightning_in_it_is_for_its_own_steps(published: Published) -> None:
     put(published, "base-2511", "fp8-8steps")
 
-    assert lightning.in_steps("fp8-lightning", 8) == weights.of("fp8-lightning")
-    assert lightning.in_steps("fp8-lightning", 4) is None
+    assert lightning.in_steps("fp8-lightning", 8, here.settings()) == weights.of("fp8-lightning", here.settings())
+    assert lightning.in_steps("fp8-lightning", 4, here.settings()) is None
 
 
 def test_the_file_beside_ones_own_that_is_called_the_same_but_for_the_steps_is_taken(
@@ -100,11 +105,11 @@ def test_the_file_beside_ones_own_that_is_called_the_same_but_for_the_steps_is_t
     mine = write(published, tiny_models.LORA, tmp_path / "mine", LORA) / LORA
     four = mine.rename(mine.with_name("Tiny-Lightning-4steps-V1.safetensors"))
     monkeypatch.setenv("UNDERCARD_LORA", str(four))
-    assert lightning.in_steps("bf16", 8) is None
+    assert lightning.in_steps("bf16", 8, here.settings()) is None
     eight = shutil.copy(four, four.with_name("Tiny-Lightning-8steps-V1.safetensors"))
     weights.forget()
 
-    found = lightning.in_steps("bf16", 8)
+    found = lightning.in_steps("bf16", 8, here.settings())
 
     assert found is not None
     assert (found.lora, found.steps) == (eight, 8)
@@ -120,7 +125,7 @@ def test_a_fused_file_of_ones_own_has_one_beside_it_for_other_steps(
     eight = shutil.copy(four, four.with_name("fp8_lightning_8steps.safetensors"))
     weights.forget()
 
-    found = lightning.in_steps("fp8-lightning", 8)
+    found = lightning.in_steps("fp8-lightning", 8, here.settings())
 
     assert found is not None
     assert (found.transformer, found.steps) == (eight, 8)
@@ -133,14 +138,16 @@ def test_weights_without_lightning_take_any_steps_and_guidance(
     monkeypatch.setenv("UNDERCARD_LORA", "none")
     monkeypatch.setenv("UNDERCARD_MODEL", str(base))
 
-    assert lightning.in_steps("bf16", 8) == weights.Weights(base, None, None, lora_strength=1.0, steps=8)
-    assert (lightning.guidance("bf16"), lightning.passes("bf16")) == (1.0, 1)
-    plain = recipe("bf16")
+    assert lightning.in_steps("bf16", 8, here.settings()) == weights.Weights(
+        base, None, None, lora_strength=1.0, steps=8
+    )
+    assert (lightning.guidance("bf16", here.settings()), lightning.passes("bf16", here.settings())) == (1.0, 1)
+    plain = recipe("bf16", here.settings())
 
     monkeypatch.setenv("UNDERCARD_GUIDANCE", "4")
 
-    assert (lightning.guidance("bf16"), lightning.passes("bf16")) == (4.0, 2)
-    assert backends.renderer_name("bf16", exact=True) == f"{plain} guided by 4"
+    assert (lightning.guidance("bf16", here.settings()), lightning.passes("bf16", here.settings())) == (4.0, 2)
+    assert backends.renderer_name("bf16", here.settings(), exact=True) == f"{plain} guided by 4"
 
 
 def test_lightning_takes_no_guidance_whatever_the_settings_say(
@@ -149,11 +156,11 @@ def test_lightning_takes_no_guidance_whatever_the_settings_say(
     put(published, "base-2511", "lightning-4steps", "gguf-q4-k-m", "fp8-8steps")
     monkeypatch.setenv("UNDERCARD_GUIDANCE", "4")
 
-    assert {lightning.guidance(name) for name in ("bf16", "gguf", "fp8-lightning", "previz")} == {1.0}
-    assert "guided" not in backends.renderer_name("bf16", exact=True)
+    assert {lightning.guidance(name, here.settings()) for name in ("bf16", "gguf", "fp8-lightning", "previz")} == {1.0}
+    assert "guided" not in backends.renderer_name("bf16", here.settings(), exact=True)
 
 
 def test_where_there_is_no_model_nothing_is_said(published: Published) -> None:
-    assert lightning.in_steps("bf16", 8) is None
-    assert lightning.lacking("bf16", 8) == ""
-    assert backends.heeded("bf16") == {"whole"}
+    assert lightning.in_steps("bf16", 8, here.settings()) is None
+    assert lightning.lacking("bf16", 8, here.settings()) == ""
+    assert backends.heeded("bf16", here.settings()) == {"whole"}

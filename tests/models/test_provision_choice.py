@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes.cards import H100, RTX_3060, machine
 from tests.fakes.hub_server import Published
 from tests.models.conftest import planned
@@ -40,24 +41,24 @@ def test_what_the_catalogue_does_not_have_is_named(
     backend: str | None, model: str | None, words: str, published: Published
 ) -> None:
     with pytest.raises(UnknownModel, match=words):
-        recommend.picks_for(backend, model, machine())
+        recommend.picks_for(backend, model, machine(), here.settings())
 
 
 def test_a_card_that_cannot_compute_with_a_file_is_told(published: Published) -> None:
     old = machine(replace(RTX_3060, capability=(7, 0)))
 
     with pytest.raises(UnknownModel, match=r"suits a card of compute capability 7\.0"):
-        recommend.picks_for("nunchaku", None, old)
-    assert recommend.picks_for("nunchaku", None, machine(RTX_3060))
+        recommend.picks_for("nunchaku", None, old, here.settings())
+    assert recommend.picks_for("nunchaku", None, machine(RTX_3060), here.settings())
 
 
 def test_the_machine_decides_where_no_backend_is_named(published: Published) -> None:
     small = replace(machine(RTX_3060), host_free_bytes=9 * 10**9)
 
-    assert recommend.backend_for(machine()) is None
-    assert recommend.backend_for(machine(H100)) == "bf16"
+    assert recommend.backend_for(machine(), here.settings()) is None
+    assert recommend.backend_for(machine(H100), here.settings()) == "bf16"
     # Nothing that this catalogue has fits that memory.
-    assert recommend.backend_for(small) is None
+    assert recommend.backend_for(small, here.settings()) is None
 
 
 def test_a_backend_that_the_catalogue_has_nothing_for_is_not_recommended(
@@ -67,16 +68,16 @@ def test_a_backend_that_the_catalogue_has_nothing_for_is_not_recommended(
         (tmp_path / part).mkdir()
     (tmp_path / "transformer" / "config.json").write_text('{"_class_name": "QwenImageTransformer2DModel"}')
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
-    assert recommend.backend_for(machine(RTX_3060)) == "nunchaku"
+    assert recommend.backend_for(machine(RTX_3060), here.settings()) == "nunchaku"
 
     # nunchaku's files are of 2509 alone.
     (tmp_path / "transformer" / "config.json").write_text(
         '{"_class_name": "QwenImageTransformer2DModel", "zero_cond_t": true}'
     )
 
-    lacking = weights.missing("nunchaku")
+    lacking = weights.missing("nunchaku", here.settings())
     assert lacking is not None
     assert lacking.cause is Cause.NOT_IN_CATALOGUE
-    best = recommend.backend_for(machine(RTX_3060))
+    best = recommend.backend_for(machine(RTX_3060), here.settings())
     assert best is not None
-    assert recommend.picks_for(best, None, machine(RTX_3060))
+    assert recommend.picks_for(best, None, machine(RTX_3060), here.settings())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes import tiny_models
 from tests.fakes.hub_server import Fault, Published, sha256
 from tests.fakes.tiny_models import GGUF_FILE
@@ -53,7 +54,7 @@ def test_a_plan_says_what_is_missing_how_large_it_is_and_where_it_goes(
 def test_after_fetching_the_backend_has_its_weights_and_nothing_is_left_to_do(hub: Hub, published: Published) -> None:
     fetched(hub)
 
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
     assert planned(hub).is_done
     root = settings.load().model_store_root
     kinds = {path.suffix for path in root.rglob("[!.]*.*") if path.is_file()}
@@ -72,11 +73,13 @@ def test_what_was_fetched_is_noted_with_its_digest(hub: Hub, published: Publishe
     fetched(hub)
 
     content = published.repositories[tiny_models.GGUF].files[GGUF_FILE]
-    entry = lock.read().verified(place_of("gguf-q4-k-m"))
+    entry = lock.read(here.settings()).verified(place_of("gguf-q4-k-m"))
     assert entry is not None
     assert (entry.repository, entry.commit, entry.file) == (tiny_models.GGUF, tiny_models.COMMIT, GGUF_FILE)
     assert (entry.bytes, entry.sha256) == (len(content), sha256(content))
-    assert len(lock.read().files) == sum(path.is_file() for path in settings.load().model_store_root.rglob("*.*"))
+    assert len(lock.read(here.settings()).files) == sum(
+        path.is_file() for path in settings.load().model_store_root.rglob("*.*")
+    )
 
 
 def test_a_branch_is_pinned_by_the_first_fetch_and_stays(hub: Hub, published: Published) -> None:
@@ -89,7 +92,7 @@ def test_a_branch_is_pinned_by_the_first_fetch_and_stays(hub: Hub, published: Pu
     # The hub's branch is at another commit now, which the pin does not follow.
     with pytest.raises(HubRefused, match=r"has no such revision any more; remove it from models\.lock"):
         planned(hub)
-    assert lock.read().commit(tiny_models.LORA, "main") == tiny_models.COMMIT
+    assert lock.read(here.settings()).commit(tiny_models.LORA, "main") == tiny_models.COMMIT
 
 
 def test_a_backend_that_shares_a_base_fetches_only_what_it_adds(hub: Hub) -> None:
@@ -103,7 +106,7 @@ def test_a_backend_that_shares_a_base_fetches_only_what_it_adds(hub: Hub) -> Non
     assert {path.split("/")[0] for path in paths} == {"transformer"}
     assert all(path.endswith(".safetensors") for path in paths)
     fetched(hub, "bf16")
-    assert weights.missing("bf16") is None
+    assert weights.missing("bf16", here.settings()) is None
 
 
 def test_a_failed_file_stops_the_others_and_the_next_run_goes_on(hub: Hub, published: Published) -> None:
@@ -111,13 +114,13 @@ def test_a_failed_file_stops_the_others_and_the_next_run_goes_on(hub: Hub, publi
 
     with pytest.raises(HubUnreachable, match="answered 500"):
         fetched(hub)
-    assert weights.missing("gguf") is not None
-    arrived = {entry.file for entry in lock.read().files}
+    assert weights.missing("gguf", here.settings()) is not None
+    arrived = {entry.file for entry in lock.read(here.settings()).files}
     before = len(published.asked)
     published.faults.clear()
     fetched(hub)
 
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
     again = {path.partition(f"/{tiny_models.COMMIT}/")[2] for path in published.paths()[before:] if "/resolve/" in path}
     assert GGUF_FILE in again
     assert arrived
@@ -172,7 +175,7 @@ def test_offline_with_everything_there_nothing_is_asked(hub: Hub, monkeypatch: p
     plan = planned(Hub("http://127.0.0.1:9", patience=()))
 
     assert plan.is_done
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
 
 
 def test_without_a_hub_the_plan_has_the_catalogues_sizes_and_cannot_be_carried_out(published: Published) -> None:
@@ -184,7 +187,7 @@ def test_without_a_hub_the_plan_has_the_catalogues_sizes_and_cannot_be_carried_o
     assert not any(item.exact for item in plan.items)
     assert plan.left_bytes > 1_000_000
     with pytest.raises(HubUnreachable, match="cannot be asked now"):
-        provisioning.fetch(plan, Fetcher(nowhere, Meter()))
+        provisioning.fetch(plan, Fetcher(nowhere, Meter(), here.settings()))
 
 
 def test_a_listing_is_asked_for_again_where_the_hub_is_busy(published: Published) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests import here
 from tests.backends.keyframes import render, request_of, told_of_pictures
 from tests.backends.requests import DEVICE
 from tests.engine.wholes import Case, render_whole
@@ -35,9 +36,11 @@ def on_the_processor(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_after_fetching_a_backend_gives_the_pixels_of_diffusers_with_the_catalogues_lora_and_strength(
     published: Published, on_the_processor: None
 ) -> None:
-    assert "run undercard provision --backend bf16" in str(backends.backend("bf16").unavailable(DEVICE))
+    assert "run undercard provision --backend bf16" in str(
+        backends.backend("bf16").unavailable(DEVICE, here.settings())
+    )
     fetched(Hub(published.url, patience=()), "bf16")
-    found = weights.of("bf16")
+    found = weights.of("bf16", here.settings())
     assert found is not None
     case = Case()
 
@@ -55,7 +58,7 @@ def test_after_fetching_a_quantised_backend_renders_with_its_file_and_the_catalo
     published: Published, on_the_processor: None
 ) -> None:
     fetched(Hub(published.url, patience=()), "gguf")
-    found = weights.of("gguf")
+    found = weights.of("gguf", here.settings())
     assert found is not None
     assert found.transformer is not None
     assert not list((found.folder / "transformer").glob("*.safetensors"))
@@ -64,4 +67,4 @@ def test_after_fetching_a_quantised_backend_renders_with_its_file_and_the_catalo
     rendered = render("gguf", request_of(case, case.pictures))
 
     assert rendered.image.size == case.size
-    assert backends.renderer_name("gguf", exact=False).endswith(" at 0.5 · gguf 1")
+    assert backends.renderer_name("gguf", here.settings(), exact=False).endswith(" at 0.5 · gguf 1")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes import tiny_models
 from tests.fakes.hub_server import Published
 from tests.fakes.tiny_models import GGUF_FILE
@@ -29,7 +30,7 @@ def test_a_file_that_was_cut_since_is_moved_aside_and_fetched_again(hub: Hub, pu
     assert "it has 5000 bytes" in item.wrong[0]
     fetcher = fetched(hub)
 
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
     assert path.with_name(f"{GGUF_FILE}.quarantined-1").stat().st_size == 5000
     assert "it has 5000 bytes, not" in fetcher.notes[0]
 
@@ -40,11 +41,11 @@ def test_a_shard_that_was_swapped_for_another_is_fetched_again(shard: str, hub: 
     path = place_of("base-2511") / shard
     path.write_bytes((place_of("base-2511") / shard.replace("00002-of", "00003-of")).read_bytes())
     weights.forget()
-    assert "is not what its index says" in str(weights.missing("gguf"))
+    assert "is not what its index says" in str(weights.missing("gguf", here.settings()))
 
     fetched(hub)
 
-    assert weights.missing("gguf") is None
+    assert weights.missing("gguf", here.settings()) is None
     assert path.read_bytes() == published.repositories[tiny_models.BASE].files[shard]
 
 
@@ -59,7 +60,7 @@ def test_what_a_killed_run_fetched_and_could_not_note_is_verified_not_fetched(hu
     assert plan.left_bytes == 0
     fetched(hub)
 
-    assert lock.read().verified(place_of("gguf-q4-k-m")) is not None
+    assert lock.read(here.settings()).verified(place_of("gguf-q4-k-m")) is not None
     assert not [path for path in published.paths()[before:] if "/resolve/" in path]
 
 
@@ -72,7 +73,7 @@ def test_verifying_finds_a_file_that_rotted(hub: Hub, published: Published) -> N
     weights.forget()
     assert planned(hub).is_done
 
-    fetcher = Fetcher(hub, Meter(), first_pause=0.0)
+    fetcher = Fetcher(hub, Meter(), here.settings(), first_pause=0.0)
     provisioning.fetch(planned(hub, verify=True), fetcher)
 
     assert path.read_bytes() == published.repositories[tiny_models.GGUF].files[GGUF_FILE]
@@ -90,7 +91,7 @@ def test_verifying_leaves_the_users_own_files_alone(
     path.write_bytes(content)
 
     with pytest.raises(BadDownload, match=r"mine/edit-Q4_K_M\.gguf is not .*its SHA-256 .*; move it away"):
-        provisioning.fetch(planned(hub, verify=True), Fetcher(hub, Meter()))
+        provisioning.fetch(planned(hub, verify=True), Fetcher(hub, Meter(), here.settings()))
 
     assert path.read_bytes() == bytes(content)
     assert [each.name for each in path.parent.iterdir()] == [GGUF_FILE]

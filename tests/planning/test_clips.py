@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests import here
 from tests.backends.clips.wan import wan
 from tests.fakes.comfyui.server import FakeComfy
 from tests.fakes.shot_lists import duel, problems
@@ -26,7 +27,7 @@ FALLING = (CLIP[0], CLIP[1] + "    clip: flow\n")
 
 
 def planned(folder: Path, *changes: tuple[str, str]) -> Plan:
-    return plan_film(duel(folder, *changes), HERE, backend="previz", size=(128, 72))
+    return plan_film(duel(folder, *changes), HERE, here.settings(), backend="previz", size=(128, 72))
 
 
 def test_a_clip_without_a_video_model_is_refused_before_anything_renders(tmp_path: Path) -> None:
@@ -128,12 +129,12 @@ def test_a_video_model_is_told_what_happens_and_nothing_of_pictures_it_is_not_gi
 
 
 def test_the_doctor_says_whether_clips_can_be_made(comfyui: FakeComfy, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert clips.described() == "off; UNDERCARD_CLIPS=comfyui turns them on"
+    assert clips.described(here.settings()) == "off; UNDERCARD_CLIPS=comfyui turns them on"
     monkeypatch.setenv("UNDERCARD_CLIPS", "comfyui")
-    assert clips.described().startswith("comfyui: the server has neither a pair of Wan 2.2 I2V 14B nor")
+    assert clips.described(here.settings()).startswith("comfyui: the server has neither a pair of Wan 2.2 I2V 14B nor")
     server.memory.forget()
     wan.give(comfyui.info)
-    assert clips.described() == "comfyui makes them"
+    assert clips.described(here.settings()) == "comfyui makes them"
     output = CliRunner().invoke(app, ["doctor"]).output
     assert "clips between keyframes: comfyui makes them" in " ".join(output.split())
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 from rich.console import Console, RenderableType
 
+from tests import here
 from tests.fakes.cards import GB, H100, RTX_3060, machine
 from tests.fakes.comfyui.server import FakeComfy
 from tests.fakes.engine_backends import Planned
@@ -40,7 +41,7 @@ BLENDER = Tenant(4711, "blender", 6 * GB, ours=False)
 
 def seen(device: Device, *tenants: Tenant, known: Sequence[Measurement] = ()) -> Outlook:
     held = {device.gpu.uuid: tenants} if device.gpu else {}
-    return outlook.look(FOUND, device, known=known, held=held)
+    return outlook.look(FOUND, device, here.settings(), known=known, held=held)
 
 
 def shown(what: RenderableType, width: int = 80) -> str:
@@ -51,7 +52,7 @@ def shown(what: RenderableType, width: int = 80) -> str:
 
 
 def film_on(device: Device, backend: Backend) -> tuple[Plan, FilmOutlook]:
-    plan = plan_film(load_shot_list(SPARRING), device, backend=backend.name)
+    plan = plan_film(load_shot_list(SPARRING), device, here.settings(), backend=backend.name)
     return plan, look_at_film(plan)
 
 
@@ -126,7 +127,7 @@ def test_what_was_measured_is_told_from_what_is_foreseen() -> None:
 
 
 def test_with_several_cards_the_ladder_says_which_it_is_for() -> None:
-    view = outlook.look(FOUND, machine(RTX_3060, replace(H100, index=1)), known=(), held={})
+    view = outlook.look(FOUND, machine(RTX_3060, replace(H100, index=1)), here.settings(), known=(), held={})
 
     assert "on cuda:0" in shown(plan_view.ladder(view))
 
@@ -222,7 +223,7 @@ def test_everything_is_told_to_programs_too(planned: Backend) -> None:
 def test_the_doctor_says_of_each_backend_whether_it_works_or_what_would_change_that() -> None:
     console = Console(width=100, no_color=True)
     with console.capture() as captured:
-        examine(console, machine(RTX_3060), FOUND)
+        examine(console, machine(RTX_3060), here.settings(), FOUND)
 
     text = captured.get()
     assert "GeForce RTX 3060" in text
@@ -235,14 +236,14 @@ def test_the_doctor_notices_a_torch_that_cannot_use_the_card(monkeypatch: pytest
     monkeypatch.setattr(cli_plan, "installed", lambda package: "2.13.0+cpu")
     console = Console(width=100, no_color=True)
     with console.capture() as captured:
-        examine(console, machine(RTX_3060), FOUND)
+        examine(console, machine(RTX_3060), here.settings(), FOUND)
 
     assert "torch 2.13.0+cpu cannot use the card: install its CUDA build" in captured.get()
 
 
 def test_more_is_asked_of_a_device_by_a_larger_picture() -> None:
     usual, large = (
-        outlook.look((Planned(),), machine(H100), work, known=(), held={}).ladder[0].rung.needs
+        outlook.look((Planned(),), machine(H100), here.settings(), work, known=(), held={}).ladder[0].rung.needs
         for work in (outlook.USUAL, Work((1920, 1080), 3))
     )
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests import here
 from tests.fakes.cards import GB, H100, RTX_3060, machine
 from tests.fakes.engine_backends import Planned
 from undercard import backends
@@ -20,7 +21,7 @@ EXACT, NF4 = Planned(), Planned("nf4", exact=False)
 
 
 def ladder_on(device: Device, *, exact: bool = False) -> tuple[Fit, ...]:
-    return rungs.ladder((PREVIZ, NF4, EXACT), SQUARE, device, exact=exact)
+    return rungs.ladder((PREVIZ, NF4, EXACT), SQUARE, device, here.settings(), exact=exact)
 
 
 def test_what_fits_comes_first_and_the_fastest_of_it_before_the_rest() -> None:
@@ -93,7 +94,7 @@ def test_a_backend_that_cannot_run_is_listed_last_with_its_reason() -> None:
         missing=Unavailable("torch is not installed", "pip install 'undercard[gpu]'", Cause.MISSING_PACKAGE)
     )
 
-    last = rungs.ladder((missing, PREVIZ), SQUARE, machine())[-1]
+    last = rungs.ladder((missing, PREVIZ), SQUARE, machine(), here.settings())[-1]
 
     assert (last.rung.label, last.fits, last.runs) == ("bf16", False, False)
     assert last.reason == "torch is not installed; pip install 'undercard[gpu]'"
@@ -106,7 +107,7 @@ def test_a_rung_for_a_card_does_not_fit_a_machine_without_one() -> None:
 
 
 def test_every_backend_there_is_can_be_put_on_the_ladder() -> None:
-    ladder = rungs.ladder(rungs.everything(), SQUARE, machine(H100))
+    ladder = rungs.ladder(rungs.everything(), SQUARE, machine(H100), here.settings())
 
     assert "previz" in {fit.rung.backend for fit in ladder if fit.fits}
 
@@ -114,7 +115,7 @@ def test_every_backend_there_is_can_be_put_on_the_ladder() -> None:
 @pytest.mark.parametrize("references", [1, 2, 3])
 def test_more_references_never_make_a_ladder_faster(references: int) -> None:
     fewer, more = (
-        rungs.ladder((EXACT,), Work((1024, 1024), count), machine(H100))[0].rung.needs
+        rungs.ladder((EXACT,), Work((1024, 1024), count), machine(H100), here.settings())[0].rung.needs
         for count in (references, references + 1)
     )
 

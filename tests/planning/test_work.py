@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.fakes.shot_lists import duel
 from undercard.domain.staging import Staging
 from undercard.hardware.devices import Device
@@ -59,7 +60,7 @@ def test_a_film_without_sheets_costs_the_pictures_that_its_user_has(tmp_path: Pa
 @pytest.mark.parametrize("camera", ["wide", "close_up", "pov", "over_the_shoulder", "corner"])
 def test_a_plan_counts_as_many_pictures_as_its_requests_name(tmp_path: Path, camera: str) -> None:
     film = duel(tmp_path, ("length: 24", f"camera: {camera}\n    length: 24"))
-    plan = plan_film(film, Device(cores=1, host_bytes=0), backend="previz", size=SIZE)
+    plan = plan_film(film, Device(cores=1, host_bytes=0), here.settings(), backend="previz", size=SIZE)
     modelled = replace(plan, prompted=True, renderer="")
 
     counted = work.costliest(film, plan.shots, SIZE).references

@@ -10,6 +10,7 @@ from types import FrameType
 import pytest
 
 from benchmarks.plan import shot_list
+from tests import here
 from undercard.domain.requests import Size
 from undercard.film.timeline.timeline import Clip, Timeline
 from undercard.hardware.devices import Device
@@ -22,7 +23,7 @@ from undercard.shotlist.load import load_shot_list
 def planned(folder: Path, shots: int) -> Plan:
     path = folder / f"{shots}.yaml"
     path.write_text(shot_list(shots), encoding="utf-8")
-    return plan_film(load_shot_list(path), Device(cores=2, host_bytes=0), backend="previz")
+    return plan_film(load_shot_list(path), Device(cores=2, host_bytes=0), here.settings(), backend="previz")
 
 
 def calls_to_estimate(plan: Plan) -> int:

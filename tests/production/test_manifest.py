@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests import here
 from undercard import settings
 from undercard.domain import pictures
 from undercard.domain.requests import Control
@@ -27,7 +28,7 @@ PLANNED = [("jab-01", "a" * 64), ("nod-01", "b" * 64)]
 
 
 def take(key: str, number: int = 1) -> Take:
-    drawn = pictures.stored(Image.new("L", (8, 8), number))
+    drawn = pictures.stored(Image.new("L", (8, 8), number), here.store())
     control = Control(key=key, frame=drawn, depth=drawn, normals=drawn, skeleton=drawn, keypoints=drawn, seconds=0.0)
     return Take(key=key, number=number, backend="previz", picture=drawn, control=control, seconds=0.1)
 
@@ -48,11 +49,11 @@ def manifest_of(*records: KeyframeRecord) -> Manifest:
 
 
 def write(folder: Path, *records: KeyframeRecord, before: dict[str, KeyframeRecord] | None = None) -> dict[str, Any]:
-    return dict(manifest.update_keyframes(folder, manifest_of(*records), PLANNED, before or {}))
+    return dict(manifest.update_keyframes(folder, manifest_of(*records), PLANNED, before or {}, here.store()))
 
 
 def film() -> FilmRecord:
-    stored = pictures.stored(Image.new("L", (8, 8), 9))
+    stored = pictures.stored(Image.new("L", (8, 8), 9), here.store())
     return FilmRecord(
         file=stored, frames=1, seconds="1", codec="h264", pixel_format="yuv420p", shots=("jab",), masters=("c" * 64,)
     )
@@ -62,16 +63,16 @@ def test_a_later_run_keeps_the_films_of_earlier_ones(tmp_path: Path) -> None:
     write(tmp_path, record())
     manifest.add_film(tmp_path, "film.mp4", film())
 
-    write(tmp_path, record("nod-01", key="b" * 64), before=manifest.read_records(tmp_path))
+    write(tmp_path, record("nod-01", key="b" * 64), before=manifest.read_records(tmp_path, here.store()))
 
-    assert manifest.read_film(tmp_path, "film.mp4") == film()
-    assert list(manifest.read_records(tmp_path)) == ["jab-01", "nod-01"]
+    assert manifest.read_film(tmp_path, "film.mp4", here.store()) == film()
+    assert list(manifest.read_records(tmp_path, here.store())) == ["jab-01", "nod-01"]
 
 
 def test_an_approval_during_a_run_is_kept(tmp_path: Path) -> None:
     write(tmp_path, record(passed=False))
-    before = manifest.read_records(tmp_path)
-    assert manifest.approve(tmp_path, ["jab"]) == {"jab-01": 1}
+    before = manifest.read_records(tmp_path, here.store())
+    assert manifest.approve(tmp_path, ["jab"], here.store()) == {"jab-01": 1}
 
     after = write(tmp_path, record(passed=False), before=before)
 
@@ -80,7 +81,7 @@ def test_an_approval_during_a_run_is_kept(tmp_path: Path) -> None:
 
 def test_a_take_that_another_run_had_accepted_meanwhile_is_kept(tmp_path: Path) -> None:
     write(tmp_path, record(passed=False))
-    before = manifest.read_records(tmp_path)
+    before = manifest.read_records(tmp_path, here.store())
     write(tmp_path, record(number=2), before=before)
 
     after = write(tmp_path, record(passed=False, number=3), before=before)
@@ -116,25 +117,29 @@ def test_a_writer_reads_what_the_one_before_it_wrote(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(manifest, "_content", read_and_wait)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda shot: manifest.approve(tmp_path, [shot]), ("jab", "nod")))
+        list(pool.map(lambda shot: manifest.approve(tmp_path, [shot], here.store()), ("jab", "nod")))
 
     monkeypatch.setattr(manifest, "_content", content)
-    assert all(one.accepted is not None for one in manifest.read_records(tmp_path).values())
+    assert all(one.accepted is not None for one in manifest.read_records(tmp_path, here.store()).values())
 
 
 def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     write(tmp_path, record(passed=False), record("nod-01", passed=False, key="b" * 64))
     code = (
-        "import sys; from pathlib import Path; from undercard.production import manifest;"
-        "manifest.approve(Path(sys.argv[1]), [sys.argv[2]])"
+        "import sys; from pathlib import Path;"
+        "from undercard.production import manifest; from undercard.store import Store;"
+        "manifest.approve(Path(sys.argv[1]), [sys.argv[2]], Store(Path(sys.argv[3])))"
     )
     both = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), shot], env=settings.child_environment({}))
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), shot, str(here.store().root)],
+            env=settings.child_environment({}),
+        )
         for shot in ("jab", "nod")
     ]
 
     assert [process.wait(60) for process in both] == [0, 0]
-    assert all(one.accepted is not None for one in manifest.read_records(tmp_path).values())
+    assert all(one.accepted is not None for one in manifest.read_records(tmp_path, here.store()).values())
 
 
 def test_a_manifest_that_stays_locked_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,20 +165,20 @@ def test_a_manifest_that_stays_locked_is_reported(tmp_path: Path, monkeypatch: p
 def test_a_record_whose_picture_is_gone_or_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     gone = record()
     write(tmp_path, gone, record("nod-01", key="b" * 64, number=2))
-    gone.takes[0].take.picture.absolute.unlink()
+    here.store().path_of(gone.takes[0].take.picture).unlink()
     content = json.loads((tmp_path / manifest.NAME).read_bytes())
     content["keyframes"].append({"label": "neither"})
     (tmp_path / manifest.NAME).write_text(json.dumps(content))
 
-    assert list(manifest.read_records(tmp_path)) == ["nod-01"]
+    assert list(manifest.read_records(tmp_path, here.store())) == ["nod-01"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"keyframes": 3}', "null"])
 def test_a_manifest_that_cannot_be_read_says_nothing(content: str, tmp_path: Path) -> None:
     (tmp_path / manifest.NAME).write_text(content)
 
-    assert manifest.read_records(tmp_path) == {}
-    assert manifest.read_film(tmp_path, "film.mp4") is None
+    assert manifest.read_records(tmp_path, here.store()) == {}
+    assert manifest.read_film(tmp_path, "film.mp4", here.store()) is None
 
 
 def test_a_film_without_keyframes_is_not_noted(tmp_path: Path) -> None:
@@ -185,9 +190,9 @@ def test_approving_names_what_there_is(tmp_path: Path) -> None:
     write(tmp_path, record(passed=False))
 
     with pytest.raises(BadInput, match="nothing of nod needs review"):
-        manifest.approve(tmp_path, ["nod"])
+        manifest.approve(tmp_path, ["nod"], here.store())
     with pytest.raises(BadInput, match="jab-01 has no take 7; it has 1"):
-        manifest.approve(tmp_path, ["jab-01"], take=7)
+        manifest.approve(tmp_path, ["jab-01"], here.store(), take=7)
 
 
 def test_the_shots_that_failed_are_those_without_an_accepted_take(tmp_path: Path) -> None:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from tests import here
 from tests.fakes.counted import count_calls
 from tests.fakes.runtime import InlineRuntime
 from undercard.errors import BadFilm, BadInput, ShotsFailed, StoreError
 from undercard.production import manifest
+from undercard.production.options import RunOptions
 from undercard.production.produce import produce
-from undercard.production.run import Run
+from undercard.production.run import Run, begin
+from undercard.settings import Settings
 
 
 def test_a_run_plans_reads_the_manifest_scores_and_sums_up_once(
@@ -39,6 +42,22 @@ def test_a_second_run_renders_and_encodes_nothing(new_run: Callable[..., Run]) -
     ]
     assert [name for name in again.names if "take" in name or "segment" in name] == []
     assert [row.status for row in again.rows[-1]] == ["cached", "cached"]
+
+
+def test_two_runs_of_one_process_each_keep_to_the_store_of_their_settings(
+    small_film: Path, tmp_path: Path, store: Path
+) -> None:
+    stores = [tmp_path / name for name in ("early", "late")]
+    options = RunOptions(shot_list=small_film, shots="cross", handles=True, presets=("hevc",))
+    runs = [begin(options, Settings(store=one)) for one in stores]
+
+    made = [produce(run, InlineRuntime()).film for run in runs]
+
+    assert [film and film.path.is_relative_to(one) for film, one in zip(made, stores, strict=True)] == [True, True]
+    names = [sorted(str(path.relative_to(one)) for path in one.rglob("*") if path.is_file()) for one in stores]
+    assert names[0] == names[1]
+    # Nobody looked at the store that the environment names.
+    assert not store.exists()
 
 
 def test_the_gate_comes_after_the_takes_that_it_judges(new_run: Callable[..., Run]) -> None:
@@ -110,7 +129,7 @@ def test_a_film_and_its_masters_are_remembered_after_a_run_of_one_shot(new_run: 
 
     produce(new_run(shots="jab"), InlineRuntime())
 
-    kept = manifest.read_film(new_run().folder, Path(whole.path).name)
+    kept = manifest.read_film(new_run().folder, Path(whole.path).name, here.store())
     assert kept is not None
     assert kept.masters == whole.record.masters != ()
     assert kept.delivered == whole.record.delivered

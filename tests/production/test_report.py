@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageColor
 
+from tests import here
 from undercard import store
 from undercard.domain.requests import Control
 from undercard.domain.takes import Approach, Attempt, Outcome, Remedy, Repair, Take
@@ -43,7 +44,7 @@ shots:
 def planned(folder: Path) -> Plan:
     path = folder / "film.yaml"
     path.write_text(FILM)
-    return plan_film(load_shot_list(path), Device(cores=2, host_bytes=0))
+    return plan_film(load_shot_list(path), Device(cores=2, host_bytes=0), here.settings())
 
 
 def record(film: Plan, label: str, *, passed: bool = True, grey: int = 0) -> KeyframeRecord:
@@ -60,9 +61,9 @@ def record(film: Plan, label: str, *, passed: bool = True, grey: int = 0) -> Key
 
 
 def folder_picture(grey: int) -> store.StoredFile:
-    with store.scratch(".png") as path:
+    with here.store().scratch(".png") as path:
         Image.new("L", (8, 8), grey).save(path)
-        return store.put_file(path)
+        return here.store().put_file(path)
 
 
 def test_a_shot_is_shown_by_the_keyframe_on_which_its_blow_lands(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_shot_is_shown_by_the_keyframe_on_which_its_blow_lands(tmp_path: Path)
 
     row = shot_rows(film, records)[0]
 
-    assert row.picture == records["jab-03"].takes[0].take.picture.absolute
+    assert row.picture == here.store().path_of(records["jab-03"].takes[0].take.picture)
     assert (row.status, row.take, row.backend, row.seconds) == ("accepted", "2", "previz", 2.0)
 
 
@@ -85,7 +86,7 @@ def test_a_shot_that_needs_review_shows_the_keyframe_that_was_rejected_and_why(t
     row = shot_rows(film, records)[0]
 
     assert row.status == "needs review"
-    assert row.picture == records["jab-01"].takes[0].take.picture.absolute
+    assert row.picture == here.store().path_of(records["jab-01"].takes[0].take.picture)
     assert row.cause == "jab-01: soft: 0.01 where 0.045 is needed"
 
 
@@ -163,7 +164,7 @@ def test_a_row_says_what_its_takes_were_repaired_by_and_shows_those_that_were_re
     (rejection,) = row.rejected
     assert (rejection.label, rejection.answer) == ("bow-01 take 2", "more steps: 8")
     assert rejection.cause == "soft: 0.01 where 0.045 is needed"
-    assert rejection.picture == first.take.picture.absolute
+    assert rejection.picture == here.store().path_of(first.take.picture)
 
 
 def test_what_was_approved_by_hand_is_said_to_be(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes.shot_lists import duel, problems
 from undercard.film.lettering.graphics import Graphic
 from undercard.film.timeline.captions import captions
@@ -67,7 +68,7 @@ def test_a_burned_in_caption_ends_where_the_next_shot_begins_to_show(tmp_path: P
         ("  - id: nod\n", "  - id: nod\n    transition: {kind: crossfade, frames: 8}\n"),
     )
 
-    film = plan_film(made, Device(cores=1, host_bytes=0), backend="previz").timeline
+    film = plan_film(made, Device(cores=1, host_bytes=0), here.settings(), backend="previz").timeline
 
     assert [graphic.stop for graphic in film.clips[0].graphics] == [16]
     assert [(each.start, each.stop) for each in captions(film)] == [(0, 16)]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes.shot_lists import duel, problems
 from undercard.film.base.timing import Freeze, Speed, Timing
 from undercard.hardware.devices import Device
@@ -63,8 +64,8 @@ def test_a_replay_runs_at_half_speed_from_the_start_unless_told(tmp_path: Path) 
 def test_a_replay_renders_nothing_of_its_own_and_asks_for_what_it_shows(tmp_path: Path) -> None:
     film = duel(tmp_path, replay("replay: jab"))
 
-    whole = plan_film(film, HERE, backend="previz")
-    alone = plan_film(film, HERE, backend="previz", shots="again")
+    whole = plan_film(film, HERE, here.settings(), backend="previz")
+    alone = plan_film(film, HERE, here.settings(), backend="previz", shots="again")
 
     assert [len(whole.keyframes(shot)) for shot in whole.shots] == [2, 0]
     assert [shot.id for shot in whole.filmed] == ["jab"]

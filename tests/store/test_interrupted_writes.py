@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.store.conftest import CONTENT, files_of
 from undercard import settings, store
 
@@ -30,7 +31,8 @@ def child(code: str, root: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    "write", ["store.put_bytes(content, '.png')", "store.write_atomically(Path(sys.argv[1]), content)"]
+    "write",
+    ["store.Store(Path(sys.argv[2])).put_bytes(content, '.png')", "store.write_atomically(Path(sys.argv[1]), content)"],
 )
 def test_running_out_of_space_is_reported_and_leaves_nothing(root: Path, write: str) -> None:
     # A limit on the size of a file stands in for a full disk: the write fails half way in the kernel.
@@ -47,7 +49,7 @@ except StoreError as error:
     print(error)
 """
     target = root / "manifest.json"
-    said, complaint = child(code, root, str(target)).communicate(timeout=30)
+    said, complaint = child(code, root, str(target), str(root)).communicate(timeout=30)
 
     assert "File too large; free space or" in said, complaint
     assert files_of(root) == []
@@ -55,14 +57,16 @@ except StoreError as error:
 
 def test_a_process_killed_while_it_stores_leaves_no_file_that_is_believed(root: Path) -> None:
     code = f"""
-from undercard import store
+import sys
+from pathlib import Path
+from undercard.store import Store
 for number in range(1000):
-    store.put_bytes(number.to_bytes(4, "big") * {LONG_BYTES // 4}, ".bin")
+    Store(Path(sys.argv[1])).put_bytes(number.to_bytes(4, "big") * {LONG_BYTES // 4}, ".bin")
 """
     interrupted = kills = 0
     # Most kills fall into a write, and a few between two.
     while interrupted < 3 and kills < 12:
-        process = child(code, root)
+        process = child(code, root, str(root))
         wait_for_half_a_file(root / "scratch")
         process.kill()
         process.communicate()
@@ -73,7 +77,7 @@ for number in range(1000):
             left.unlink()
 
     assert interrupted, "no kill fell into a write"
-    assert store.put_bytes(CONTENT, ".bin").absolute.read_bytes() == CONTENT
+    assert here.store().path_of(here.store().put_bytes(CONTENT, ".bin")).read_bytes() == CONTENT
 
 
 def wait_for_half_a_file(folder: Path) -> None:
@@ -96,7 +100,7 @@ print("ready", flush=True)
 for letter in b"abcdefgh" * 1000:
     store.write_atomically(Path(sys.argv[1]), bytes([letter]) * {LONG_BYTES})
 """
-    process = child(code, root, str(target))
+    process = child(code, root, str(target), str(root))
     assert process.stdout is not None
     process.stdout.readline()
     sizes = {target.stat().st_size}

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tasks.steps import verdict_key
+from tests import here
 from tests.fakes.stagings import fighter, staging
 from undercard.domain import pictures
 from undercard.domain.requests import Control
@@ -16,7 +17,7 @@ from undercard.store import StoredFile
 
 
 def picture(grey: int) -> StoredFile:
-    return pictures.stored(Image.new("L", (8, 8), grey))
+    return pictures.stored(Image.new("L", (8, 8), grey), here.store())
 
 
 def control(grey: int) -> Control:

@@ -20,6 +20,7 @@ from undercard.domain.unavailable import Unavailable
 from undercard.errors import BackendUnavailable, UnknownBackend
 from undercard.hardware.devices import Device
 from undercard.models.fingerprint import recipe
+from undercard.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Renderer(Protocol):
     def render(self, request: RenderRequest) -> Rendered:
         """Render the picture that *request* asks for: RGB, of exactly the size it asks for.
 
-        A picture that the request names by its digest is found with `store.find`. Safe to call from several threads
+        A picture that the request names by its digest is found with `Store.find`. Safe to call from several threads
         at once.
 
         Raises:
@@ -132,13 +133,13 @@ class Backend(Protocol):
     in_child: bool
     """Holds a card, or may be killed for its memory: it is opened in a process of its own (see session.py)."""
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         """Return every way to do *work* on *device*, fastest first, whether or not it fits at this moment."""
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         """Return why the backend cannot run here and what would change that, or None when it can."""
 
-    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[Renderer]:
         """Open the backend as *rung* says; leaving the context frees what it holds.
 
         Raises:
@@ -151,12 +152,13 @@ class Backend(Protocol):
 class HasRecipe(Protocol):
     """A backend that renders with something else than the settings' model; its part of the contract is optional."""
 
-    def recipe(self, steps: int = 0) -> str:
+    def recipe(self, settings: Settings, steps: int = 0) -> str:
         """Return what decides its pixels beside the request and its revision, such as `4 steps 1f0c9a…`.
 
         It stays the same from run to run, and while what it speaks of cannot be reached.
 
         Args:
+            settings: what they name counts before what is found.
             steps: of the request, which may take other weights; 0 for the usual ones.
         """
 
@@ -165,7 +167,7 @@ class HasRecipe(Protocol):
 class Heeds(Protocol):
     """A backend that can make a picture otherwise when asked to; its part of the contract is optional."""
 
-    def heeds(self) -> frozenset[str]:
+    def heeds(self, settings: Settings) -> frozenset[str]:
         """Return the names of the optional fields of a request that change its pixels: `steps`, `whole`."""
 
 
@@ -188,14 +190,14 @@ def backend(name: str) -> Backend:
     return found
 
 
-def fastest(name: str, work: Work, device: Device) -> Rung:
+def fastest(name: str, work: Work, device: Device, settings: Settings) -> Rung:
     """Return the first rung of the backend called *name*.
 
     Raises:
         UnknownBackend: there is no such backend.
         BackendUnavailable: it has no way to do *work* on *device*.
     """
-    rungs = backend(name).rungs(work, device)
+    rungs = backend(name).rungs(work, device, settings)
     if not rungs:
         raise BackendUnavailable(f"backend {name!r} has no way to render {work.size[0]}×{work.size[1]} px here")
     return rungs[0]
@@ -209,23 +211,24 @@ def draws_itself(name: str) -> bool:
     return name in names() and backend(name).draws_itself
 
 
-def heeded(name: str) -> frozenset[str]:
+def heeded(name: str, settings: Settings) -> frozenset[str]:
     """Return the optional fields of a request that the backend called *name* heeds.
 
     Raises:
         UnknownBackend: there is no such backend.
     """
     found = backend(name)
-    return found.heeds() if isinstance(found, Heeds) else frozenset()
+    return found.heeds(settings) if isinstance(found, Heeds) else frozenset()
 
 
-def renderer_name(name: str, *, exact: bool, steps: int = 0) -> str:
+def renderer_name(name: str, settings: Settings, *, exact: bool, steps: int = 0) -> str:
     """Return what a request calls the renderer whose pixels it asks for.
 
     For a model that is its recipe, and the backend only where its pixels are not exact: all exact ones share theirs.
 
     Args:
         name: of the backend.
+        settings: of this machine, which may name what it renders with.
         exact: for exact pixels.
         steps: of the request; 0 for the usual ones.
 
@@ -234,11 +237,11 @@ def renderer_name(name: str, *, exact: bool, steps: int = 0) -> str:
     """
     found = backend(name)
     own = "" if exact else f"{found.name} {found.revision}"
-    return " · ".join(part for part in (_recipe_of(found, steps), own) if part)
+    return " · ".join(part for part in (_recipe_of(found, settings, steps), own) if part)
 
 
-def _recipe_of(found: Backend, steps: int) -> str:
+def _recipe_of(found: Backend, settings: Settings, steps: int) -> str:
     """Return what else decides the pixels of *found*: what it says itself, else the settings' model."""
     if isinstance(found, HasRecipe):
-        return found.recipe(steps) if steps else found.recipe()
-    return recipe(found.name) if found.in_child else ""
+        return found.recipe(settings, steps) if steps else found.recipe(settings)
+    return recipe(found.name, settings) if found.in_child else ""

@@ -10,6 +10,7 @@ from undercard.backends.qwen.costs import STORAGES, Costs
 from undercard.domain.unavailable import Unavailable
 from undercard.hardware import card_speed
 from undercard.hardware.devices import Device, Gpu
+from undercard.settings import Settings
 
 _SLOWNESS = 6.0
 """A step of ComfyUI 0.33 with GGUF Q4_K_M against the arithmetic alone: 1.74 s on an H100 with 10 GB free
@@ -43,7 +44,7 @@ class ComfyBackend:
     animates: bool = False
     in_child: bool = True
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         """Return the server as it likes it, and with as little of its card as it can do with.
 
         A workflow of the user's has one way, its own.
@@ -51,7 +52,7 @@ class ComfyBackend:
         # Only who asks for it needs the network's libraries.
         from undercard.backends.comfy import server
 
-        wanted = server.wishes()
+        wanted = server.wishes(settings)
         way = server.look(wanted).way
         detail = way.detail if way is not None else ""
         usual = Rung(self.name, exact=False, needs=_needs(work, device, wanted.steps), detail=detail, served=True)
@@ -67,28 +68,28 @@ class ComfyBackend:
         )
         return usual, sparing
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         """Say that no server answers, or what it lacks; in two seconds at the most."""
         from undercard.backends.comfy import server
 
-        return server.look(server.wishes()).reason
+        return server.look(server.wishes(settings)).reason
 
-    def recipe(self, steps: int = 0) -> str:
+    def recipe(self, settings: Settings, steps: int = 0) -> str:
         """Return the steps and the digest of the workflow, or of the names of the files that the server has.
 
         They are the same for other *steps*, which its own graph takes with the LoRA that it has.
         """
         from undercard.backends.comfy import server
 
-        return server.recipe(server.wishes())
+        return server.recipe(server.wishes(settings))
 
-    def heeds(self) -> frozenset[str]:
+    def heeds(self, settings: Settings) -> frozenset[str]:
         """Return what its own graph has room for; what a workflow of the user's makes of a request is its own."""
         from undercard.backends.comfy import server
 
-        return frozenset({"steps", "whole"}) if server.wishes().workflow is None else frozenset()
+        return frozenset({"steps", "whole"}) if server.wishes(settings).workflow is None else frozenset()
 
-    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[Renderer]:
         """Open a connection; the server opens its model at the first picture.
 
         Raises:
@@ -98,7 +99,7 @@ class ComfyBackend:
         from undercard.backends.comfy import renderer, server
         from undercard.backends.comfy.patience import patiently
 
-        wanted = server.wishes()
+        wanted = server.wishes(settings)
         way = patiently(lambda: server.present(wanted), wanted.wait_seconds)
         return renderer.opened(way, wanted, sparing=rung.sparing)
 

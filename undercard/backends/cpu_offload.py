@@ -17,6 +17,8 @@ from undercard.hardware import devices
 from undercard.hardware.devices import Device
 from undercard.models import lightning, weights
 from undercard.models.fingerprint import recipe
+from undercard.settings import Settings
+from undercard.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,10 @@ class CpuOffloadBackend:
     animates: bool = False
     in_child: bool = True
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         """Return its one way: a layer at a time, or all of it on the processor."""
-        asked = weights.steps(self.name) * lightning.passes(self.name)
-        costs = Costs(work, asked, bf16.told_architecture(self.name))
+        asked = weights.steps(self.name, settings) * lightning.passes(self.name, settings)
+        costs = Costs(work, asked, bf16.told_architecture(self.name, settings))
         weight_bytes = costs.transformer_bytes + ENCODER_BYTES + VAE_WEIGHT_BYTES
         gpu = device.gpu
         if gpu is None:
@@ -51,15 +53,15 @@ class CpuOffloadBackend:
         limit = max(devices.allocatable_bytes(gpu), needs.vram_bytes)
         return (Rung(self.name, exact=True, needs=needs, detail="layer by layer", vram_limit=limit),)
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         """Say what is missing: a card, the packages, or the weights."""
-        return bf16.missing(self.name, device)
+        return bf16.missing(self.name, device, settings)
 
-    def recipe(self, steps: int = 0) -> str:
+    def recipe(self, settings: Settings, steps: int = 0) -> str:
         """Return what decides its pixels: the weights and guidance, as of every exact backend."""
-        return recipe(self.name, steps=steps, guidance=lightning.guidance(self.name))
+        return recipe(self.name, settings, steps=steps, guidance=lightning.guidance(self.name, settings))
 
-    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[Renderer]:
         """Open the pipeline.
 
         Raises:
@@ -67,13 +69,13 @@ class CpuOffloadBackend:
             OutOfMemory: in the stage `open`.
             BadCheckpoint: the LoRA is another model's.
         """
-        found = bf16.require(self.name, self.unavailable(device))
+        found = bf16.require(self.name, self.unavailable(device, settings), settings)
         # Only a backend that opens needs torch.
         from undercard.backends.vendors import renderer
         from undercard.backends.vendors.offloaded import Offloaded
 
-        guidance = lightning.guidance(self.name)
-        model = Offloaded(found.folder, found.steps, found.lora, found.lora_strength, guidance)
+        store, guidance = Store(settings.store_root), lightning.guidance(self.name, settings)
+        model = Offloaded(found.folder, found.steps, store, found.lora, found.lora_strength, guidance)
         return renderer.opened(model.load, bf16.place_of(device), rung)
 
 

@@ -17,6 +17,8 @@ from undercard.domain.unavailable import Unavailable
 from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
+from undercard.settings import Settings
+from undercard.store import Store
 
 NEEDED = (*bf16.NEEDED, "diffsynth", "torchvision")
 CAST_BYTES_PER_SECOND = 2.9e9
@@ -37,9 +39,9 @@ class DiffsynthBackend:
     animates: bool = False
     in_child: bool = True
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         """Return DiffSynth with as many blocks on the card as fit, and with none."""
-        costs = Costs(work, weights.steps(self.name), bf16.told_architecture(self.name))
+        costs = Costs(work, weights.steps(self.name, settings), bf16.told_architecture(self.name, settings))
         gpu = device.gpu
         if gpu is None:
             return (costs.on_the_processor(self.name, device, _weight_bytes(costs), exact=False),)
@@ -47,15 +49,15 @@ class DiffsynthBackend:
         most = min(costs.model.blocks, max(0, room) // (block_bytes(costs.model) // 2))
         return tuple(self._rung(costs, gpu, kept) for kept in sorted({most, 0}, reverse=True))
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         """Say what is missing: a card, the packages, or the weights."""
-        return bf16.missing(self.name, device, NEEDED, extra="diffsynth")
+        return bf16.missing(self.name, device, settings, NEEDED, extra="diffsynth")
 
-    def heeds(self) -> frozenset[str]:
+    def heeds(self, settings: Settings) -> frozenset[str]:
         """Return the number of steps, which is its pipeline's to choose for each picture."""
         return frozenset({"steps"})
 
-    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[Renderer]:
         """Open the pipeline as *rung* says.
 
         Raises:
@@ -63,7 +65,7 @@ class DiffsynthBackend:
             OutOfMemory: in the stage `open`.
             BadCheckpoint: DiffSynth does not know the checkpoint, or the LoRA is another model's.
         """
-        found = bf16.require(self.name, self.unavailable(device))
+        found = bf16.require(self.name, self.unavailable(device, settings), settings)
         # Only a backend that opens needs torch.
         from undercard.backends.vendors import operators, renderer
 
@@ -71,8 +73,10 @@ class DiffsynthBackend:
         # This one imports transformers, which imports torchvision.
         from undercard.backends.vendors.studio import Studio
 
-        kept_bytes = rung.resident_blocks * block_bytes(bf16.told_architecture(self.name)) // 2
-        model = Studio(found.folder, found.steps, kept_bytes, found.lora, found.lora_strength)
+        kept_bytes = rung.resident_blocks * block_bytes(bf16.told_architecture(self.name, settings)) // 2
+        model = Studio(
+            found.folder, found.steps, Store(settings.store_root), kept_bytes, found.lora, found.lora_strength
+        )
         return renderer.opened(model.load, bf16.place_of(device), rung)
 
     def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:

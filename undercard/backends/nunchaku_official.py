@@ -20,6 +20,8 @@ from undercard.hardware import devices
 from undercard.hardware.devices import Device, Gpu
 from undercard.models import weights
 from undercard.models.weights import Weights
+from undercard.settings import Settings
+from undercard.store import Store
 
 BYTES_A_WEIGHT = 0.86
 """Of a block, for a weight of those outside its modulation, which is in it: measured 5.1 GB with 20 blocks on the card
@@ -43,9 +45,9 @@ class NunchakuOfficialBackend:
     animates: bool = False
     in_child: bool = True
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         """Return nunchaku with as many blocks on the card as fit, with half of those, and with one."""
-        costs = Costs(work, weights.steps(self.name), bf16.told_architecture(self.name))
+        costs = Costs(work, weights.steps(self.name, settings), bf16.told_architecture(self.name, settings))
         gpu = device.gpu
         if gpu is None:
             return ()
@@ -53,32 +55,32 @@ class NunchakuOfficialBackend:
         most = min(costs.model.blocks, max(1, room // _block_bytes(costs) - BUFFERS))
         return tuple(self._rung(costs, gpu, kept) for kept in sorted({most, max(1, most // 2), 1}, reverse=True))
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         """Say what is missing: a card that it has kernels for, the package, what goes with it, or the weights."""
         gpu = device.gpu
         if gpu is None:
             return Unavailable("nunchaku's kernels run on CUDA cards alone, and there is none", "", Cause.NO_CARD)
-        lacking = nunchaku_package.missing(gpu) or bf16.missing_weights(self.name)
-        return lacking or _unfit(gpu, bf16.require(self.name, None))
+        lacking = nunchaku_package.missing(gpu) or bf16.missing_weights(self.name, settings)
+        return lacking or _unfit(gpu, bf16.require(self.name, None, settings))
 
-    def heeds(self) -> frozenset[str]:
+    def heeds(self, settings: Settings) -> frozenset[str]:
         """Return the number of steps, which is its pipeline's to choose for each picture."""
         return frozenset({"steps"})
 
-    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[Renderer]:
         """Open the pipeline as *rung* says.
 
         Raises:
             BackendUnavailable: it cannot run here.
             OutOfMemory: in the stage `open`.
         """
-        found = bf16.require(self.name, self.unavailable(device))
+        found = bf16.require(self.name, self.unavailable(device, settings), settings)
         assert found.transformer is not None
         # Only a backend that opens needs torch.
         from undercard.backends.vendors import renderer
         from undercard.backends.vendors.nunchaku_model import Nunchaku
 
-        model = Nunchaku(found.folder, found.transformer, found.steps, rung.resident_blocks)
+        model = Nunchaku(found.folder, found.transformer, found.steps, Store(settings.store_root), rung.resident_blocks)
         return renderer.opened(model.load, bf16.place_of(device), rung)
 
     def _rung(self, costs: Costs, gpu: Gpu, kept: int) -> Rung:

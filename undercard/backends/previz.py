@@ -13,6 +13,7 @@ from undercard.backends import Needs, Rendered, Rung, Work
 from undercard.domain.requests import RenderRequest
 from undercard.domain.unavailable import Unavailable
 from undercard.hardware.devices import Device
+from undercard.settings import Settings
 
 _CORE_SECONDS_A_MEGAPIXEL = 1.35
 """Processor seconds for a million pixels, measured from 512×288 to 1920×1080 (benchmarks/results/previz.json)."""
@@ -54,7 +55,7 @@ class PrevizBackend:
     animates: bool = True
     in_child: bool = False
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         """Return its one way to draw; seconds and memory, as measured, both grow with the number of pixels."""
         pixels = work.size[0] * work.size[1]
         core_seconds = _CORE_SECONDS_A_FRAME + _CORE_SECONDS_A_MEGAPIXEL * pixels / 1e6
@@ -62,11 +63,11 @@ class PrevizBackend:
         needs = Needs(vram_bytes=0, host_bytes=host_bytes, seconds=core_seconds / max(device.cores, 1))
         return (Rung(self.name, exact=False, needs=needs),)
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         """Return None: it runs on any machine that undercard installs on."""
         return None
 
-    def open(self, device: Device, rung: Rung) -> AbstractContextManager[_Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[_Renderer]:
         """Open it; there is nothing to load."""
         return _open()
 

@@ -18,6 +18,7 @@ from undercard.domain.unavailable import Unavailable
 from undercard.gate.critic.condition import Condition
 from undercard.models import lightning
 from undercard.models.weights import Weights
+from undercard.settings import Settings
 
 NAMES_WIDTH = 17
 """Of the longest backend's name: a narrow terminal must not break it."""
@@ -35,7 +36,7 @@ class Diagnosis:
     """What it renders with."""
 
 
-def usable(found: Sequence[Diagnosis], advice: str) -> Group:
+def usable(found: Sequence[Diagnosis], settings: Settings, advice: str) -> Group:
     """Return backends as a table, what can be used first, and below it what *advice* there is, if any."""
     table = Table(
         Column("", width=1),
@@ -48,7 +49,9 @@ def usable(found: Sequence[Diagnosis], advice: str) -> Group:
     )
     for each in found:
         if each.reason is None:
-            table.add_row("[green]✓[/]", each.name, "yes" if each.exact else "–", _with(each.name, each.weights))
+            table.add_row(
+                "[green]✓[/]", each.name, "yes" if each.exact else "–", _with(each.name, each.weights, settings)
+            )
     # One remedy serves all that share what is wrong.
     alike: dict[str, list[tuple[Diagnosis, Unavailable]]] = {}
     for each in found:
@@ -81,12 +84,12 @@ def _why(reason: Unavailable) -> Text:
     return text
 
 
-def _with(backend: str, weights: Weights | None) -> str:
+def _with(backend: str, weights: Weights | None, settings: Settings) -> str:
     if weights is None:
         return ""
-    more = weights.steps < MOST_STEPS and lightning.in_steps(backend, MOST_STEPS) is not None
-    repairs = f", {MOST_STEPS} to repair" if more and "steps" in backends.heeded(backend) else ""
-    guidance = lightning.guidance(backend)
+    more = weights.steps < MOST_STEPS and lightning.in_steps(backend, MOST_STEPS, settings) is not None
+    repairs = f", {MOST_STEPS} to repair" if more and "steps" in backends.heeded(backend, settings) else ""
+    guidance = lightning.guidance(backend, settings)
     guided = f", guided by {guidance:g}" if guidance > 1.0 else ""
     files = [path for path in (weights.transformer or weights.folder, weights.lora) if path is not None]
     return f"{weights.steps} steps{repairs}{guided} · {escape(' + '.join(place(path) for path in files))}"

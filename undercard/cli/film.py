@@ -26,12 +26,14 @@ def cut(
     Every render writes `timeline.otio` beside its film. Sounds stay with their pictures; clips that nobody trimmed are
     taken as they were encoded.
     """
+    from undercard import settings
     from undercard.production.assembly import recut
+    from undercard.store import Store
 
     console = Console()
     with told(console):
         target = into or timeline.with_name("recut.mp4")
-        made = recut.cut(timeline, target)
+        made = recut.cut(timeline, target, Store(settings.load().store_root))
         console.print(f"{made.frames} frames: {target}", markup=False, highlight=False, soft_wrap=True)
         if made.unheard:
             console.print(f"Not all of the sound: {made.unheard}.", markup=False, highlight=False, soft_wrap=True)
@@ -52,7 +54,7 @@ def deliver(
     `--size`, `--backend` and `--shots` name the film as they did when it was rendered. Its frames are taken as they
     were drawn where `render --preset` or the shot list's `delivery` had them kept, else from the film.
     """
-    from undercard import settings, store
+    from undercard import settings
     from undercard.film.encoding.delivery import Delivery
     from undercard.hardware.probe import this_device
     from undercard.production import manifest
@@ -66,10 +68,10 @@ def deliver(
             shot_list=shot_list, size=size, backend=backend, exact=exact, shots=shots, presets=(preset,), shape=shape
         )
         begun = begin(run, settings.load(), this_device)
-        plan, folder = begun.plan, begun.folder
+        plan, folder, store = begun.plan, begun.folder, begun.plan.store
         film, wanted = delivery.finished(plan, folder), Delivery(preset, shape)
-        masters = delivery.masters_of(manifest.read_film(folder, film.name))
-        made = delivery.made(film, masters, wanted, delivery.centres(plan, wanted))
+        masters = delivery.masters_of(manifest.read_film(folder, film.name, store), store)
+        made = delivery.made(film, masters, wanted, delivery.centres(plan, wanted), store)
         target = into or film.with_name(wanted.file_name(film.stem))
         store.copy_out(made, target)
         source = "as it is" if wanted.is_the_film else "from its frames without loss" if masters else "encoded again"

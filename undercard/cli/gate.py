@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from undercard import settings
 from undercard.cli.console import SHOTS_FAILED, told
 from undercard.errors import BadInput
 from undercard.gate.contract import Verdict
@@ -97,7 +98,7 @@ def _explain(
     from undercard.gate.judging import judge
 
     said = []
-    with hearing() as judged:
+    with hearing(settings.load()) as judged:
         for path, evidence in zip(pictures, evidences, strict=True):
             verdict = judge(evidence)
             if judged is not None:

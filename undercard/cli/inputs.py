@@ -17,6 +17,7 @@ from undercard.production.options import find
 from undercard.shotlist.likeness import likeness
 from undercard.shotlist.load import load_shot_list
 from undercard.shotlist.models import ShotList
+from undercard.store import Store
 
 
 def sheets(
@@ -33,10 +34,11 @@ def sheets(
     console = Console()
     with told(console):
         film = load_shot_list(find(shot_list))
-        folder = into or settings.load().store_root / "sheets" / film.slug
+        store = Store(settings.load().store_root)
+        folder = into or store.root / "sheets" / film.slug
         table = Table(Column("fighter", no_wrap=True), "known by", title=film.title)
         for name, member in film.cast.items():
-            found = member.reference or _drawn(film, name, folder)
+            found = member.reference or _drawn(film, name, folder, store)
             table.add_row(name, f"{found}{' (your own)' if member.reference else ''}")
         console.print(table)
 
@@ -51,12 +53,12 @@ def print_prompts(film: ShotList, console: Console) -> None:
             console.print(prompts.prompt(film, shot, keyframe), markup=False, highlight=False, soft_wrap=True)
 
 
-def _drawn(film: ShotList, name: str, folder: Path) -> Path:
+def _drawn(film: ShotList, name: str, folder: Path, store: Store) -> Path:
     """Draw the sheet of the fighter called *name* and return where it lies in *folder*, under his name."""
     from undercard.production.keyframes import conditioning
 
     request = likeness(name, film.cast[name]).sheet
     assert request is not None
-    sheet = conditioning.draw_sheet(name, request)
+    sheet = conditioning.draw_sheet(name, request, store)
     folder.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copyfile(sheet.picture.absolute, folder / f"{name}.png"))
+    return Path(shutil.copyfile(store.path_of(sheet.picture), folder / f"{name}.png"))

@@ -21,6 +21,8 @@ from undercard.cli.console import place, told
 from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
+from undercard.settings import Settings
+from undercard.store import Store
 
 if TYPE_CHECKING:
     from undercard.cli.doctor_view import Diagnosis
@@ -53,27 +55,28 @@ def plan(
 
     console = Console()
     with told(console):
-        device = with_copy_rates(this_device(), console)
+        chosen = settings.load()
+        device = with_copy_rates(this_device(chosen), Store(chosen.store_root), console)
         work = replace(outlook.USUAL, size=parse_size(size)) if size else outlook.USUAL
         run = None
         if shot_list is not None:
             asked = RunOptions(
                 shot_list=shot_list, backend=backend, exact=exact, size=size, shots=shots, start=start, failed=failed
             )
-            run = begin(asked, settings.load(), lambda: device).plan
+            run = begin(asked, chosen, lambda _settings: device).plan
             work = run.work
-        view = outlook.look(rungs.everything(), device, work, exact=exact)
+        view = outlook.look(rungs.everything(), device, chosen, work, exact=exact)
         film = look_at_film(run) if run else None
         now = datetime.now().astimezone()
         if as_json:
             typer.echo(json.dumps(estimate.as_json(view, film, now), indent=1))
             return
-        console.print(plan_view.machine(view, why_no_card()), plan_view.ladder(view))
+        console.print(plan_view.machine(view, why_no_card(chosen)), plan_view.ladder(view))
         if run is not None and film is not None:
             console.print(plan_view.shots(film.shots), plan_view.summary(run, film, now))
 
 
-def with_copy_rates(device: Device, console: Console) -> Device:
+def with_copy_rates(device: Device, store: Store, console: Console) -> Device:
     """Return *device* with the copy rate of each card, measured where no earlier run did."""
     from undercard.hardware import copy_rates
 
@@ -84,7 +87,7 @@ def with_copy_rates(device: Device, console: Console) -> Device:
     # Not on standard output, which may be read by a program.
     with Console(stderr=True).status("Measuring how fast this machine copies to its card, once …"):
         return replace(
-            device, gpus=tuple(gpu if gpu not in unknown else copy_rates.measure(gpu) for gpu in device.gpus)
+            device, gpus=tuple(gpu if gpu not in unknown else copy_rates.measure(gpu, store) for gpu in device.gpus)
         )
 
 
@@ -94,11 +97,12 @@ def doctor() -> None:
 
     console = Console()
     with told(console):
-        examine(console, this_device(), rungs.everything())
-        console.print(f"clips between keyframes: {clips.described()}", highlight=False)
+        chosen = settings.load()
+        examine(console, this_device(chosen), chosen, rungs.everything())
+        console.print(f"clips between keyframes: {clips.described(chosen)}", highlight=False)
 
 
-def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> None:
+def examine(console: Console, device: Device, chosen: Settings, found: tuple[AnyBackend, ...]) -> None:
     """Print what *device* has and which backends of *found* work on it."""
     from undercard.cli import doctor_view, plan_view
     from undercard.cli.doctor_view import Diagnosis
@@ -106,20 +110,23 @@ def examine(console: Console, device: Device, found: tuple[AnyBackend, ...]) -> 
     from undercard.models import weights
     from undercard.planning import outlook
 
-    torch, chosen = installed("torch"), settings.load()
+    torch = installed("torch")
     console.print(f"undercard {__version__} · {f'torch {torch}' if torch else 'without torch'}", highlight=False)
     console.print(f"store: {place(chosen.store_root)}", highlight=False, soft_wrap=True)
     folders = " · ".join(place(path) for path in (chosen.model_store_root, *chosen.folders_to_look_in))
     console.print(f"models: {folders}", highlight=False, soft_wrap=True)
-    console.print(plan_view.machine(outlook.look((), device), why_no_card()))
-    console.print(doctor_view.judge(condition()), highlight=False, soft_wrap=True)
+    console.print(plan_view.machine(outlook.look((), device, chosen), why_no_card(chosen)))
+    console.print(doctor_view.judge(condition(chosen)), highlight=False, soft_wrap=True)
     if device.gpus and torch and torch.endswith("+cpu"):
         console.print(f"[yellow]torch {torch} cannot use the card[/]: install its CUDA build in its place")
-    diagnoses = [Diagnosis(each.name, each.exact, each.unavailable(device), weights.of(each.name)) for each in found]
-    console.print(doctor_view.usable(diagnoses, _advice(device, found, diagnoses)))
+    diagnoses = [
+        Diagnosis(each.name, each.exact, each.unavailable(device, chosen), weights.of(each.name, chosen))
+        for each in found
+    ]
+    console.print(doctor_view.usable(diagnoses, chosen, _advice(device, chosen, found, diagnoses)))
 
 
-def _advice(device: Device, found: Sequence[AnyBackend], diagnoses: Sequence[Diagnosis]) -> str:
+def _advice(device: Device, chosen: Settings, found: Sequence[AnyBackend], diagnoses: Sequence[Diagnosis]) -> str:
     """Return the one thing to do for a model to render here; empty where one does, or without a card."""
     from undercard.domain.units import gigabytes
     from undercard.models import weights
@@ -128,9 +135,9 @@ def _advice(device: Device, found: Sequence[AnyBackend], diagnoses: Sequence[Dia
     models = {each.name for each in found if each.in_child}
     if not device.gpus or any(each.reason is None and each.name in models for each in diagnoses):
         return ""
-    best = recommend.backend_for(device)
+    best = recommend.backend_for(device, chosen)
     if best is not None:
-        picks = recommend.picks_for(best, None, device)
+        picks = recommend.picks_for(best, None, device, chosen)
         left = sum(pick.size_bytes for pick in picks if pick.path is None)
         return f"{weights.remedy(best)} ({gigabytes(left)})"
     reasons = [each.reason for each in diagnoses if each.name in models and each.reason is not None]
@@ -146,11 +153,11 @@ def installed(package: str) -> str | None:
         return None
 
 
-def why_no_card() -> str:
+def why_no_card(chosen: Settings) -> str:
     """Return why no card is used here, and what would change that."""
     from undercard.hardware import nvml
 
-    device, variable = settings.load().device, settings.visible_devices()
+    device, variable = chosen.device, settings.visible_devices()
     count = nvml.count()
     if device != "auto" and count:
         return f"UNDERCARD_DEVICE is {device!r}, and the driver sees {count}; unset it, or name one as cuda:0"

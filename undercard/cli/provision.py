@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from undercard import settings
 from undercard.cli.console import brief, told
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
 from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 from undercard.planning.choose import AUTO
+from undercard.settings import Settings
 
 if TYPE_CHECKING:
     from undercard.models.provisioning import FetchPlan
@@ -53,22 +55,23 @@ def provision(
 
     console = Console()
     with told(console):
-        device = this_device()
-        name = recommend.backend_for(device) if backend == AUTO and model is None else backend
+        chosen = settings.load()
+        device = this_device(chosen)
+        name = recommend.backend_for(device, chosen) if backend == AUTO and model is None else backend
         if name is None:
             console.print(_nothing_to_fetch(device), soft_wrap=True)
             return
-        picks = recommend.picks_for(None if name == AUTO else name, model, device)
+        picks = recommend.picks_for(None if name == AUTO else name, model, device, chosen)
         title = f"{name} on this machine" if name != AUTO else f"{model} and what belongs to it"
         with console.status("Asking the hub …"):
-            planned = provisioning.plan(title, picks, Hub(), verify=verify)
-        console.print(provision_view.plan(planned))
+            planned = provisioning.plan(title, picks, Hub(), chosen, verify=verify)
+        console.print(provision_view.plan(planned, chosen))
         if plan_only:
             return
         if not planned.is_done:
-            _fetch(planned, console)
+            _fetch(planned, chosen, console)
         if name != AUTO:
-            _say_whether_it_works(name, device, console, prove=prove)
+            _say_whether_it_works(name, device, chosen, console, prove=prove)
 
 
 def _nothing_to_fetch(device: Device) -> str:
@@ -79,13 +82,13 @@ def _nothing_to_fetch(device: Device) -> str:
     )
 
 
-def _fetch(planned: FetchPlan, console: Console) -> None:
+def _fetch(planned: FetchPlan, chosen: Settings, console: Console) -> None:
     from undercard.models import provisioning
     from undercard.models.fetching import Fetcher
     from undercard.models.hub import Hub
 
     provisioning.require_possible(planned)
-    fetcher = Fetcher(Hub(), Meter())
+    fetcher = Fetcher(Hub(), Meter(), chosen)
     try:
         with _bar(fetcher.meter, console):
             provisioning.fetch(planned, fetcher)
@@ -112,20 +115,20 @@ def _bar(meter: Meter, console: Console) -> Iterator[None]:
             yield
 
 
-def _say_whether_it_works(name: str, device: Device, console: Console, *, prove: bool) -> None:
+def _say_whether_it_works(name: str, device: Device, chosen: Settings, console: Console, *, prove: bool) -> None:
     """Say whether the backend called *name* can be used now; where it was asked for, by using it."""
     from undercard import backends
     from undercard.production import proof as proving
 
     if name not in backends.names():
         return
-    reason = backends.backend(name).unavailable(device)
+    reason = backends.backend(name).unavailable(device, chosen)
     if reason is not None:
         said = escape(str(reason))
         console.print(f"[yellow]{name} does not run here yet[/]: {said}", highlight=False, soft_wrap=True)
     elif prove:
         with console.status(f"Rendering a small picture with {name} …"):
-            proof = proving.prove(name, device)
+            proof = proving.prove(name, device, chosen)
         console.print(f"{name} works: a small picture took {brief(proof.second_seconds)}.", highlight=False)
     else:
         console.print(f"{name} can be used: undercard render LIST --backend {name}", highlight=False, soft_wrap=True)

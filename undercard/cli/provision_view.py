@@ -15,11 +15,12 @@ from undercard.domain.progress import Meter
 from undercard.domain.units import gigabytes
 from undercard.models import lock
 from undercard.models.provisioning import SPARE_BYTES, FetchPlan, Item
+from undercard.settings import Settings
 
 
-def plan(planned: FetchPlan) -> Group:
+def plan(planned: FetchPlan, settings: Settings) -> Group:
     """Return *planned* model by model, and below it what would come, from where, and whether there is room."""
-    known = lock.read()
+    known = lock.read(settings)
     models = [part for item in planned.items for part in _model(item, known)]
     return Group(Text(planned.title, style="bold"), *models, *_wrong(planned), *_summary(planned))
 

@@ -26,6 +26,7 @@ from undercard.production.assembly.assemble import CONTACT_SHEET
 from undercard.production.options import RunOptions
 from undercard.production.produce import hand_over
 from undercard.production.run import begin
+from undercard.store import Store
 
 REDRAW_SECONDS = 0.25
 
@@ -64,7 +65,7 @@ def render_film(options: RunOptions, console: Console, *, verbose: bool) -> bool
     with ExitStack() as stack:
         if not verbose:
             stack.enter_context(_quiet())
-        stack.enter_context(_server(console))
+        stack.enter_context(_server(console, plan.store))
         stack.enter_context(progress.watching(meter))
         stack.enter_context(_bar(meter, console, plan.shot_list.title))
         handover = stack.enter_context(hand_over(begun))
@@ -100,12 +101,12 @@ def render_film(options: RunOptions, console: Console, *, verbose: bool) -> bool
 
 
 @contextmanager
-def _server(console: Console) -> Iterator[None]:
+def _server(console: Console, store: Store) -> Iterator[None]:
     """Use the configured Prefect server, else the local one."""
     if PREFECT_API_URL.value():
         yield
         return
-    starting = borrow(settings.load().store_root / "prefect-server.json")
+    starting = borrow(store.root / "prefect-server.json")
     with console.status("Starting Prefect's server on this machine …"):
         server = starting.ready()
     console.print(f"Runs are shown at {server.dashboard} while you use them.", style="dim")

@@ -40,6 +40,6 @@ def approve(
     console = Console()
     with told(console):
         asked = RunOptions(shot_list=shot_list, backend=backend, exact=exact, size=size)
-        folder = begin(asked, settings.load(), this_device).folder
-        for label, number in manifest.approve(folder, shots, take).items():
+        run = begin(asked, settings.load(), this_device)
+        for label, number in manifest.approve(run.folder, shots, run.plan.store, take).items():
             console.print(f"[green]{label}[/]: take {number} stands", highlight=False)

@@ -7,12 +7,11 @@ import io
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from undercard import store
-from undercard.store import StoredFile
+from undercard.store import Store, StoredFile
 
 
-def stored(image: Image.Image, label: str = "") -> StoredFile:
-    """Store *image* as a PNG, with *label* as its text chunk `undercard` unless that is empty.
+def stored(image: Image.Image, store: Store, label: str = "") -> StoredFile:
+    """Keep *image* in *store* as a PNG, with *label* as its text chunk `undercard` unless that is empty.
 
     Raises:
         StoreError: it cannot be stored.

@@ -15,7 +15,7 @@ from PIL import Image
 from undercard.domain.requests import Control, Size
 from undercard.domain.staging import Staging
 from undercard.gate.pictures import Channels, Grey, Pixels, Source, decoded, opened, thumbnail
-from undercard.store import StoredFile
+from undercard.store import Store, StoredFile
 
 T = TypeVar("T")
 
@@ -172,21 +172,22 @@ class Evidence:
         return found
 
 
-def evidence_of(exhibit: Exhibit, expected_size: Size) -> Evidence:
-    """Return what the checks may look at of *exhibit*; no file is read yet."""
+def evidence_of(exhibit: Exhibit, expected_size: Size, store: Store) -> Evidence:
+    """Return what the checks may look at of *exhibit*, whose pictures are in *store*; no file is read yet."""
+    where = store.path_of
     drawn_from = None if exhibit.draws_itself else exhibit.control
     drawn_before = None if exhibit.draws_itself else exhibit.before_control
     return Evidence(
-        pixels=exhibit.picture.absolute,
+        pixels=where(exhibit.picture),
         expected_size=expected_size,
-        neighbours=[] if exhibit.neighbour is None else [exhibit.neighbour.absolute],
-        before=exhibit.before.absolute if exhibit.before else None,
-        before_control=drawn_before.frame.absolute if drawn_before else None,
-        takes=[take.absolute for take in exhibit.takes],
-        control=drawn_from.frame.absolute if drawn_from else None,
-        references=[reference.absolute for reference in exhibit.references],
+        neighbours=[] if exhibit.neighbour is None else [where(exhibit.neighbour)],
+        before=where(exhibit.before) if exhibit.before else None,
+        before_control=where(drawn_before.frame) if drawn_before else None,
+        takes=[where(take) for take in exhibit.takes],
+        control=where(drawn_from.frame) if drawn_from else None,
+        references=[where(reference) for reference in exhibit.references],
         staging=exhibit.staging,
-        keypoints=exhibit.control.keypoints.absolute if exhibit.control else None,
+        keypoints=where(exhibit.control.keypoints) if exhibit.control else None,
         backend=exhibit.backend,
         draws_itself=exhibit.draws_itself,
     )

@@ -9,6 +9,7 @@ from undercard.gate.checks import checks
 from undercard.gate.contract import Verdict
 from undercard.gate.evidence import Evidence, Exhibit, evidence_of
 from undercard.gate.thresholds import threshold
+from undercard.store import Store
 
 REVISION = 8
 """Raised whenever a check or a threshold changes what the gate says, so that no old verdict is believed."""
@@ -36,19 +37,19 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(findings=tuple(found.values()))
 
 
-def judge_exhibits(exhibits: Sequence[Exhibit], size: Size) -> list[Verdict]:
-    """Judge stored pictures of one shot, which should have *size* (width, height) pixels.
+def judge_exhibits(exhibits: Sequence[Exhibit], size: Size, store: Store) -> list[Verdict]:
+    """Judge pictures of one shot in *store*, which should have *size* (width, height) pixels.
 
     Raises:
         UnreadableImage: one, or a picture that it is compared with, cannot be decoded.
     """
-    return [judge_exhibit(exhibit, size) for exhibit in exhibits]
+    return [judge_exhibit(exhibit, size, store) for exhibit in exhibits]
 
 
-def judge_exhibit(exhibit: Exhibit, expected_size: Size) -> Verdict:
-    """Judge a stored picture, which should have *expected_size* (width, height) pixels.
+def judge_exhibit(exhibit: Exhibit, expected_size: Size, store: Store) -> Verdict:
+    """Judge a picture in *store*, which should have *expected_size* (width, height) pixels.
 
     Raises:
         UnreadableImage: it, or a picture that it is compared with, cannot be decoded.
     """
-    return judge(evidence_of(exhibit, expected_size))
+    return judge(evidence_of(exhibit, expected_size, store))

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from undercard import settings, store
+from undercard import settings
 from undercard.hardware.devices import Gpu, child_variables
+from undercard.store import Store, write_atomically
 
 COMMAND = (sys.executable, "-m", "undercard.engine.copy_speed")
 WAIT_SECONDS = 90.0
@@ -19,19 +20,20 @@ NEEDED_BYTES = 1_000_000_000
 """Free on the card: a context and one buffer."""
 
 
-def with_remembered(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+def with_remembered(gpus: tuple[Gpu, ...], store: Store) -> tuple[Gpu, ...]:
     """Return *gpus* with the rates that were measured on this machine; a card without a record is unchanged."""
     if not gpus:
         return gpus
-    rates = _remembered()
+    rates = _remembered(store)
     return tuple(replace(gpu, copy_bytes_per_second=rates.get(gpu.uuid, gpu.copy_bytes_per_second)) for gpu in gpus)
 
 
-def measure(gpu: Gpu, command: Sequence[str] = COMMAND) -> Gpu:
+def measure(gpu: Gpu, store: Store, command: Sequence[str] = COMMAND) -> Gpu:
     """Measure the rate of *gpu* in a child process and remember it.
 
     Args:
         gpu: the card.
+        store: where its rate is remembered.
         command: prints bytes a second for the first card that it sees.
 
     Returns:
@@ -52,17 +54,17 @@ def measure(gpu: Gpu, command: Sequence[str] = COMMAND) -> Gpu:
     except (OSError, subprocess.SubprocessError, ValueError):
         return gpu
     # Two processes that measure at once write the same but for noise; the last one stands.
-    store.write_atomically(_record(), json.dumps(_remembered() | {gpu.uuid: rate}, indent=1).encode())
+    write_atomically(_record(store), json.dumps(_remembered(store) | {gpu.uuid: rate}, indent=1).encode())
     return replace(gpu, copy_bytes_per_second=rate)
 
 
-def _record() -> Path:
-    return settings.load().store_root / "devices.json"
+def _record(store: Store) -> Path:
+    return store.root / "devices.json"
 
 
-def _remembered() -> dict[str, float]:
+def _remembered(store: Store) -> dict[str, float]:
     try:
-        content = json.loads(_record().read_bytes())
+        content = json.loads(_record(store).read_bytes())
         return {str(uuid): float(rate) for uuid, rate in content.items()}
     # Nothing was measured yet, or somebody wrote into the file; it is measured again.
     except (OSError, ValueError, TypeError, AttributeError):

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from undercard.hardware.cores import cores
 from undercard.hardware.devices import Device, Gpu, Tenant, shrunk
+from undercard.settings import Settings
+from undercard.store import Store
 
 
-def this_device() -> Device:
+def this_device(settings: Settings) -> Device:
     """Return the machine that this process runs on, as it is now.
 
     Cards are those that `UNDERCARD_DEVICE` and `CUDA_VISIBLE_DEVICES` leave, in CUDA's order by PCI bus; none where
     there is no driver. `UNDERCARD_VRAM_LIMIT` makes each as small as it says.
     """
     # Whoever only counts cores needs neither psutil nor the driver.
-    from undercard import settings
     from undercard.hardware import copy_rates, host_memory, nvml
 
-    chosen = settings.load()
     host = host_memory.look()
-    cards = _chosen(nvml.cards(), chosen.device)
-    if chosen.vram_limit is not None:
-        cards = tuple(shrunk(card, chosen.vram_limit) for card in cards)
+    cards = _chosen(nvml.cards(), settings.device)
+    if settings.vram_limit is not None:
+        cards = tuple(shrunk(card, settings.vram_limit) for card in cards)
     return Device(
         cores=cores(),
         host_bytes=host.total_bytes,
         host_free_bytes=host.free_bytes,
-        gpus=copy_rates.with_remembered(cards),
+        gpus=copy_rates.with_remembered(cards, Store(settings.store_root)),
     )
 
 

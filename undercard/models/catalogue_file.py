@@ -12,24 +12,24 @@ from typing import TypeAlias, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from undercard import settings
 from undercard.domain.problems import where
 from undercard.errors import BadCatalogue, BadInput, Problem
 from undercard.models.catalogue import TRANSFORMERS, Catalogue, KitSpec, Layout, ModelSpec
+from undercard.settings import Settings
 
 Place: TypeAlias = "tuple[str | int, ...]"
 Fault: TypeAlias = "tuple[Place, str, str]"
 """Where, what is wrong, and what to do."""
 
 
-def load() -> Catalogue:
-    """Return the catalogue that the settings name, the project's own by default.
+def load(settings: Settings) -> Catalogue:
+    """Return the catalogue that *settings* name, the project's own by default.
 
     Raises:
         BadInput: there is no such file.
         BadCatalogue: it has problems; all are named.
     """
-    path = settings.load().catalogue_file
+    path = settings.catalogue_file
     try:
         stamp = path.stat().st_mtime_ns
     except OSError as exc:

@@ -18,10 +18,10 @@ from pathlib import Path
 import filelock
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from undercard import settings
 from undercard.domain.progress import Meter
 from undercard.errors import BadCheckpoint, BadDownload, HubUnreachable, NoRoom
 from undercard.models.hub import Hub, RemoteFile
+from undercard.settings import Settings
 from undercard.store import FULL
 
 TRIES = 6
@@ -48,6 +48,8 @@ class Fetcher:
     hub: Hub
     meter: Meter
     """Counts bytes."""
+    settings: Settings
+    """Say where models are kept."""
     notes: list[str] = field(default_factory=list)
     """What was moved aside, and why."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -114,10 +116,9 @@ class Fetcher:
         finally:
             guard.release()
 
-    @staticmethod
-    def _guard(target: Path) -> Path:
+    def _guard(self, target: Path) -> Path:
         """Return the file whose lock stands for *target*: not beside it, where people look."""
-        folder = settings.load().model_store_root / ".guards"
+        folder = self.settings.model_store_root / ".guards"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / hashlib.sha256(str(target).encode()).hexdigest()[:32]
 

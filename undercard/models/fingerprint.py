@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from undercard.models import lightning, weights
+from undercard.settings import Settings
 
 REVISION = 1
 """Raised when the engine gives exact pixels that differ from those it gave before: no backend's revision is in the
@@ -19,7 +20,7 @@ WEIGHTS = frozenset({".safetensors", ".gguf"})
 DESCRIPTIONS = frozenset({".json", ".txt", ".jinja"})
 
 
-def recipe(backend: str = weights.ENGINE, *, steps: int = 0, guidance: float = 1.0) -> str:
+def recipe(backend: str, settings: Settings, *, steps: int = 0, guidance: float = 1.0) -> str:
     """Return what *backend* renders with, such as `4 steps 1f0c9a…`; empty where there is no model.
 
     A copy of the same files elsewhere has the same name. Where the transformer is in a file of its own, that file
@@ -27,20 +28,22 @@ def recipe(backend: str = weights.ENGINE, *, steps: int = 0, guidance: float = 1
 
     Args:
         backend: its name.
+        settings: what they name counts before the catalogue.
         steps: in place of the usual ones, which may take other weights; 0 for those.
         guidance: what it is rendered with; 1 for none.
     """
-    folder = weights.folder(backend)
+    folder = weights.folder(backend, settings)
     if folder is None:
         return ""
-    other = lightning.in_steps(backend, steps) if steps else None
+    other = lightning.in_steps(backend, steps, settings) if steps else None
     guided = f" guided by {guidance:g}" if guidance > 1.0 else ""
     if other is not None:
         strength = f" at {other.lora_strength:g}" if other.lora_strength != 1.0 else ""
         return f"{steps} steps {_digest(other.folder, other.lora, other.transformer)}{strength}{guided}"
-    strength = f" at {weights.strength(backend):g}" if weights.strength(backend) != 1.0 else ""
-    digest = _digest(folder, weights.lora(backend), weights.quantised(backend))
-    return f"{weights.steps(backend)} steps {digest}{strength}{guided}"
+    usual = weights.strength(backend, settings)
+    strength = f" at {usual:g}" if usual != 1.0 else ""
+    digest = _digest(folder, weights.lora(backend, settings), weights.quantised(backend, settings))
+    return f"{weights.steps(backend, settings)} steps {digest}{strength}{guided}"
 
 
 # A process renders with one model, and asks for each keyframe.

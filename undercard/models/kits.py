@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from undercard.models import presence
 from undercard.models.catalogue import COMFYUI, Catalogue, KitSpec, ModelSpec
 from undercard.models.presence import Look
+from undercard.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,9 @@ class Filled:
         return None
 
 
-def fill(catalogue: Catalogue, kit: KitSpec, backend: str, wish: Wish) -> Filled | None:
+def fill(catalogue: Catalogue, kit: KitSpec, backend: str, wish: Wish, settings: Settings) -> Filled | None:
     """Pick the models of *kit* for *backend*; None where it has none that suits the *wish*."""
-    look = _look_in_comfyui if backend == COMFYUI else _look
+    look = partial(_look_in_comfyui if backend == COMFYUI else _look, settings)
     transformer = lora = None
     if kit.transformer:
         found = _suiting(catalogue, kit.transformer, wish, fused=not kit.lora)
@@ -97,7 +99,7 @@ def fill(catalogue: Catalogue, kit: KitSpec, backend: str, wish: Wish) -> Filled
     base = None
     if kit.base is not None:
         model, partly = catalogue.named(kit.base), bool(kit.transformer)
-        there = Look(wish.base, own=True) if wish.base else presence.look(model, without_transformer=partly)
+        there = Look(wish.base, own=True) if wish.base else presence.look(model, settings, without_transformer=partly)
         base = Pick(model, there, partly)
     also = tuple(_first([catalogue.named(name)], look) for name in kit.also)
     return Filled(kit, base, transformer, lora, also)
@@ -126,12 +128,12 @@ def _suiting(catalogue: Catalogue, names: Sequence[str], wish: Wish, *, fused: b
     ]
 
 
-def _look(model: ModelSpec) -> Pick:
-    return Pick(model, presence.look(model))
+def _look(settings: Settings, model: ModelSpec) -> Pick:
+    return Pick(model, presence.look(model, settings))
 
 
-def _look_in_comfyui(model: ModelSpec) -> Pick:
-    return Pick(model, presence.look_in_comfyui(model), in_comfyui=True)
+def _look_in_comfyui(settings: Settings, model: ModelSpec) -> Pick:
+    return Pick(model, presence.look_in_comfyui(model, settings), in_comfyui=True)
 
 
 def _first(models: Sequence[ModelSpec], look: Callable[[ModelSpec], Pick]) -> Pick:

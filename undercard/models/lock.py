@@ -11,8 +11,8 @@ from typing import Literal
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from undercard import settings
 from undercard.errors import BadInput
+from undercard.settings import Settings
 from undercard.store import write_atomically
 
 COMMIT = r"^[0-9a-f]{40}$"
@@ -66,13 +66,13 @@ class Lock(_Entry):
         return None
 
 
-def read() -> Lock:
+def read(settings: Settings) -> Lock:
     """Return what is known on this machine; nothing where nothing was fetched yet.
 
     Raises:
         BadInput: the file is not what `undercard provision` writes.
     """
-    path = settings.load().models_lock
+    path = settings.models_lock
     try:
         return Lock.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def read() -> Lock:
         ) from exc
 
 
-def pin(repository: str, revision: str, commit: str) -> None:
+def pin(settings: Settings, repository: str, revision: str, commit: str) -> None:
     """Note that *revision* of *repository* is *commit* from now on."""
     entry = Pin(repository=repository, revision=revision, commit=commit)
 
@@ -92,10 +92,10 @@ def pin(repository: str, revision: str, commit: str) -> None:
         others = [each for each in lock.pins if (each.repository, each.revision) != (repository, revision)]
         return lock.model_copy(update={"pins": tuple(sorted((*others, entry), key=lambda each: each.repository))})
 
-    _change(with_pin)
+    _change(settings, with_pin)
 
 
-def note(repository: str, commit: str, file: str, path: Path, size_bytes: int, sha256: str) -> None:
+def note(settings: Settings, repository: str, commit: str, file: str, path: Path, size_bytes: int, sha256: str) -> None:
     """Note that the file at *path* was verified just now."""
     entry = Verified(
         repository=repository,
@@ -112,19 +112,22 @@ def note(repository: str, commit: str, file: str, path: Path, size_bytes: int, s
         ordered = sorted((*others, entry), key=lambda each: (each.repository, each.file, str(each.path)))
         return lock.model_copy(update={"files": tuple(ordered)})
 
-    _change(with_file)
+    _change(settings, with_file)
 
 
-def forget(path: Path) -> None:
+def forget(settings: Settings, path: Path) -> None:
     """Note that nothing is known any more about the file at *path*."""
-    _change(lambda lock: lock.model_copy(update={"files": tuple(each for each in lock.files if each.path != path)}))
+    _change(
+        settings,
+        lambda lock: lock.model_copy(update={"files": tuple(each for each in lock.files if each.path != path)}),
+    )
 
 
-def _change(change: Callable[[Lock], Lock]) -> None:
+def _change(settings: Settings, change: Callable[[Lock], Lock]) -> None:
     """Write what *change* makes of what is known; no other process writes between the reading and the writing."""
-    path = settings.load().models_lock
+    path = settings.models_lock
     with guarded(path):
-        write_atomically(path, change(read()).model_dump_json(indent=1).encode() + b"\n")
+        write_atomically(path, change(read(settings)).model_dump_json(indent=1).encode() + b"\n")
 
 
 @contextmanager

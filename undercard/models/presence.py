@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import settings
 from undercard.errors import BadCheckpoint
 from undercard.models import lock
 from undercard.models.catalogue import ModelSpec
@@ -38,11 +37,10 @@ class Look:
     """The settings name it: whether it is what the catalogue means is the user's affair."""
 
 
-def look(model: ModelSpec, *, without_transformer: bool = False) -> Look:
+def look(model: ModelSpec, settings: Settings, *, without_transformer: bool = False) -> Look:
     """Look for *model*, or for what is needed of it beside a transformer from another file."""
-    chosen = settings.load()
     wrong = []
-    for path in _candidates(model, chosen):
+    for path in _candidates(model, settings):
         problem = _problem(path, model, without_transformer=without_transformer)
         if problem is None:
             return Look(path)
@@ -50,9 +48,9 @@ def look(model: ModelSpec, *, without_transformer: bool = False) -> Look:
     return Look(None, tuple(wrong))
 
 
-def look_in_comfyui(model: ModelSpec) -> Look:
+def look_in_comfyui(model: ModelSpec, settings: Settings) -> Look:
     """Look for *model* where ComfyUI would."""
-    target = comfyui_target(model, settings.load())
+    target = comfyui_target(model, settings)
     folder = target.parent
     # ComfyUI looks through the folders below as well.
     paths = [path for path in (target, *folder.rglob(target.name)) if path.is_file()]
@@ -65,16 +63,16 @@ def look_in_comfyui(model: ModelSpec) -> Look:
     return Look(None, tuple(wrong))
 
 
-def target_of(model: ModelSpec) -> Path:
+def target_of(model: ModelSpec, settings: Settings) -> Path:
     """Return where *model* is fetched to: its folder, or its file."""
-    folder = settings.load().model_store_root / model.repository
+    folder = settings.model_store_root / model.repository
     return folder if model.is_folder else folder / model.file.path
 
 
-def comfyui_target(model: ModelSpec, chosen: Settings) -> Path:
+def comfyui_target(model: ModelSpec, settings: Settings) -> Path:
     """Return where *model* is fetched to for ComfyUI."""
     assert model.comfyui is not None
-    return chosen.comfyui_root / model.comfyui / model.file_name
+    return settings.comfyui_root / model.comfyui / model.file_name
 
 
 def forget() -> None:
@@ -83,28 +81,28 @@ def forget() -> None:
     _proved.cache_clear()
 
 
-def _candidates(model: ModelSpec, chosen: Settings) -> Iterator[Path]:
+def _candidates(model: ModelSpec, settings: Settings) -> Iterator[Path]:
     """Yield what could be *model*, by its name."""
-    target = target_of(model)
+    target = target_of(model, settings)
     if target.exists():
         yield target
     if model.is_folder:
-        for root in chosen.folders_to_look_in:
+        for root in settings.folders_to_look_in:
             yield from (folder for folder in _named(root).get(INDEX, ()) if _edition(folder) == model.edition)
     else:
-        if model.comfyui is not None and (own := comfyui_target(model, chosen)).is_file():
+        if model.comfyui is not None and (own := comfyui_target(model, settings)).is_file():
             yield own
-        for root in chosen.folders_to_look_in:
+        for root in settings.folders_to_look_in:
             yield from _named(root).get(model.file_name, ())
-    yield from _cached(model)
+    yield from _cached(model, settings)
 
 
-def _cached(model: ModelSpec) -> Iterator[Path]:
+def _cached(model: ModelSpec, settings: Settings) -> Iterator[Path]:
     """Yield *model* where huggingface_hub's cache has it: at the commit that is meant, else the newest."""
     from huggingface_hub import constants
 
     cache = Path(constants.HF_HUB_CACHE) / f"models--{model.repository.replace('/', '--')}" / "snapshots"
-    wanted = lock.read().commit(model.repository, model.revision)
+    wanted = lock.read(settings).commit(model.repository, model.revision)
     snapshots = [path for path in cache.glob("*") if path.is_dir()]
     for snapshot in sorted(snapshots, key=lambda path: (path.name != wanted, -path.stat().st_mtime)):
         path = snapshot if model.is_folder else snapshot / model.file.path

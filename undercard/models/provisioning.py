@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from undercard import settings
 from undercard.domain.units import gigabytes
 from undercard.errors import BadCheckpoint, BadDownload, HubRefused, HubUnreachable, NoRoom
 from undercard.models import folders, layouts, lock, presence, weights
@@ -18,6 +17,7 @@ from undercard.models.catalogue import KINDS, FileSpec, ModelSpec
 from undercard.models.fetching import Fetcher
 from undercard.models.hub import Hub, Listing, RemoteFile
 from undercard.models.kits import Pick
+from undercard.settings import Settings
 
 SPARE_BYTES = 1_000_000_000
 """Left free on a disk, so that whoever else writes to it is not stopped."""
@@ -91,13 +91,14 @@ class FetchPlan:
             yield folder, left, shutil.disk_usage(folder).free
 
 
-def plan(title: str, picks: Sequence[Pick], hub: Hub, *, verify: bool = False) -> FetchPlan:
+def plan(title: str, picks: Sequence[Pick], hub: Hub, settings: Settings, *, verify: bool = False) -> FetchPlan:
     """Return what is to be done so that all of *picks* are there; the hub is asked only about what is not.
 
     Args:
         title: of the plan.
         picks: what is wanted.
         hub: where what is missing comes from.
+        settings: where it goes.
         verify: also compare the digest of what is there and was fetched.
 
     Raises:
@@ -108,11 +109,11 @@ def plan(title: str, picks: Sequence[Pick], hub: Hub, *, verify: bool = False) -
     listings: dict[tuple[str, str], Listing] = {}
     unreachable = ""
     for pick in picks:
-        item = _without_network(pick)
-        if item.link_from is None and not item.own and (verify or not item.there or _is_unrecorded(item)):
+        item = _without_network(pick, settings)
+        if item.link_from is None and not item.own and (verify or not item.there or _is_unrecorded(item, settings)):
             try:
                 if not unreachable:
-                    item = _with_files(item, _listing(pick.model, hub, listings), verify=verify)
+                    item = _with_files(item, _listing(pick.model, hub, listings, settings), settings, verify=verify)
             except HubUnreachable as exc:
                 unreachable = str(exc)
             except HubRefused:
@@ -133,7 +134,7 @@ def fetch(planned: FetchPlan, fetcher: Fetcher) -> None:
     jobs = [(item, wanted) for item in planned.items for wanted in item.files]
     for item, wanted in jobs:
         if item.model.revision != wanted.remote.commit:
-            lock.pin(item.model.repository, item.model.revision, wanted.remote.commit)
+            lock.pin(fetcher.settings, item.model.repository, item.model.revision, wanted.remote.commit)
     fetcher.meter.expect(sum(wanted.remote.size_bytes for _, wanted in jobs))
     fetcher.meter.begin()
     with ThreadPoolExecutor(AT_ONCE, "fetch") as pool:
@@ -155,18 +156,18 @@ def fetch(planned: FetchPlan, fetcher: Fetcher) -> None:
     weights.forget()
 
 
-def _without_network(pick: Pick) -> Item:
-    model, chosen = pick.model, settings.load()
+def _without_network(pick: Pick, settings: Settings) -> Item:
+    model = pick.model
     if pick.path is not None:
         return Item(model, pick.path, there=True, own=pick.look.own, without_transformer=pick.without_transformer)
     wrong = pick.look.wrong
     if pick.in_comfyui:
-        target = presence.comfyui_target(model, chosen)
-        elsewhere = presence.look(model).path
+        target = presence.comfyui_target(model, settings)
+        elsewhere = presence.look(model, settings).path
         if elsewhere is not None:
             return Item(model, target, there=False, link_from=elsewhere, wrong=wrong)
     else:
-        target = presence.target_of(model)
+        target = presence.target_of(model, settings)
     return Item(
         model,
         target,
@@ -178,31 +179,31 @@ def _without_network(pick: Pick) -> Item:
     )
 
 
-def _is_unrecorded(item: Item) -> bool:
+def _is_unrecorded(item: Item, settings: Settings) -> bool:
     """Say whether something of *item* was fetched by us, and by a process that ended before it could note that."""
-    if not _is_ours(item.path):
+    if not _is_ours(item.path, settings):
         return False
-    known = lock.read()
+    known = lock.read(settings)
     files = [path for path in item.path.rglob("*") if path.suffix in KINDS] if item.model.is_folder else [item.path]
     return any(known.verified(path) is None for path in files)
 
 
-def _is_ours(path: Path) -> bool:
-    return path.is_relative_to(settings.load().model_store_root)
+def _is_ours(path: Path, settings: Settings) -> bool:
+    return path.is_relative_to(settings.model_store_root)
 
 
-def _listing(model: ModelSpec, hub: Hub, known: dict[tuple[str, str], Listing]) -> Listing:
-    key = model.repository, lock.read().commit(model.repository, model.revision) or model.revision
+def _listing(model: ModelSpec, hub: Hub, known: dict[tuple[str, str], Listing], settings: Settings) -> Listing:
+    key = model.repository, lock.read(settings).commit(model.repository, model.revision) or model.revision
     if key not in known:
         known[key] = hub.listing(*key)
     return known[key]
 
 
-def _with_files(item: Item, listing: Listing, *, verify: bool) -> Item:
+def _with_files(item: Item, listing: Listing, settings: Settings, *, verify: bool) -> Item:
     """Return *item* with the files of *listing* that are to be fetched or verified."""
-    known, files = lock.read(), []
+    known, files = lock.read(settings), []
     for spec in item.model.wanted(without_transformer=item.without_transformer):
-        for remote in _matching(item.model, spec, listing):
+        for remote in _matching(item.model, spec, listing, settings):
             target = item.path / remote.path if item.model.is_folder else item.path
             entry = known.verified(target)
             if (entry is not None and not verify) or (item.there and not target.exists()):
@@ -212,13 +213,13 @@ def _with_files(item: Item, listing: Listing, *, verify: bool) -> Item:
     return replace(item, files=tuple(files), left_bytes=left, exact=True)
 
 
-def _matching(model: ModelSpec, spec: FileSpec, listing: Listing) -> list[RemoteFile]:
+def _matching(model: ModelSpec, spec: FileSpec, listing: Listing, settings: Settings) -> list[RemoteFile]:
     """Return the files of *listing* that *spec* names, once they are known to be what the catalogue pins."""
     found = [remote for path, remote in sorted(listing.files.items()) if spec.matches(path)]
     if not found and spec.path.endswith(presence.SUFFIXES):
         raise HubRefused(
             f"{model.repository} has no {spec.path} at {listing.commit[:12]}: the catalogue is out of date; "
-            f"correct {model.name!r} in {settings.load().catalogue_file}"
+            f"correct {model.name!r} in {settings.catalogue_file}"
         )
     size = sum(remote.size_bytes for remote in found)
     pinned = model.revision == listing.commit and spec.bytes is not None
@@ -251,8 +252,8 @@ def require_possible(planned: FetchPlan) -> None:
 def _fetch(fetcher: Fetcher, item: Item, wanted: Wanted) -> None:
     remote, model = wanted.remote, item.model
     proof = None if model.is_folder else partial(_prove_file, model)
-    sha256 = fetcher.fetch(remote, wanted.target, proof, ours=_is_ours(wanted.target))
-    lock.note(remote.repository, remote.commit, remote.path, wanted.target, remote.size_bytes, sha256)
+    sha256 = fetcher.fetch(remote, wanted.target, proof, ours=_is_ours(wanted.target, fetcher.settings))
+    lock.note(fetcher.settings, remote.repository, remote.commit, remote.path, wanted.target, remote.size_bytes, sha256)
 
 
 def _prove_file(model: ModelSpec, path: Path) -> None:

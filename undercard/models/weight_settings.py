@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from undercard import settings
 from undercard.errors import BadCheckpoint
 from undercard.models.catalogue import Edition
 from undercard.models.folders import CONFIG, PARTS, TRANSFORMER, edition_of
@@ -53,49 +52,48 @@ class Own:
         return Wish(steps=wished, base=self.folder, transformer=self.transformer, lora=self.lora)
 
 
-def named(backend: str) -> Own:
-    """Return what the settings name for *backend*.
+def named(backend: str, settings: Settings) -> Own:
+    """Return what *settings* name for *backend*.
 
     Raises:
         BadCheckpoint: something of it is not there. Whether the files are what they should be is for who opens them.
     """
-    chosen = settings.load()
-    transformer, lora = own_transformer(backend, chosen), own_lora(chosen)
-    edition = None if chosen.model is None else _edition_of_folder(chosen.model, whole=backend not in SETTINGS)
+    transformer, lora = own_transformer(backend, settings), own_lora(settings)
+    edition = None if settings.model is None else _edition_of_folder(settings.model, whole=backend not in SETTINGS)
     if transformer is not None and not transformer.is_file():
         raise BadCheckpoint(f"{transformer} is no file; set {setting(backend)} to one, or leave it out")
     if lora is not None and not lora.is_file():
         raise BadCheckpoint(f"{lora} is no file; set UNDERCARD_LORA to a LoRA's safetensors, or leave it out")
     fused = is_fused(transformer)
-    without = fused or (chosen.lora is not None and lora is None)
-    steps = chosen.steps if "steps" in chosen.model_fields_set else None
+    without = fused or (settings.lora is not None and lora is None)
+    steps = settings.steps if "steps" in settings.model_fields_set else None
     told = STEPS.search(_name(transformer) if fused else _name(lora))
     return Own(
-        folder=chosen.model,
+        folder=settings.model,
         transformer=transformer,
         lora=None if fused else lora,
         without_lora=without,
         steps=steps,
-        told_steps=steps or (int(told[1]) if told else chosen.steps),
+        told_steps=steps or (int(told[1]) if told else settings.steps),
         edition=edition or (_edition_of_file(transformer) if transformer else None),
     )
 
 
-def named_paths(backend: str, chosen: Settings) -> Iterator[Path]:
+def named_paths(backend: str, settings: Settings) -> Iterator[Path]:
     """Yield every path that is named for *backend*, and what decides its edition."""
-    if chosen.model is not None:
-        yield from (chosen.model, chosen.model / CONFIG)
-    yield from (path for path in (own_transformer(backend, chosen), own_lora(chosen)) if path is not None)
+    if settings.model is not None:
+        yield from (settings.model, settings.model / CONFIG)
+    yield from (path for path in (own_transformer(backend, settings), own_lora(settings)) if path is not None)
 
 
-def own_lora(chosen: Settings) -> Path | None:
+def own_lora(settings: Settings) -> Path | None:
     """Return the LoRA that is named; None also where they say that there is to be none."""
-    return None if chosen.lora is None or str(chosen.lora) == NO_LORA else chosen.lora
+    return None if settings.lora is None or str(settings.lora) == NO_LORA else settings.lora
 
 
-def own_transformer(backend: str, chosen: Settings) -> Path | None:
+def own_transformer(backend: str, settings: Settings) -> Path | None:
     """Return the file that is named for *backend*."""
-    found: Path | None = getattr(chosen, SETTINGS[backend]) if backend in SETTINGS else None
+    found: Path | None = getattr(settings, SETTINGS[backend]) if backend in SETTINGS else None
     return found
 
 

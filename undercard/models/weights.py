@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from undercard import settings
 from undercard.domain.unavailable import Cause, Unavailable, from_error
 from undercard.errors import BadCheckpoint
 from undercard.models import catalogue_file, kits, presence
@@ -42,15 +41,15 @@ class Weights:
     """Denoising steps, on Lightning's schedule."""
 
 
-def of(backend: str) -> Weights | None:
+def of(backend: str, settings: Settings) -> Weights | None:
     """Return what *backend* renders with; None where something is missing, or where it needs no weights."""
-    found = _found(backend)
+    found = _found(backend, settings)
     return found if isinstance(found, Weights) else None
 
 
-def missing(backend: str) -> Unavailable | None:
+def missing(backend: str, settings: Settings) -> Unavailable | None:
     """Say which weights *backend* lacks, and the one command that would change that; None where it lacks none."""
-    found = _found(backend)
+    found = _found(backend, settings)
     return found if isinstance(found, Unavailable) else None
 
 
@@ -59,37 +58,36 @@ def remedy(backend: str) -> str:
     return f"run undercard provision --backend {backend}"
 
 
-def folder(backend: str = ENGINE) -> Path | None:
+def folder(backend: str, settings: Settings) -> Path | None:
     """Return the folder of Qwen-Image-Edit that *backend* takes, or None where there is none."""
-    found = of(backend)
-    return found.folder if found else settings.load().model
+    found = of(backend, settings)
+    return found.folder if found else settings.model
 
 
-def lora(backend: str = ENGINE) -> Path | None:
+def lora(backend: str, settings: Settings) -> Path | None:
     """Return the file of the LoRA that *backend* adds to its weights, or None where it adds none."""
-    found = of(backend)
+    found = of(backend, settings)
     if found:
         return found.lora
-    chosen = settings.load()
-    return None if is_fused(own_transformer(backend, chosen)) else own_lora(chosen)
+    return None if is_fused(own_transformer(backend, settings)) else own_lora(settings)
 
 
-def strength(backend: str = ENGINE) -> float:
+def strength(backend: str, settings: Settings) -> float:
     """Return what the LoRA is multiplied by."""
-    found = of(backend)
+    found = of(backend, settings)
     return found.lora_strength if found else 1.0
 
 
-def quantised(backend: str) -> Path | None:
+def quantised(backend: str, settings: Settings) -> Path | None:
     """Return the file of the transformer that *backend* renders with, or None where there is none."""
-    found = of(backend)
-    return found.transformer if found else own_transformer(backend, settings.load())
+    found = of(backend, settings)
+    return found.transformer if found else own_transformer(backend, settings)
 
 
-def steps(backend: str = ENGINE) -> int:
+def steps(backend: str, settings: Settings) -> int:
     """Return the denoising steps of a keyframe: those that its Lightning is made for, or the settings'."""
-    found = of(backend)
-    return found.steps if found else settings.load().steps
+    found = of(backend, settings)
+    return found.steps if found else settings.steps
 
 
 def forget() -> None:
@@ -98,27 +96,26 @@ def forget() -> None:
     _resolved.cache_clear()
 
 
-def _found(backend: str) -> Weights | Unavailable | None:
-    chosen = settings.load()
-    fetched = (chosen.models_lock, chosen.catalogue_file, chosen.model_store_root, *chosen.folders_to_look_in)
-    places = (*fetched, *named_paths(backend, chosen))
-    return _resolved(backend, chosen, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in places))
+def _found(backend: str, settings: Settings) -> Weights | Unavailable | None:
+    fetched = (settings.models_lock, settings.catalogue_file, settings.model_store_root, *settings.folders_to_look_in)
+    places = (*fetched, *named_paths(backend, settings))
+    return _resolved(backend, settings, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in places))
 
 
 # Asked for each keyframe of a film; whatever is fetched meanwhile changes one of the stamps.
 @lru_cache(maxsize=64)
-def _resolved(backend: str, chosen: Settings, _stamps: tuple[int, ...]) -> Weights | Unavailable | None:
-    catalogue = catalogue_file.load()
+def _resolved(backend: str, settings: Settings, _stamps: tuple[int, ...]) -> Weights | Unavailable | None:
+    catalogue = catalogue_file.load(settings)
     possible = catalogue.kits(backend)
     if not possible or backend == COMFYUI:
         # What ComfyUI renders with is for its server to say.
         return None
     try:
-        own = named(backend)
+        own = named(backend, settings)
     except BadCheckpoint as exc:
         return from_error(exc, Cause.WRONG_FILE)
     fitting = [kit for kit in possible if own.edition in {None, catalogue.edition(kit)}]
-    filled = [found for kit in fitting if (found := kits.fill(catalogue, kit, backend, own.wish))]
+    filled = [found for kit in fitting if (found := kits.fill(catalogue, kit, backend, own.wish, settings))]
     complete = (weights for found in filled if (weights := _completed(found, own)))
     if (first := next(complete, None)) is not None:
         return first

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from undercard import settings
 from undercard.backends import clips
 from undercard.errors import BackendUnavailable, BadInput
 from undercard.film.motion.motions import CLIP
+from undercard.settings import Settings
 from undercard.shotlist.clips import fallbacks
 from undercard.shotlist.fields import nearest
 from undercard.shotlist.models import Shot
@@ -28,7 +28,7 @@ class Fallen:
         return f"{self.motion} in place of clip: {self.why}"
 
 
-def fallen(shots: Sequence[Shot]) -> tuple[Fallen, ...]:
+def fallen(shots: Sequence[Shot], settings: Settings) -> tuple[Fallen, ...]:
     """Return which of *shots* show another motion because no clip can be made here; told before anything renders.
 
     A video model that was there once and is away now is waited for when it is needed.
@@ -38,10 +38,10 @@ def fallen(shots: Sequence[Shot]) -> tuple[Fallen, ...]:
         BadInput: a setting names what does not exist.
     """
     wanting = [shot for shot in shots if shot.motion == CLIP]
-    why = _why_none() if wanting else ""
+    why = _why_none(settings) if wanting else ""
     if not why:
         return ()
-    motions = {shot.id: fallback(shot) for shot in wanting}
+    motions = {shot.id: fallback(shot, settings) for shot in wanting}
     strict = [shot for shot, motion in motions.items() if not motion]
     if strict:
         many = len(strict) > 1
@@ -52,7 +52,7 @@ def fallen(shots: Sequence[Shot]) -> tuple[Fallen, ...]:
     return tuple(Fallen(shot, motion, why) for shot, motion in motions.items())
 
 
-def fallback(shot: Shot) -> str:
+def fallback(shot: Shot, settings: Settings) -> str:
     """Return the motion that may stand in for a clip of *shot*: its own, else the settings'; empty for none.
 
     Raises:
@@ -60,30 +60,30 @@ def fallback(shot: Shot) -> str:
     """
     if shot.clip is not None and shot.clip.fallback:
         return shot.clip.fallback
-    chosen = settings.load().clip_fallback
+    chosen = settings.clip_fallback
     if chosen and chosen not in fallbacks():
         raise BadInput(f"UNDERCARD_CLIP_FALLBACK={chosen!r} is no motion; {nearest(chosen, fallbacks())}")
     return chosen
 
 
-def described() -> str:
+def described(settings: Settings) -> str:
     """Return in a line whether clips can be made here, and what would change that.
 
     Raises:
         BadInput: the setting names what does not exist.
     """
-    name = settings.load().clips
+    name = settings.clips
     if not name:
         return f"off; UNDERCARD_CLIPS={' or '.join(clips.names())} turns them on"
-    reason = clips.clip_backend(name).unavailable()
+    reason = clips.clip_backend(name).unavailable(settings)
     return f"{name}: {reason}" if reason else f"{name} makes them"
 
 
-def _why_none() -> str:
+def _why_none(settings: Settings) -> str:
     """Return why no clip can be made here, and what to do; empty where one can."""
-    name = settings.load().clips
+    name = settings.clips
     if not name:
         return f"no video model is set up; start one and set UNDERCARD_CLIPS to {' or '.join(clips.names())}"
     found = clips.clip_backend(name)
-    reason = found.unavailable()
-    return "" if reason is None or found.recipe() else str(reason)
+    reason = found.unavailable(settings)
+    return "" if reason is None or found.recipe(settings) else str(reason)

@@ -9,6 +9,7 @@ from undercard.domain import controls
 from undercard.domain.requests import SEED_LIMIT, RenderRequest, Size
 from undercard.domain.staging import Staging
 from undercard.gate.repairs import Treatment
+from undercard.settings import Settings
 from undercard.shotlist import prompts
 from undercard.shotlist.likeness import Likeness
 from undercard.shotlist.models import Shot, ShotList
@@ -31,6 +32,8 @@ class PlannedKeyframe:
     negative_prompt: str
     renderer: str
     size: Size
+    settings: Settings
+    """Of the machine, which may name what a backend renders with."""
     control: str = controls.DEFAULT
     """The kind of control image that a model draws it from."""
     likenesses: tuple[Likeness, ...] = ()
@@ -68,7 +71,7 @@ class PlannedKeyframe:
 
     def request_on(self, backend: str, draw: int, *, exact: bool) -> RenderRequest:
         """Return `request(draw)` as the backend called *backend* answers it."""
-        request = replace(self.request(draw), renderer=backends.renderer_name(backend, exact=exact))
+        request = replace(self.request(draw), renderer=backends.renderer_name(backend, self.settings, exact=exact))
         if backends.backend(backend).prompted:
             return request
         return replace(request, prompt="", negative_prompt="")

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from undercard import __version__, settings
+from undercard import __version__
 from undercard.backends import Needs, Rendered, Rung, Work
 from undercard.errors import StoreError
 from undercard.hardware.devices import Device
+from undercard.store import Store
 
 READ_BYTES = 512_000
 """Of the end of the record: about a thousand pictures, the newest."""
@@ -40,7 +41,7 @@ class Measurement:
     """What it took; 0 for what was not measured."""
 
 
-def record(rung: Rung, work: Work, device: Device, rendered: Rendered, open_seconds: float = 0.0) -> None:
+def record(rung: Rung, work: Work, device: Device, rendered: Rendered, store: Store, open_seconds: float = 0.0) -> None:
     """Remember what a picture took.
 
     Leave out the first picture of a process, which warms it up, and those that share their device with another.
@@ -50,6 +51,7 @@ def record(rung: Rung, work: Work, device: Device, rendered: Rendered, open_seco
         work: what was rendered.
         device: where; its first card is the one that rendered.
         rendered: the picture and what it took.
+        store: where it is remembered.
         open_seconds: from opening to warm; 0 where another picture's record tells.
 
     Raises:
@@ -64,7 +66,7 @@ def record(rung: Rung, work: Work, device: Device, rendered: Rendered, open_seco
         found=Needs(rendered.peak_vram_bytes, rendered.peak_host_bytes, rendered.seconds, open_seconds),
     )
     content = {"version": __version__, "at": round(time.time()), **asdict(measurement)}
-    path = _path()
+    path = _path(store)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # One write at the end of the file: lines of several processes follow each other and do not mix.
@@ -77,10 +79,10 @@ def record(rung: Rung, work: Work, device: Device, rendered: Rendered, open_seco
         raise StoreError(f"cannot write {path}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
 
 
-def history() -> tuple[Measurement, ...]:
+def history(store: Store) -> tuple[Measurement, ...]:
     """Return what this version of undercard measured, oldest first; lines that cannot be read are passed over."""
     try:
-        with _path().open("rb") as file:
+        with _path(store).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - READ_BYTES))
             lines = file.read().splitlines()
     except OSError:
@@ -142,8 +144,8 @@ def _card(device: Device) -> str:
     return device.gpu.name if device.gpu else ""
 
 
-def _path() -> Path:
-    return settings.load().store_root / "measurements.jsonl"
+def _path(store: Store) -> Path:
+    return store.root / "measurements.jsonl"
 
 
 def _read(line: bytes) -> Measurement | None:

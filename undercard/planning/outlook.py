@@ -11,6 +11,8 @@ from undercard.hardware.devices import Device, Gpu, Tenant
 from undercard.planning import measurements, rungs
 from undercard.planning.measurements import Measurement
 from undercard.planning.rungs import Fit
+from undercard.settings import Settings
+from undercard.store import Store
 
 USUAL = Work((1024, 576))
 """What is asked of a device where no shot list says: its own default size, and one reference."""
@@ -43,6 +45,7 @@ class Outlook:
 def look(
     found: Sequence[Backend],
     device: Device,
+    settings: Settings,
     work: Work = USUAL,
     *,
     exact: bool = False,
@@ -54,11 +57,12 @@ def look(
     Args:
         found: the backends to look at.
         device: the machine, as it is now.
+        settings: of it.
         work: what a keyframe asks for.
         exact: only rungs that give exact pixels fit.
         known: what runs measured; read from the store when None.
         held: by the UUID of a card, who holds memory on it; asked of the driver when None.
     """
-    known = measurements.history() if known is None else known
+    known = measurements.history(Store(settings.store_root)) if known is None else known
     cards = tuple(Card(gpu, probe.tenants(gpu) if held is None else held.get(gpu.uuid, ())) for gpu in device.gpus)
-    return Outlook(device, cards, work, rungs.ladder(found, work, device, exact=exact, known=known))
+    return Outlook(device, cards, work, rungs.ladder(found, work, device, settings, exact=exact, known=known))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from undercard import backends, settings
+from undercard import backends
 from undercard.backends import Work
 from undercard.domain.requests import RenderRequest, Size
 from undercard.film.base.timing import Moment
@@ -21,10 +21,12 @@ from undercard.planning import work as film_work
 from undercard.planning.choose import AUTO, PREVIZ
 from undercard.planning.clips import Fallen
 from undercard.planning.keyframe import PlannedKeyframe
+from undercard.settings import Settings
 from undercard.shotlist import direction, graphics, prompts
 from undercard.shotlist.likeness import SHEET_SIZE
 from undercard.shotlist.load import select_shots, shots_from
 from undercard.shotlist.models import Shot, ShotList
+from undercard.store import Store
 
 # x264 veryfast on one core of a small server, with the pipe that feeds it.
 ENCODE_SECONDS_PER_MEGAPIXEL = 0.04
@@ -60,6 +62,8 @@ class Plan:
     """The backend draws the frames between keyframes, too."""
     in_child: bool
     """The backend is opened in a process of its own, one for each card."""
+    settings: Settings
+    """Of the machine."""
     device: Device
     work: Work
     """What the costliest keyframe asks of a backend."""
@@ -69,6 +73,11 @@ class Plan:
     """The shots that show another motion than `clip`, because none can be made."""
     deliveries: tuple[Delivery, ...] = ()
     """What is made of the film beside it."""
+
+    @property
+    def store(self) -> Store:
+        """Where what is made is kept."""
+        return Store(self.settings.store_root)
 
     @property
     def whole(self) -> bool:
@@ -90,6 +99,7 @@ class Plan:
                 negative_prompt=shot.negative_prompt if self.prompted else "",
                 renderer=self.renderer,
                 size=self.size,
+                settings=self.settings,
                 control=prompts.control_of(shot, keyframe),
                 likenesses=film_work.likenesses(self.shot_list, staging, self.size) if self.prompted else (),
                 shot_list=self.shot_list if self.prompted else None,
@@ -124,12 +134,12 @@ class Plan:
     @property
     def draw_seconds(self) -> float:
         """Estimate of what one picture takes on this machine."""
-        return _seconds(self.backends, self.work, self.device, self.exact, self.wanted)
+        return _seconds(self.backends, self.work, self.device, self.settings, self.exact, self.wanted)
 
     @property
     def control_seconds(self) -> float:
         """Estimate of what one control image with its maps takes."""
-        previz = backends.fastest(PREVIZ, self.work, self.device).needs.seconds
+        previz = backends.fastest(PREVIZ, self.work, self.device, self.settings).needs.seconds
         # The maps and their PNGs take about half of a picture again.
         return 1.5 * previz
 
@@ -138,7 +148,7 @@ class Plan:
         """Estimate of what one character sheet takes."""
         # Twice as large, for the sake of its edges (previz/studio.py).
         drawn = (2 * SHEET_SIZE[0], 2 * SHEET_SIZE[1])
-        return backends.fastest(PREVIZ, Work(drawn), self.device).needs.seconds
+        return backends.fastest(PREVIZ, Work(drawn), self.device, self.settings).needs.seconds
 
     @property
     def draws_itself(self) -> bool:
@@ -206,6 +216,7 @@ class Plan:
 def plan_film(
     shot_list: ShotList,
     device: Device,
+    settings: Settings,
     *,
     backend: str = AUTO,
     exact: bool = False,
@@ -218,6 +229,7 @@ def plan_film(
     Args:
         shot_list: what to film.
         device: where to render it.
+        settings: of that machine.
         backend: name of the backend to begin with, or `auto`.
         exact: only take backends whose pixels are those of bf16 Qwen-Image-Edit.
         size: (width, height) in pixels; the shot list's own by default.
@@ -232,7 +244,7 @@ def plan_film(
     """
     pixels = size or shot_list.size
     at_most = film_work.at_most(shot_list, pixels)
-    choice = choose.choose(backend, at_most, device, exact=exact)
+    choice = choose.choose(backend, at_most, device, settings, exact=exact)
     chosen = backends.backend(choice.names[0])
     selected: Sequence[Shot] = shot_list.shots
     if shots is not None:
@@ -249,14 +261,15 @@ def plan_film(
         exact=exact,
         wanted=choice.wanted,
         why=choice.why,
-        renderer="" if chosen.in_child else backends.renderer_name(chosen.name, exact=chosen.exact),
+        renderer="" if chosen.in_child else backends.renderer_name(chosen.name, settings, exact=chosen.exact),
         prompted=chosen.prompted,
         animates=chosen.animates,
         in_child=chosen.in_child,
+        settings=settings,
         device=device,
         work=film_work.costliest(shot_list, selected, pixels) if chosen.prompted else at_most,
-        clips=settings.load().clips,
-        fallen=clip_planning.fallen(shot_list.shots),
+        clips=settings.clips,
+        fallen=clip_planning.fallen(shot_list.shots, settings),
     )
 
 
@@ -278,14 +291,16 @@ def narrowed(plan: Plan, shots: Sequence[Shot]) -> Plan:
 
 # The film's every piece asks for it.
 @lru_cache(maxsize=16)
-def _seconds(names: tuple[str, ...], work: Work, device: Device, exact: bool, wanted: str | None) -> float:
+def _seconds(
+    names: tuple[str, ...], work: Work, device: Device, settings: Settings, exact: bool, wanted: str | None
+) -> float:
     """Return what one picture takes on the first rung that fits, or would if the card were free."""
-    found = choose.ways(names, work, device, exact=exact, wanted=wanted)
-    rungs = (*found.now, *found.later) or (backends.fastest(names[0], work, device),)
+    found = choose.ways(names, work, device, settings, exact=exact, wanted=wanted)
+    rungs = (*found.now, *found.later) or (backends.fastest(names[0], work, device, settings),)
     return rungs[0].needs.seconds
 
 
-def output_folder(store_root: Path, plan: Plan) -> Path:
+def output_folder(plan: Plan) -> Path:
     """Return where the film of *plan* goes: one folder a title, size and family of backends."""
     width, height = plan.size
-    return store_root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.family}"
+    return plan.store.root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.family}"

@@ -12,6 +12,7 @@ from undercard.hardware import devices
 from undercard.hardware.devices import Device
 from undercard.planning import measurements
 from undercard.planning.measurements import Measurement
+from undercard.settings import Settings
 
 EXACT_ADVANTAGE = 1.5
 """How many times as long an exact rung may take and still come before one that changes pixels: a film is looked at for
@@ -39,6 +40,7 @@ def ladder(
     found: Sequence[Backend],
     work: Work,
     device: Device,
+    settings: Settings,
     *,
     exact: bool = False,
     known: Sequence[Measurement] = (),
@@ -52,18 +54,19 @@ def ladder(
         found: the backends to look at.
         work: what a keyframe asks for.
         device: the machine, as it is now.
+        settings: of it.
         exact: only rungs that give the pixels of bf16 Qwen-Image-Edit fit.
         known: what runs measured, which corrects the rungs' needs.
     """
     fits: list[tuple[Fit, bool]] = []
     for backend in found:
         drawn = backend.draws_itself
-        reason = backend.unavailable(device)
+        reason = backend.unavailable(device, settings)
         if reason is not None:
             stand_in = Rung(backend.name, exact=backend.exact, needs=Needs(0, 0, 0.0))
             fits.append((Fit(stand_in, fits=False, reason=str(reason), runs=False), drawn))
             continue
-        for rung in backend.rungs(work, device):
+        for rung in backend.rungs(work, device, settings):
             better = measurements.corrected(rung, work, device, known)
             problem = misfit(better, device, exact=exact)
             fits.append((Fit(better, fits=problem is None, reason=problem or ""), drawn))

@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from undercard import settings
 from undercard.backends import Needs, Rung
 from undercard.film.timeline.timeline import Piece
 from undercard.hardware import devices
@@ -43,7 +42,7 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
         plan: the run.
         take_seconds: for one take of a keyframe; the backend's own estimate when None.
     """
-    records = manifest.read_records(output_folder(settings.load().store_root, plan))
+    records = manifest.read_records(output_folder(plan), plan.store)
     # The previz's take is its own control image, which takes longer than the picture alone.
     if take_seconds is None or plan.draws_itself:
         keyframe_seconds = plan.keyframe_seconds
@@ -106,7 +105,7 @@ class FilmOutlook:
 
 def look_at_film(plan: Plan) -> FilmOutlook:
     """Return what *plan* would take on its device as it is."""
-    ways = choose.ways(plan.backends, plan.work, plan.device, exact=plan.exact, wanted=plan.wanted)
+    ways = choose.ways(plan.backends, plan.work, plan.device, plan.settings, exact=plan.exact, wanted=plan.wanted)
     rung = next(iter((*ways.now, *ways.later, *ways.last)), None)
     needs = rung.needs if rung else Needs(0, 0, 0.0)
     shots = tuple(rows(plan, needs.seconds))

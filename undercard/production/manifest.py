@@ -11,10 +11,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from undercard import store
 from undercard.domain.takes import Take
 from undercard.errors import BadInput, MissingObject, StoreError
 from undercard.production.records import FilmRecord, KeyframeRecord, Manifest
+from undercard.store import Store, write_atomically
 
 NAME = "manifest.json"
 LOCK_SECONDS = 60.0
@@ -26,6 +26,7 @@ def update_keyframes(
     manifest: Manifest,
     planned: Sequence[tuple[str, str]],
     before: Mapping[str, KeyframeRecord],
+    store: Store,
 ) -> dict[str, KeyframeRecord]:
     """Write what a run made into the manifest in *folder*, and return all records that it holds then, by label.
 
@@ -37,6 +38,7 @@ def update_keyframes(
         manifest: of the run, with the keyframes that it rendered; its films are ignored.
         planned: label and key of every keyframe of the film, in its order; records of other keys are dropped.
         before: what the manifest said when the run began.
+        store: where the takes' pictures are.
 
     Raises:
         StoreError: it cannot be written.
@@ -44,12 +46,12 @@ def update_keyframes(
     made = {record.label: record for record in manifest.keyframes}
 
     def change(content: dict[str, Any]) -> dict[str, Any]:
-        now = {(record.label, record.key): record for record in _readable(content.get("keyframes", ()))}
+        now = {(record.label, record.key): record for record in _readable(content.get("keyframes", ()), store)}
         merged = [_merge(made.get(label), now.get((label, key)), before.get(label)) for label, key in planned]
         written = manifest.model_copy(update={"keyframes": tuple(one for one in merged if one is not None)})
         return {**written.model_dump(mode="json", exclude={"films"}), "films": content.get("films", {})}
 
-    return {record.label: record for record in _readable(_update(folder, change)["keyframes"])}
+    return {record.label: record for record in _readable(_update(folder, change)["keyframes"], store)}
 
 
 def _merge(
@@ -88,20 +90,21 @@ def add_film(folder: Path, name: str, film: FilmRecord) -> None:
     _update(folder, change)
 
 
-def read_film(folder: Path, name: str) -> FilmRecord | None:
+def read_film(folder: Path, name: str, store: Store) -> FilmRecord | None:
     """Return what the manifest in *folder* says of the film called *name*; None where it says nothing."""
     try:
-        return FilmRecord.model_validate(_content(folder)["films"][name], context=store.READ_BACK)
+        return FilmRecord.model_validate(_content(folder)["films"][name], context=store.reading)
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def approve(folder: Path, shots: Collection[str], take: int | None = None) -> dict[str, int]:
+def approve(folder: Path, shots: Collection[str], store: Store, take: int | None = None) -> dict[str, int]:
     """Approve the best take of every keyframe of *shots* that needs review; return the takes' numbers by label.
 
     Args:
         folder: of the manifest.
         shots: ids of shots, or labels of keyframes.
+        store: where the takes' pictures are.
         take: the number of the take to approve, in place of the best.
 
     Raises:
@@ -113,7 +116,7 @@ def approve(folder: Path, shots: Collection[str], take: int | None = None) -> di
     def change(content: dict[str, Any]) -> dict[str, Any]:
         found = [
             record
-            for record in _readable(content.get("keyframes", ()))
+            for record in _readable(content.get("keyframes", ()), store)
             if record.needs_review and {record.shot, record.label} & set(shots)
         ]
         if not found:
@@ -134,7 +137,7 @@ def _update(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) ->
     """Change the manifest in *folder* while nobody else does, and return what it says then."""
     with _locked(folder):
         content = change(_content(folder))
-        store.write_atomically(folder / NAME, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomically(folder / NAME, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     return content
 
 
@@ -164,13 +167,13 @@ def _chosen(record: KeyframeRecord, number: int | None) -> Take:
     return found
 
 
-def read_records(folder: Path) -> dict[str, KeyframeRecord]:
+def read_records(folder: Path, store: Store) -> dict[str, KeyframeRecord]:
     """Return the keyframe records of the manifest in *folder*, by label.
 
     Records whose pictures are gone or altered are left out, and so is a manifest that cannot be read: what they
     stood for is rendered again.
     """
-    return {record.label: record for record in _readable(_content(folder).get("keyframes", ()))}
+    return {record.label: record for record in _readable(_content(folder).get("keyframes", ()), store)}
 
 
 def failed_shots(records: Mapping[str, KeyframeRecord], folder: Path) -> tuple[str, ...]:
@@ -197,7 +200,7 @@ def _content(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _readable(records: object) -> Iterator[KeyframeRecord]:
+def _readable(records: object, store: Store) -> Iterator[KeyframeRecord]:
     for record in records if isinstance(records, list) else ():
         with suppress(ValidationError):
-            yield KeyframeRecord.model_validate(record, context=store.READ_BACK)
+            yield KeyframeRecord.model_validate(record, context=store.reading)

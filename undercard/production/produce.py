@@ -8,7 +8,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from undercard import store
 from undercard.domain import progress
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.production.assembly.assemble import Film, assemble
@@ -38,7 +37,7 @@ def produce(run: Run, runtime: Runtime) -> Production:
         UndercardError: the run cannot go on, for another cause than a shot that failed.
     """
     plan = run.plan
-    store.sweep()
+    run.plan.store.sweep()
     progress.current().expect(cost(plan))
     runtime.log.info("%s: %d of %d shots", plan.shot_list.title, len(plan.shots), len(plan.shot_list.shots))
     keyframes = render_keyframes(run, runtime)

@@ -6,7 +6,7 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from undercard import backends, settings
+from undercard import backends
 from undercard.backends import Backend, Renderer, Rung, Work
 from undercard.domain.requests import RenderRequest
 from undercard.domain.staging import Look, PlacedFighter, Staging
@@ -17,6 +17,8 @@ from undercard.planning.choose import AUTO, choose
 from undercard.previz import cameras, poses
 from undercard.production.keyframes.conditioning import conditioned, control_request, draw_control
 from undercard.production.sessions.session import Session, alone_on
+from undercard.settings import Settings
+from undercard.store import Store
 
 PROOF_SIZE = (256, 144)
 
@@ -34,7 +36,7 @@ class Proof:
     """Its second picture: what every further one takes at this size."""
 
 
-def prove(name: str, device: Device) -> Proof:
+def prove(name: str, device: Device, settings: Settings) -> Proof:
     """Render with the backend called *name*, or the one that `auto` takes, and return how long it took.
 
     Raises:
@@ -43,18 +45,19 @@ def prove(name: str, device: Device) -> Proof:
         BackendError: it ran and gave a picture of another size.
     """
     if name == AUTO:
-        name = choose(AUTO, Work(PROOF_SIZE), device, exact=False).names[0]
+        name = choose(AUTO, Work(PROOF_SIZE), device, settings, exact=False).names[0]
     backend = backends.backend(name)
-    reason = backend.unavailable(device)
+    reason = backend.unavailable(device, settings)
     if reason is not None:
         raise BackendUnavailable(f"backend {name!r} cannot run here: {reason}")
-    found = rungs.ladder([backend], Work(PROOF_SIZE), device, known=measurements.history())
+    known = measurements.history(Store(settings.store_root))
+    found = rungs.ladder([backend], Work(PROOF_SIZE), device, settings, known=known)
     rung = next((fit.rung for fit in found if fit.fits), None)
     if rung is None:
         raise BackendUnavailable(f"backend {name!r} does not fit here now: {found[0].reason}")
-    requests = [_request(rung, seed) for seed in (1, 2)]
+    requests = [_request(rung, seed, settings) for seed in (1, 2)]
     start = time.monotonic()
-    with _opened(backend, device, rung) as renderer:
+    with _opened(backend, device, rung, settings) as renderer:
         opened = time.monotonic()
         renderer.encode(requests)
         seconds = []
@@ -67,18 +70,19 @@ def prove(name: str, device: Device) -> Proof:
     return Proof(name, opened - start, seconds[0], seconds[1])
 
 
-def _opened(backend: Backend, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+def _opened(backend: Backend, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[Renderer]:
     if not backend.in_child:
-        return backend.open(device, rung)
-    return Session(rung, alone_on(device, device.gpu), settings.load().hang_seconds)
+        return backend.open(device, rung, settings)
+    return Session(rung, alone_on(device, device.gpu), settings)
 
 
-def _request(rung: Rung, seed: int) -> RenderRequest:
+def _request(rung: Rung, seed: int, settings: Settings) -> RenderRequest:
     look = Look(skin="#8d5a3c", trunks="#b01820", gloves="#b01820", boots="#202024", hair="#1a1210")
     fighter = PlacedFighter("proof", "red", look, "orthodox", poses.pose("guard"), (0.0, 0.0), 0.0)
     staging = Staging(camera=cameras.camera("wide", [fighter]), fighters=(fighter,), light="stage")
-    renderer = backends.renderer_name(rung.backend, exact=rung.exact)
+    renderer = backends.renderer_name(rung.backend, settings, exact=rung.exact)
     request = RenderRequest("a boxer in a ring", "", seed, PROOF_SIZE, staging, renderer)
     if not backends.backend(rung.backend).prompted:
         return request
-    return conditioned(request, draw_control(control_request(request)))
+    store = Store(settings.store_root)
+    return conditioned(request, draw_control(control_request(request), store), store)

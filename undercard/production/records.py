@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from undercard import store
 from undercard.domain.takes import Take
 from undercard.gate.contract import Verdict
 from undercard.gate.repairs import main_causes, severity
+from undercard.store import StoredFile
 
 
 class Judged(BaseModel):
@@ -84,7 +84,7 @@ class FilmRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    file: store.StoredFile
+    file: StoredFile
     frames: int
     seconds: str
     """As a fraction: a film at 24000/1001 has no exact decimal length."""
@@ -100,7 +100,7 @@ class FilmRecord(BaseModel):
     """The keyframes in it that the gate rejected and nobody has approved."""
     masters: tuple[str, ...] = ()
     """SHA-256 of each piece's frames without loss, where they were kept."""
-    delivered: dict[str, store.StoredFile] = {}
+    delivered: dict[str, StoredFile] = {}
     """What was made of it beside it, by file name."""
     clips: dict[str, tuple[str, ...]] = {}
     """By shot: what made the clips that it shows, and what went otherwise than planned."""

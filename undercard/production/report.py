@@ -19,6 +19,7 @@ from undercard.planning.ladder import kind
 from undercard.planning.plan import Plan
 from undercard.production.records import KeyframeRecord
 from undercard.shotlist.models import Shot
+from undercard.store import Store
 
 ShotStatus: TypeAlias = Literal["accepted", "cached", "needs review", "failed", "skipped"]
 
@@ -67,7 +68,9 @@ def shot_rows(plan: Plan, records: Mapping[str, KeyframeRecord]) -> list[ShotRow
     for record in records.values():
         by_shot.setdefault(record.shot, []).append(record)
     instead = {each.shot: str(each) for each in plan.fallen}
-    return [_row(shot, by_shot.get(shot.source, []), instead.get(shot.id, "")) for shot in plan.shot_list.shots]
+    return [
+        _row(shot, by_shot.get(shot.source, []), instead.get(shot.id, ""), plan.store) for shot in plan.shot_list.shots
+    ]
 
 
 def with_motions(rows: Sequence[ShotRow], fallen: Sequence[Fallen]) -> tuple[ShotRow, ...]:
@@ -156,7 +159,7 @@ def _mended(record: KeyframeRecord) -> Iterator[str]:
         yield f"{fault}: {', '.join(dict.fromkeys(remedies))}"
 
 
-def _rejections(record: KeyframeRecord) -> Iterator[Rejection]:
+def _rejections(record: KeyframeRecord, store: Store) -> Iterator[Rejection]:
     best = record.best
     for number, judged in enumerate(record.takes):
         if judged.stands:
@@ -166,7 +169,7 @@ def _rejections(record: KeyframeRecord) -> Iterator[Rejection]:
         kept = record.needs_review and judged.take == best
         yield Rejection(
             label=f"{record.label} take {judged.take.number}",
-            picture=judged.take.picture.absolute,
+            picture=store.path_of(judged.take.picture),
             cause="; ".join(main_causes(judged.verdict)),
             answer=" · ".join(part for part in ("kept for review" if kept else "", answer) if part),
         )
@@ -189,7 +192,7 @@ def _road(take: Take) -> str:
     return f"{take.rung} after {', '.join(causes)}"
 
 
-def _row(shot: Shot, records: Sequence[KeyframeRecord], motion: str) -> ShotRow:
+def _row(shot: Shot, records: Sequence[KeyframeRecord], motion: str, store: Store) -> ShotRow:
     takes = [record.best for record in records if record.best is not None]
     numbers = sorted({take.number for take in takes})
     return ShotRow(
@@ -203,9 +206,9 @@ def _row(shot: Shot, records: Sequence[KeyframeRecord], motion: str) -> ShotRow:
         road="; ".join(dict.fromkeys(_road(take) for take in takes if take.detours)),
         motion=motion,
         mended="; ".join(dict.fromkeys(said for record in records for said in _mended(record))),
-        rejected=tuple(rejection for record in records for rejection in _rejections(record)),
+        rejected=tuple(rejection for record in records for rejection in _rejections(record, store)),
         unheard="; ".join(dict.fromkeys(said for record in records for said in _unheard(record))),
-        picture=_picture(shot, records),
+        picture=_picture(shot, records, store),
     )
 
 
@@ -219,11 +222,11 @@ def _status(records: Sequence[KeyframeRecord]) -> ShotStatus:
     return "cached" if all(judged.cached for record in records for judged in record.takes) else "accepted"
 
 
-def _picture(shot: Shot, records: Sequence[KeyframeRecord]) -> Path | None:
+def _picture(shot: Shot, records: Sequence[KeyframeRecord], store: Store) -> Path | None:
     failed = [record for record in records if record.cause]
     # `snap` is how a shot list moves into a blow, and one shot of two in a fight is known by its blow.
     blows = {keyframe.at for keyframe in shot.keyframes if keyframe.ease == "snap"}
     landed = [record for record in records if record.frame in blows]
     shown = next(iter([*failed, *landed]), None) or (records[len(records) // 2] if records else None)
     take = shown.best if shown else None
-    return take.picture.absolute if take else None
+    return store.path_of(take.picture) if take else None

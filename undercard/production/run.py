@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from undercard.domain.timecode import parse_size
@@ -24,19 +25,23 @@ class Run:
     """What is rendered, where it goes, and what earlier runs left there."""
 
     options: RunOptions
-    settings: Settings
     plan: Plan
     folder: Path
     """Of the film and its manifest."""
     records: Mapping[str, KeyframeRecord]
     """By label: what the manifest said when the run began."""
-    look: Callable[[], Device] = this_device
+    look: Callable[[], Device]
     """Returns the machine as it is at the moment."""
+
+    @property
+    def settings(self) -> Settings:
+        """Of the machine that it was planned for."""
+        return self.plan.settings
 
     @property
     def results(self) -> Path:
         """Where the small results of steps are kept, beside the files they speak of."""
-        return self.settings.store_root / "results"
+        return self.plan.store.root / "results"
 
     @property
     def takes(self) -> int:
@@ -44,7 +49,7 @@ class Run:
         return self.options.take_limit or self.settings.take_limit
 
 
-def begin(options: RunOptions, settings: Settings, look: Callable[[], Device] = this_device) -> Run:
+def begin(options: RunOptions, settings: Settings, look: Callable[[Settings], Device] = this_device) -> Run:
     """Read the shot list and the manifest, and plan what *options* ask for.
 
     Raises:
@@ -54,7 +59,8 @@ def begin(options: RunOptions, settings: Settings, look: Callable[[], Device] = 
     """
     plan = plan_film(
         load_shot_list(find(options.shot_list)),
-        look(),
+        look(settings),
+        settings,
         backend=options.backend,
         exact=options.exact,
         size=parse_size(options.size) if options.size else None,
@@ -62,12 +68,12 @@ def begin(options: RunOptions, settings: Settings, look: Callable[[], Device] = 
         start=options.start,
     )
     plan = replace(plan, deliveries=wanted(plan.shot_list, options.presets, options.shape))
-    folder = output_folder(settings.store_root, plan)
-    records = manifest.read_records(folder)
+    folder = output_folder(plan)
+    records = manifest.read_records(folder, plan.store)
     if options.failed:
         failed = manifest.failed_shots(records, folder)
         shots = [shot for shot in plan.shots if shot.id in failed]
         if not shots:
             raise BadInput("no shot of the last run failed, so there is nothing to render again; leave out `failed`")
         plan = narrowed(plan, shots)
-    return Run(options, settings, plan, folder, records, look)
+    return Run(options, plan, folder, records, partial(look, settings))

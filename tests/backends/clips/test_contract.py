@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from tests import here
 from tests.backends.clips.wan import wan
 from tests.fakes.comfyui.server import FakeComfy
 from undercard.backends import clips
@@ -35,9 +36,9 @@ def test_where_nothing_answers_it_says_so_with_what_to_do_and_has_no_recipe(
     server.memory.forget()
     backend = clips.clip_backend(name)
 
-    assert ";" in str(backend.unavailable())
-    assert backend.recipe() == ""
-    with pytest.raises((BackendUnavailable, DeviceFault)), backend.open():
+    assert ";" in str(backend.unavailable(here.settings()))
+    assert backend.recipe(here.settings()) == ""
+    with pytest.raises((BackendUnavailable, DeviceFault)), backend.open(here.settings()):
         pass
 
 
@@ -45,10 +46,10 @@ def test_where_nothing_answers_it_says_so_with_what_to_do_and_has_no_recipe(
 def test_it_makes_as_many_frames_as_it_was_asked_for_at_the_size_asked_for(name: str, comfyui: FakeComfy) -> None:
     wan.give(comfyui.info)
     backend = clips.clip_backend(name)
-    assert backend.unavailable() is None
+    assert backend.unavailable(here.settings()) is None
     asked = wan.request(frames=backend.frame_count(Fraction(1, 2)))
 
-    with backend.open() as renderer:
+    with backend.open(here.settings()) as renderer:
         made = renderer.render(asked)
 
     shown = [wan.pixels(frame) for frame in made.frames]

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+from tests import here
 from tests.fakes.comfyui.server import FakeComfy
 from tests.previz.stagings import staged
-from undercard import backends, store
+from undercard import backends
 from undercard.backends import Renderer, Work
 from undercard.domain.requests import RenderRequest, Size
 from undercard.hardware.devices import Device
@@ -24,7 +25,7 @@ def picture(angle: int = 0, size: Size = SIZE) -> str:
     """Store a picture and return its digest; another angle is another picture."""
     content = io.BytesIO()
     Image.linear_gradient("L").rotate(angle).resize(size).convert("RGB").save(content, "PNG")
-    return store.put_bytes(content.getvalue(), ".png").sha256
+    return here.store().put_bytes(content.getvalue(), ".png").sha256
 
 
 def request(
@@ -39,7 +40,7 @@ def request(
 def opened(rung: int = 0) -> Iterator[Renderer]:
     """Open the backend on its rung number *rung*."""
     backend = backends.backend("comfyui")
-    with backend.open(DEVICE, backend.rungs(Work(SIZE), DEVICE)[rung]) as renderer:
+    with backend.open(DEVICE, backend.rungs(Work(SIZE), DEVICE, here.settings())[rung], here.settings()) as renderer:
         yield renderer
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests import here
 from tests.fakes.comfyui.server import recorded
 from undercard.backends.comfy.files import Listed, Wanted, choose, listed
 from undercard.backends.comfy.nodes import Schemas, schema
@@ -101,7 +102,7 @@ def test_everything_that_is_missing_is_told_at_once_with_what_is_there_and_what_
 
 
 def test_every_kit_of_the_catalogue_is_enough_and_chosen() -> None:
-    catalogue = catalogue_file.load()
+    catalogue = catalogue_file.load(here.settings())
     kits = catalogue.kits("comfyui")
     assert len(kits) == 2
     for kit in kits:

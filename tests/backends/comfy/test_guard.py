@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
+from tests import here
 from tests.backends.comfy.rendering import DEVICE, SIZE, during, opened, request, running
 from tests.fakes.comfyui.server import FakeComfy
 from undercard import backends
@@ -29,7 +30,12 @@ def until(holds: Callable[[], bool], within_seconds: float = 20.0) -> None:
 
 
 def session(hang_seconds: float = 60.0) -> Session:
-    return Session(backends.backend("comfyui").rungs(Work(SIZE), DEVICE)[0], DEVICE, hang_seconds, look=lambda: DEVICE)
+    return Session(
+        backends.backend("comfyui").rungs(Work(SIZE), DEVICE, here.settings())[0],
+        DEVICE,
+        here.settings().model_copy(update={"hang_seconds": hang_seconds}),
+        look=lambda: DEVICE,
+    )
 
 
 def test_a_job_whose_process_is_killed_is_interrupted(comfyui: FakeComfy) -> None:
@@ -71,7 +77,7 @@ def test_pictures_and_errors_pass_through_a_process_of_their_own(comfyui: FakeCo
 def test_a_job_that_stands_still_is_ended_with_its_process(comfyui: FakeComfy) -> None:
     with session() as child:
         child.render(request())
-        child.hang_seconds = 2.0
+        child.settings = child.settings.model_copy(update={"hang_seconds": 2.0})
         comfyui.behaviour.step_seconds = 60.0
         with pytest.raises(DeviceFault, match="no sign of life for 2 s at denoise"):
             child.render(request(seed=2))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.backends.comfy.rendering import DEVICE
 from tests.fakes.comfyui.server import FakeComfy, listening, recorded, serving
 from undercard import backends
@@ -32,11 +33,11 @@ def _forgetful() -> None:
 
 
 def reason() -> str:
-    return str(BACKEND.unavailable(DEVICE))
+    return str(BACKEND.unavailable(DEVICE, here.settings()))
 
 
 def cause() -> Cause:
-    found = BACKEND.unavailable(DEVICE)
+    found = BACKEND.unavailable(DEVICE, here.settings())
     assert found is not None
     return found.cause
 
@@ -47,7 +48,7 @@ def test_where_nothing_answers_the_reason_says_what_to_start_or_set() -> None:
 
 
 def test_a_server_with_the_files_can_render(comfyui: FakeComfy) -> None:
-    assert BACKEND.unavailable(DEVICE) is None
+    assert BACKEND.unavailable(DEVICE, here.settings()) is None
 
 
 @contextlib.contextmanager
@@ -93,7 +94,7 @@ def test_a_server_without_the_files_is_told_what_it_has(tmp_path: Path, monkeypa
         assert "no Qwen-Image-Edit 2511 or 2509 (it has flux1-dev-Q4_K_M.gguf)" in reason()
         assert cause() is Cause.UNABLE_SERVER
         with pytest.raises(BackendUnavailable, match=r"flux1-dev-Q4_K_M\.gguf"):
-            BACKEND.open(DEVICE, BACKEND.rungs(Work((64, 36)), DEVICE)[0])
+            BACKEND.open(DEVICE, BACKEND.rungs(Work((64, 36)), DEVICE, here.settings())[0], here.settings())
 
 
 def test_a_server_that_lacks_a_kind_of_node_is_to_be_updated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,12 +127,12 @@ def test_a_server_that_was_there_is_taken_to_be_on_its_way_back_for_a_while(
     monkeypatch.setattr(server, "FRESH_SECONDS", 0.0)
     with serving(tmp_path) as fake:
         monkeypatch.setenv("UNDERCARD_COMFYUI", fake.url)
-        assert BACKEND.unavailable(DEVICE) is None
-    label = BACKEND.rungs(Work((64, 36)), DEVICE)[0].label
+        assert BACKEND.unavailable(DEVICE, here.settings()) is None
+    label = BACKEND.rungs(Work((64, 36)), DEVICE, here.settings())[0].label
 
-    assert BACKEND.unavailable(DEVICE) is None
+    assert BACKEND.unavailable(DEVICE, here.settings()) is None
     assert label == "comfyui · 2511 Q4_K_M"
-    wanted = server.wishes()
+    wanted = server.wishes(here.settings())
     seen = server.memory.good.popitem()
     assert wanted.wait_seconds == 120
     assert seen[1].way is not None
@@ -143,11 +144,11 @@ def test_a_server_that_is_too_busy_to_answer_is_there_for_whoever_knows_it(
 ) -> None:
     monkeypatch.setattr(server, "FRESH_SECONDS", 0.0)
     monkeypatch.setenv("UNDERCARD_COMFYUI_WAIT_SECONDS", "0")
-    assert BACKEND.unavailable(DEVICE) is None
+    assert BACKEND.unavailable(DEVICE, here.settings()) is None
     monkeypatch.setattr(server, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(comfyui.behaviour, "answer_seconds", 0.5)
 
-    assert BACKEND.unavailable(DEVICE) is None
+    assert BACKEND.unavailable(DEVICE, here.settings()) is None
     server.memory.forget()
     assert "(it is silent)" in reason()
 
@@ -155,27 +156,27 @@ def test_a_server_that_is_too_busy_to_answer_is_there_for_whoever_knows_it(
 def test_requests_keep_their_names_while_the_server_is_away_and_in_other_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert backends.renderer_name("comfyui", exact=False) == "comfyui 1"
+    assert backends.renderer_name("comfyui", here.settings(), exact=False) == "comfyui 1"
     with serving(tmp_path) as fake:
         monkeypatch.setenv("UNDERCARD_COMFYUI", fake.url)
-        name = backends.renderer_name("comfyui", exact=False)
+        name = backends.renderer_name("comfyui", here.settings(), exact=False)
     server.memory.forget()
 
     assert name.startswith("4 steps ")
     assert name.endswith(" · comfyui 1")
-    assert backends.renderer_name("comfyui", exact=False) == name
+    assert backends.renderer_name("comfyui", here.settings(), exact=False) == name
 
 
 def test_a_request_is_named_for_the_files_and_not_for_this_machines_model(
     comfyui: FakeComfy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = backends.renderer_name("comfyui", exact=False)
+    name = backends.renderer_name("comfyui", here.settings(), exact=False)
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
-    assert backends.renderer_name("comfyui", exact=False) == name
+    assert backends.renderer_name("comfyui", here.settings(), exact=False) == name
 
     monkeypatch.setenv("UNDERCARD_COMFYUI_UNET", "qwen-image-edit-2511-Q8_0.gguf")
-    assert backends.renderer_name("comfyui", exact=False) != name
+    assert backends.renderer_name("comfyui", here.settings(), exact=False) != name
 
 
 def test_a_workflow_names_requests_without_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +185,7 @@ def test_a_workflow_names_requests_without_a_server(tmp_path: Path, monkeypatch:
     names = []
     for seed in (1, 2):
         path.write_text(json.dumps({"1": {"class_type": "KSampler", "inputs": {"seed": seed}}}))
-        names.append(backends.renderer_name("comfyui", exact=False))
+        names.append(backends.renderer_name("comfyui", here.settings(), exact=False))
 
     assert len(set(names)) == 2
     assert all(name.startswith("4 steps ") for name in names)
@@ -194,17 +195,17 @@ def test_opening_waits_for_a_server_that_is_being_started(tmp_path: Path, monkey
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     monkeypatch.setenv("UNDERCARD_COMFYUI", f"http://127.0.0.1:{port}")
-    rung = BACKEND.rungs(Work((64, 36)), DEVICE)[0]
+    rung = BACKEND.rungs(Work((64, 36)), DEVICE, here.settings())[0]
     monkeypatch.setenv("UNDERCARD_COMFYUI_WAIT_SECONDS", "0.2")
     with pytest.raises(DeviceFault, match=r"nothing answers.*waited for 0 s \(UNDERCARD_COMFYUI_WAIT_SECONDS\)"):
-        BACKEND.open(DEVICE, rung)
+        BACKEND.open(DEVICE, rung, here.settings())
 
     monkeypatch.setenv("UNDERCARD_COMFYUI_WAIT_SECONDS", "30")
     heard: list[Stage] = []
 
     def open_it() -> AbstractContextManager[Renderer]:
         with progress.listening(heard.append):
-            return BACKEND.open(DEVICE, rung)
+            return BACKEND.open(DEVICE, rung, here.settings())
 
     fake = FakeComfy(tmp_path, recorded())
     with ThreadPoolExecutor(1) as pool:
@@ -218,14 +219,14 @@ def test_opening_waits_for_a_server_that_is_being_started(tmp_path: Path, monkey
 def test_a_workflow_has_one_rung_and_the_own_graph_two(
     comfyui: FakeComfy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, sparing = BACKEND.rungs(Work((1024, 576)), DEVICE)
+    usual, sparing = BACKEND.rungs(Work((1024, 576)), DEVICE, here.settings())
     assert (usual.label, sparing.label) == ("comfyui · 2511 Q4_K_M", "comfyui · 2511 Q4_K_M, sparing")
     assert usual.served
     assert sparing.needs.vram_bytes < usual.needs.vram_bytes
     assert sparing.needs.seconds > usual.needs.seconds
 
     monkeypatch.setenv("UNDERCARD_COMFYUI_WORKFLOW", str(tmp_path / "mine.json"))
-    assert len(BACKEND.rungs(Work((1024, 576)), DEVICE)) == 1
+    assert len(BACKEND.rungs(Work((1024, 576)), DEVICE, here.settings())) == 1
 
 
 def test_looking_takes_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests import here
 from tests.backends.keyframes import render, request_of, told_of_pictures
 from tests.backends.requests import DEVICE
 from tests.engine.wholes import Case, render_whole, whole_pipeline
@@ -21,6 +22,7 @@ from undercard.engine.stages.opening import Model
 from undercard.engine.text import embeddings
 from undercard.engine.text.embeddings import Embeddings, Wording
 from undercard.errors import BackendError
+from undercard.store import Store
 
 pytestmark = pytest.mark.usefixtures("qwen_on_the_processor")
 
@@ -40,9 +42,11 @@ def test_bf16_gives_the_pixels_of_diffusers_that_is_told_which_tokens_are_pictur
 def test_without_that_it_gives_the_pixels_of_diffusers_as_it_ships(qwen_on_the_processor: Path) -> None:
     case = Case(references=2)
     request = request_of(case)
-    model = Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"), picture_positions=False)
+    model = Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"), here.store(), picture_positions=False)
 
-    with renderer.opened(model, backends.fastest("bf16", Work(case.size), DEVICE)) as engine:
+    with renderer.opened(
+        model, backends.fastest("bf16", Work(case.size), DEVICE, here.settings()), lambda _: ""
+    ) as engine:
         rendered = engine.render(request)
 
     whole = render_whole(whole_pipeline(qwen_on_the_processor), case)
@@ -77,10 +81,10 @@ def test_another_storage_format_gives_a_picture_close_to_the_exact_one(name: str
 
 def test_blocks_read_from_disk_at_each_step_give_the_same_pixels(qwen_on_the_processor: Path) -> None:
     request = request_of(Case())
-    model = Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"))
-    rung = dataclasses.replace(backends.fastest("bf16", Work(request.size), DEVICE), from_disk=True)
+    model = Model(qwen_on_the_processor, "packed", 4, torch.device("cpu"), here.store())
+    rung = dataclasses.replace(backends.fastest("bf16", Work(request.size), DEVICE, here.settings()), from_disk=True)
 
-    with renderer.opened(model, rung) as engine:
+    with renderer.opened(model, rung, lambda _: "") as engine:
         from_disk = engine.render(request).image.tobytes()
 
     assert from_disk == render("bf16", request).image.tobytes()
@@ -92,14 +96,16 @@ def test_a_prompt_is_encoded_once_for_all_requests_of_a_film(monkeypatch: pytest
     encoded: list[str] = []
     save = embeddings.save
 
-    def note(made: Embeddings, wording: Wording, digest: str) -> None:
+    def note(made: Embeddings, wording: Wording, digest: str, store: Store) -> None:
         encoded.append(wording.prompt)
-        save(made, wording, digest)
+        save(made, wording, digest, store)
 
     monkeypatch.setattr(embeddings, "save", note)
     backend = backends.backend("bf16")
 
-    with backend.open(DEVICE, backends.fastest("bf16", Work(case.size), DEVICE)) as opened:
+    with backend.open(
+        DEVICE, backends.fastest("bf16", Work(case.size), DEVICE, here.settings()), here.settings()
+    ) as opened:
         opened.encode(requests)
         pictures = [opened.render(request).image.tobytes() for request in requests]
 

@@ -15,6 +15,7 @@ from diffusers import QwenImageTransformer2DModel
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests import here
 from tests.backends.conftest import KINDS, Quantise, quantised
 from tests.backends.keyframes import request_of, told_of_pictures
 from tests.engine.wholes import Case, render_whole
@@ -39,8 +40,8 @@ NAMES = tuple(KINDS)
 
 def _render(name: str, case: Case, *, from_disk: bool = False) -> Rendered:
     request = request_of(case)
-    rung = dataclasses.replace(backends.fastest(name, Work(request.size), DEVICE), from_disk=from_disk)
-    with backends.backend(name).open(DEVICE, rung) as opened:
+    rung = dataclasses.replace(backends.fastest(name, Work(request.size), DEVICE, here.settings()), from_disk=from_disk)
+    with backends.backend(name).open(DEVICE, rung, here.settings()) as opened:
         opened.encode([request])
         return opened.render(request)
 
@@ -157,10 +158,10 @@ def test_a_file_that_is_called_lightning_is_given_no_lora(
     named = shutil.copy(model.file, tmp_path / "edit-2511-Lightning-4steps-Q4_K_M.gguf")
 
     monkeypatch.setenv("UNDERCARD_GGUF", str(plain))
-    assert weights.lora("gguf") == weights.lora()
+    assert weights.lora("gguf", here.settings()) == weights.lora("bf16", here.settings())
     with_lora = _render("gguf", Case()).image.tobytes()
     monkeypatch.setenv("UNDERCARD_GGUF", str(named))
-    assert weights.lora("gguf") is None
+    assert weights.lora("gguf", here.settings()) is None
     assert _render("gguf", Case()).image.tobytes() != with_lora
 
 
@@ -169,7 +170,7 @@ def test_another_file_asks_for_another_picture(
     name: str, use_file_of: Quantise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = use_file_of(name)
-    named = backends.renderer_name(name, exact=False)
+    named = backends.renderer_name(name, here.settings(), exact=False)
     content = bytearray(model.file.read_bytes())
     content[-1] ^= 1
     other = tmp_path / "other"
@@ -177,9 +178,9 @@ def test_another_file_asks_for_another_picture(
     copy = shutil.copy(model.file, tmp_path / "copy")
 
     monkeypatch.setenv(weights.setting(name), str(other))
-    assert backends.renderer_name(name, exact=False) != named
+    assert backends.renderer_name(name, here.settings(), exact=False) != named
     monkeypatch.setenv(weights.setting(name), str(copy))
-    assert backends.renderer_name(name, exact=False) == named
+    assert backends.renderer_name(name, here.settings(), exact=False) == named
     assert named.endswith(f" · {name} 1")
 
 
@@ -187,12 +188,18 @@ def test_the_weights_in_the_models_folder_do_not_count_beside_a_file(
     use_file_of: Quantise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = use_file_of("gguf")
-    named = backends.renderer_name("gguf", exact=False), backends.renderer_name("bf16", exact=True)
+    named = (
+        backends.renderer_name("gguf", here.settings(), exact=False),
+        backends.renderer_name("bf16", here.settings(), exact=True),
+    )
     folder = shutil.copytree(model.folder, tmp_path / "model")
     save_file({"img_in.weight": torch.ones(2, 2)}, folder / "transformer" / "weights.safetensors")
     monkeypatch.setenv("UNDERCARD_MODEL", str(folder))
 
-    now = backends.renderer_name("gguf", exact=False), backends.renderer_name("bf16", exact=True)
+    now = (
+        backends.renderer_name("gguf", here.settings(), exact=False),
+        backends.renderer_name("bf16", here.settings(), exact=True),
+    )
 
     assert now[0] == named[0]
     assert now[1] != named[1]
@@ -204,9 +211,9 @@ def test_costs_follow_the_bytes_of_the_file(
 ) -> None:
     # Of the published model, as long as nobody says otherwise.
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
-    usual = backends.fastest(name, SQUARE, CARD).needs
+    usual = backends.fastest(name, SQUARE, CARD, here.settings()).needs
     use_file_of(name)
-    with_file = backends.fastest(name, SQUARE, CARD).needs
+    with_file = backends.fastest(name, SQUARE, CARD, here.settings()).needs
 
     assert 10e9 < usual.host_bytes < 18e9
     # Two blocks instead of sixty.
@@ -228,7 +235,7 @@ def test_a_lora_beside_a_file_is_counted(
 
 def _streamed(name: str) -> Rung:
     """Return the rung that keeps no block on the card."""
-    rungs = backends.backend(name).rungs(SQUARE, CARD)
+    rungs = backends.backend(name).rungs(SQUARE, CARD, here.settings())
     return next(rung for rung in rungs if not rung.resident_blocks and not rung.from_disk)
 
 
@@ -237,7 +244,7 @@ def test_a_gguf_file_can_be_read_at_each_step_which_spares_nothing_of_what_the_t
 ) -> None:
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
 
-    rungs = backends.backend("gguf").rungs(SQUARE, CARD)
+    rungs = backends.backend("gguf").rungs(SQUARE, CARD, here.settings())
 
     (from_disk,) = (rung for rung in rungs if rung.from_disk)
     assert from_disk.detail.endswith("others read from disk")

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests import here
 from tests.backends.conftest import KINDS, Quantise
 from undercard import backends
 from undercard.backends import Work
@@ -27,10 +28,12 @@ NAMES = tuple(KINDS)
 def _refused(name: str) -> str:
     """Return what a run is told that asks for the backend called *name*; nothing is rendered."""
     try:
-        choose.choose(name, SQUARE, DEVICE, exact=False)
+        choose.choose(name, SQUARE, DEVICE, here.settings(), exact=False)
     except BackendUnavailable as exc:
         return str(exc)
-    opened = backends.backend(name).open(DEVICE, backends.fastest(name, SQUARE, DEVICE))
+    opened = backends.backend(name).open(
+        DEVICE, backends.fastest(name, SQUARE, DEVICE, here.settings()), here.settings()
+    )
     with pytest.raises(BadCheckpoint) as caught:
         opened.__enter__()
     return str(caught.value)

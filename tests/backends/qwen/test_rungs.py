@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.backends.requests import DEVICE
 from undercard import backends
 from undercard.backends import Work
@@ -21,10 +22,10 @@ def test_the_planner_knows_what_guidance_costs(
     device = Device(cores=2, host_bytes=2**36, host_free_bytes=2**36, gpus=(CARD,))
     work = Work((1024, 1024))
     names = ("bf16", "cpu-offload")
-    before = {name: backends.backend(name).rungs(work, device)[0].needs for name in names}
+    before = {name: backends.backend(name).rungs(work, device, here.settings())[0].needs for name in names}
     monkeypatch.setenv("UNDERCARD_GUIDANCE", "3")
 
-    after = {name: backends.backend(name).rungs(work, device)[0].needs for name in names}
+    after = {name: backends.backend(name).rungs(work, device, here.settings())[0].needs for name in names}
 
     for name in names:
         assert after[name].seconds > before[name].seconds
@@ -34,7 +35,7 @@ def test_the_planner_knows_what_guidance_costs(
 def test_without_weights_the_reason_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UNDERCARD_MODEL")
 
-    assert "set UNDERCARD_MODEL" in str(backends.backend("bf16").unavailable(DEVICE))
+    assert "set UNDERCARD_MODEL" in str(backends.backend("bf16").unavailable(DEVICE, here.settings()))
 
 
 def test_a_folder_that_lacks_a_part_of_the_model_is_named_with_it(
@@ -43,13 +44,15 @@ def test_a_folder_that_lacks_a_part_of_the_model_is_named_with_it(
     (tmp_path / "transformer").mkdir()
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
 
-    assert "has no folder text_encoder, vae, processor" in str(backends.backend("bf16").unavailable(DEVICE))
+    assert "has no folder text_encoder, vae, processor" in str(
+        backends.backend("bf16").unavailable(DEVICE, here.settings())
+    )
 
 
 def test_without_a_card_the_reason_names_what_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UNDERCARD_DEVICE")
 
-    assert "no CUDA card" in str(backends.backend("bf16").unavailable(DEVICE))
+    assert "no CUDA card" in str(backends.backend("bf16").unavailable(DEVICE, here.settings()))
 
 
 def test_a_smaller_card_keeps_fewer_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -57,7 +60,7 @@ def test_a_smaller_card_keeps_fewer_blocks(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path))
     device = Device(cores=2, host_bytes=2**36, host_free_bytes=2**36, gpus=(CARD,))
 
-    rungs = backends.backend("bf16").rungs(Work((1024, 1024)), device)
+    rungs = backends.backend("bf16").rungs(Work((1024, 1024)), device, here.settings())
 
     assert [rung.label for rung in rungs if not rung.exact] == ["bf16 · 0 of 60 blocks resident, in strips"]
     (from_disk,) = (rung for rung in rungs if rung.from_disk)

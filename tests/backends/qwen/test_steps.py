@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from tests import here
 from tests.backends.keyframes import render, request_of, told_of_pictures
 from tests.backends.requests import DEVICE
 from tests.engine.wholes import Case, render_whole
@@ -26,7 +27,9 @@ def test_a_request_in_eight_steps_gives_the_pixels_of_diffusers_in_eight_and_the
     whole = told_of_pictures(qwen_on_the_processor)
     backend = backends.backend("bf16")
 
-    with backend.open(DEVICE, backends.fastest("bf16", Work(request.size), DEVICE)) as opened:
+    with backend.open(
+        DEVICE, backends.fastest("bf16", Work(request.size), DEVICE, here.settings()), here.settings()
+    ) as opened:
         drawn = [opened.render(dataclasses.replace(request, steps=steps)).image for steps in (0, 8, 0, 8)]
 
     four, eight = (np.asarray(render_whole(whole, Case(steps=steps))) for steps in (4, 8))
@@ -46,7 +49,9 @@ def test_eight_steps_take_the_lora_that_is_made_for_eight(
     monkeypatch.setenv("UNDERCARD_LORA", str(files[4]))
     backend = backends.backend("bf16")
 
-    with backend.open(DEVICE, backends.fastest("bf16", Work(request.size), DEVICE)) as opened:
+    with backend.open(
+        DEVICE, backends.fastest("bf16", Work(request.size), DEVICE, here.settings()), here.settings()
+    ) as opened:
         drawn = [opened.render(dataclasses.replace(request, steps=steps)).image for steps in (0, 8, 0)]
 
     expected = []
@@ -69,7 +74,7 @@ def test_without_weights_for_eight_steps_a_request_is_drawn_as_ever(
     monkeypatch.setenv("UNDERCARD_LORA", str(tmp_path / "some-4steps.safetensors"))
     request = request_of(Case())
 
-    assert "steps" not in backends.heeded("bf16")
+    assert "steps" not in backends.heeded("bf16", here.settings())
     asked = dataclasses.replace(request, steps=8)
     assert render("bf16", asked).image.tobytes() == render("bf16", request).image.tobytes()
 

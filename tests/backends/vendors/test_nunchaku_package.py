@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests import here
 from tests.fakes.cards import H100, RTX_3060, machine
 from undercard import backends
 from undercard.backends import Work
@@ -218,28 +219,28 @@ def test_the_backend_says_what_is_missing_in_turn(tmp_path: Path, monkeypatch: p
     monkeypatch.delenv("UNDERCARD_MODEL", raising=False)
     monkeypatch.delenv("UNDERCARD_NUNCHAKU", raising=False)
 
-    assert "there is none" in str(official.unavailable(machine()))
-    assert "set UNDERCARD_MODEL" in str(official.unavailable(device))
+    assert "there is none" in str(official.unavailable(machine(), here.settings()))
+    assert "set UNDERCARD_MODEL" in str(official.unavailable(device, here.settings()))
     for part in ("transformer", "text_encoder", "vae", "processor"):
         (tmp_path / "model" / part).mkdir(parents=True)
     config = tmp_path / "model" / "transformer" / "config.json"
     config.write_text('{"_class_name": "QwenImageTransformer2DModel"}')
     monkeypatch.setenv("UNDERCARD_MODEL", str(tmp_path / "model"))
-    assert str(official.unavailable(device)).endswith(
+    assert str(official.unavailable(device, here.settings())).endswith(
         "run undercard provision --backend nunchaku-official, or set UNDERCARD_NUNCHAKU"
     )
     monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(written(tmp_path / "file.safetensors", INT4)))
-    assert "has no folder tokenizer" in str(official.unavailable(device))
+    assert "has no folder tokenizer" in str(official.unavailable(device, here.settings()))
     (tmp_path / "model" / "tokenizer").mkdir()
-    assert official.unavailable(device) is None
+    assert official.unavailable(device, here.settings()) is None
     monkeypatch.setenv("UNDERCARD_LORA", str(tmp_path / "lora.safetensors"))
     (tmp_path / "lora.safetensors").write_bytes(b"never read")
-    assert "takes no LoRA for Qwen" in str(official.unavailable(device))
+    assert "takes no LoRA for Qwen" in str(official.unavailable(device, here.settings()))
     fused = written(tmp_path / "svdq-lightning-4steps.safetensors", INT4)
     monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(fused))
-    assert official.unavailable(device) is None
+    assert official.unavailable(device, here.settings()) is None
     config.write_text('{"_class_name": "QwenImageTransformer2DModel", "zero_cond_t": true}')
-    assert "is a Qwen-Image-Edit-2511" in str(official.unavailable(device))
+    assert "is a Qwen-Image-Edit-2511" in str(official.unavailable(device, here.settings()))
 
 
 @pytest.mark.usefixtures("real")
@@ -250,7 +251,7 @@ def test_another_file_asks_for_another_picture(tmp_path: Path, monkeypatch: pyte
     for number in (1, 2):
         file = written(tmp_path / f"{number}.safetensors", INT4, number=number)
         monkeypatch.setenv("UNDERCARD_NUNCHAKU", str(file))
-        names.append(backends.renderer_name("nunchaku-official", exact=False))
+        names.append(backends.renderer_name("nunchaku-official", here.settings(), exact=False))
 
     assert names[0] != names[1]
     assert all(name.endswith("nunchaku-official 1") for name in names)
@@ -260,7 +261,7 @@ def test_a_smaller_card_keeps_fewer_blocks() -> None:
     official, work = backends.backend("nunchaku-official"), Work((1024, 1024))
 
     found = [
-        official.rungs(work, machine(replace(RTX_3060, free_bytes=size, total_bytes=size)))
+        official.rungs(work, machine(replace(RTX_3060, free_bytes=size, total_bytes=size)), here.settings())
         for size in (24_000_000_000, 8_000_000_000, 4_000_000_000)
     ]
 

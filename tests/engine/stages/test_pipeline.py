@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as edit_plus
 
+from tests import here
 from tests.engine.wholes import (
     Case,
     attach_tables,
@@ -47,8 +48,8 @@ def test_stages_with_tables_give_the_pixels_of_diffusers_called_whole(
     tables = attach_tables(staged, case.steps)
 
     latents = pipeline.denoise(staged, denoising(case), tables)
-    pipeline.save_latents(latents, "request")
-    resumed = pipeline.load_latents("request")
+    pipeline.save_latents(latents, "request", here.store())
+    resumed = pipeline.load_latents("request", here.store())
     assert resumed is not None
     picture = pipeline.decode(staged_pipeline(folder), resumed, case.size)
 
@@ -141,8 +142,8 @@ def test_running_out_of_memory_while_denoising_names_the_stage(checkpoint_2511: 
 
 
 def test_forgotten_latents_are_gone() -> None:
-    pipeline.save_latents(torch.zeros(1, 16, 64), "request")
+    pipeline.save_latents(torch.zeros(1, 16, 64), "request", here.store())
 
-    pipeline.forget_latents("request")
+    pipeline.forget_latents("request", here.store())
 
-    assert pipeline.load_latents("request") is None
+    assert pipeline.load_latents("request", here.store()) is None

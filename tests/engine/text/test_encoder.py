@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from tests import here
 from tests.engine.wholes import ENCODER, Case, digest, encode, opened
 from tests.fakes import tiny
 from undercard.engine.text import embeddings
@@ -113,7 +114,7 @@ def test_a_film_is_encoded_in_one_pass_and_each_wording_once(checkpoint_2511: Pa
 
     wordings = [jab.wording(jab.prompt), hook.wording(hook.prompt), jab.wording(jab.prompt)]
     count = embeddings.encode_missing(
-        wordings, ENCODER, {digest(picture): picture for picture in jab.pictures}.__getitem__, open_encode
+        wordings, ENCODER, here.store(), {digest(picture): picture for picture in jab.pictures}.__getitem__, open_encode
     )
 
     assert (count, opens) == (2, ["open", "closed"])
@@ -126,13 +127,13 @@ def test_the_encoder_stays_closed_when_everything_is_kept(checkpoint_2511: Path)
     def refuse(*_: object) -> Any:
         raise AssertionError("opened")
 
-    assert embeddings.encode_missing([case.wording(case.prompt)], ENCODER, refuse, refuse) == 0
+    assert embeddings.encode_missing([case.wording(case.prompt)], ENCODER, here.store(), refuse, refuse) == 0
 
 
 def test_damaged_embeddings_are_encoded_again(checkpoint_2511: Path) -> None:
     case = Case()
     encode(checkpoint_2511, [case])
-    path = embeddings.path(embeddings.key(case.wording(case.prompt), ENCODER))
+    path = embeddings.path(embeddings.key(case.wording(case.prompt), ENCODER), here.store())
     path.write_bytes(path.read_bytes()[:-1])
 
     assert encode(checkpoint_2511, [case]) == 1

@@ -7,6 +7,7 @@ import torch
 from diffusers import QwenImageTransformer2DModel
 from torch import Tensor
 
+from tests import here
 from tests.fakes import tiny
 from undercard.engine.stages import schedule
 from undercard.engine.weights import modulation
@@ -139,8 +140,8 @@ def test_a_table_of_another_model_is_refused() -> None:
 def test_a_kept_table_is_read_back_whole() -> None:
     table = table_of(filled_transformer(zero_cond_t=True))
 
-    modulation.save(table, "a" * 64)
-    found = modulation.load("a" * 64)
+    modulation.save(table, "a" * 64, here.store())
+    found = modulation.load("a" * 64, here.store())
 
     assert found is not None
     assert torch.equal(found.img, table.img)
@@ -165,19 +166,19 @@ def replace_by_noise(path: Path) -> None:
 @pytest.mark.parametrize("damage", [spoil_a_byte, cut_short, replace_by_noise, Path.unlink])
 def test_a_damaged_table_counts_as_absent(damage: object) -> None:
     assert callable(damage)
-    modulation.save(table_of(filled_transformer(zero_cond_t=True)), "a" * 64)
+    modulation.save(table_of(filled_transformer(zero_cond_t=True)), "a" * 64, here.store())
 
-    damage(modulation.table_path("a" * 64))
+    damage(modulation.table_path("a" * 64, here.store()))
 
-    assert modulation.load("a" * 64) is None
+    assert modulation.load("a" * 64, here.store()) is None
 
 
 def test_a_table_under_a_foreign_name_counts_as_absent() -> None:
-    modulation.save(table_of(filled_transformer(zero_cond_t=True)), "a" * 64)
+    modulation.save(table_of(filled_transformer(zero_cond_t=True)), "a" * 64, here.store())
 
-    modulation.table_path("a" * 64).rename(modulation.table_path("b" * 64))
+    modulation.table_path("a" * 64, here.store()).rename(modulation.table_path("b" * 64, here.store()))
 
-    assert modulation.load("b" * 64) is None
+    assert modulation.load("b" * 64, here.store()) is None
 
 
 def test_the_key_of_a_table_tells_apart_whatever_changes_it() -> None:

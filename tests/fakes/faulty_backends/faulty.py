@@ -19,6 +19,7 @@ from undercard.domain.unavailable import Unavailable
 from undercard.errors import BackendError
 from undercard.hardware.devices import Device
 from undercard.planning.keyframe import SEED_STRIDE
+from undercard.settings import Settings
 
 
 class FaultyRenderer:
@@ -53,15 +54,15 @@ class Faulty:
     animates = True
     in_child = False
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
-        return tuple(replace(rung, backend=self.name) for rung in PREVIZ.rungs(work, device))
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
+        return tuple(replace(rung, backend=self.name) for rung in PREVIZ.rungs(work, device, settings))
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         return None
 
     @contextmanager
-    def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
-        with PREVIZ.open(device, rung) as previz:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> Iterator[Renderer]:
+        with PREVIZ.open(device, rung, settings) as previz:
             yield FaultyRenderer(previz)
 
 

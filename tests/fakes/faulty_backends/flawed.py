@@ -21,6 +21,7 @@ from undercard.domain.requests import RenderRequest
 from undercard.domain.unavailable import Unavailable
 from undercard.hardware.devices import Device
 from undercard.planning.keyframe import SEED_STRIDE
+from undercard.settings import Settings
 from undercard.shotlist.wording import INSISTENCE
 
 FLAW = re.compile(r"flaw: (\w+)")
@@ -86,18 +87,18 @@ class Flawed:
     animates = False
     in_child = False
 
-    def heeds(self) -> frozenset[str]:
+    def heeds(self, settings: Settings) -> frozenset[str]:
         return frozenset({"steps", "whole"})
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
-        return tuple(replace(rung, backend=self.name, sparing=True) for rung in PREVIZ.rungs(work, device))
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
+        return tuple(replace(rung, backend=self.name, sparing=True) for rung in PREVIZ.rungs(work, device, settings))
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         return None
 
     @contextmanager
-    def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
-        with PREVIZ.open(device, rung) as previz:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> Iterator[Renderer]:
+        with PREVIZ.open(device, rung, settings) as previz:
             yield FlawedRenderer(previz)
 
 

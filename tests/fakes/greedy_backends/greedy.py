@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from undercard import store
 from undercard.backends import Needs, Rendered, Renderer, Rung, Work
 from undercard.domain import progress
 from undercard.domain.requests import RenderRequest
 from undercard.domain.unavailable import Cause, Unavailable
 from undercard.hardware.devices import Device
+from undercard.settings import Settings
+from undercard.store import Store
 
 GB = 1_000_000_000
 
@@ -25,8 +26,9 @@ GB = 1_000_000_000
 class GreedyRenderer:
     """Holds the rung's memory while it renders, and gives back the control image."""
 
-    def __init__(self, rung: Rung) -> None:
+    def __init__(self, rung: Rung, store: Store) -> None:
         self.rung = rung
+        self.store = store
 
     def encode(self, requests: Sequence[RenderRequest]) -> None:
         """Nothing is encoded."""
@@ -44,7 +46,7 @@ class GreedyRenderer:
             if "assert" in request.prompt:
                 held[torch.tensor([held.numel() + 5], device="cuda")].cpu()
             torch.cuda.synchronize()
-        with Image.open(store.find(request.references[0], ".png")) as control:
+        with Image.open(self.store.find(request.references[0], ".png")) as control:
             return Rendered(control.convert("RGB"), 0.1, torch.cuda.max_memory_allocated())
 
 
@@ -61,7 +63,7 @@ class GreedyBackend:
     animates: bool = False
     in_child: bool = True
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         return tuple(
             Rung(
                 self.name,
@@ -73,17 +75,17 @@ class GreedyBackend:
             for vram, seconds in ((7, 1.0), (4, 1.1), (2, 1.2))
         )
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         return None if device.gpus else Unavailable("there is no graphics card", "put one in", Cause.NO_CARD)
 
     @contextmanager
-    def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> Iterator[Renderer]:
         import torch
 
         # A real out-of-memory, as on a card of that size.
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(rung.vram_limit / total)
-        yield GreedyRenderer(rung)
+        yield GreedyRenderer(rung, Store(settings.store_root))
 
 
 BACKEND = GreedyBackend()

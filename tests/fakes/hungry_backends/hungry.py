@@ -29,13 +29,15 @@ from typing import NotRequired, TypedDict, cast
 
 from PIL import Image, ImageChops
 
-from undercard import settings, store
+from tests import here
 from undercard.backends import Needs, Rendered, Renderer, Rung, Work
 from undercard.domain import progress
 from undercard.domain.requests import RenderRequest
 from undercard.domain.unavailable import Cause, Unavailable
 from undercard.errors import OutOfMemory
 from undercard.hardware.devices import CONTEXT_BYTES, Device
+from undercard.settings import Settings
+from undercard.store import Store, write_atomically
 
 GB = 1_000_000_000
 FAULT = re.compile(r"fault: (\w+)(?: over (\d+))?( once)?")
@@ -50,7 +52,7 @@ class Card(TypedDict):
 
 
 def card() -> Card:
-    root = settings.load().store_root
+    root = here.store().root
     path = root / "card.json"
     if not path.is_file():
         return Card(total=24.0, tenant=0.0)
@@ -63,7 +65,7 @@ def card() -> Card:
 
 def note(event: str) -> None:
     """Add a line to what the tests look at afterwards."""
-    root = settings.load().store_root
+    root = here.store().root
     root.mkdir(parents=True, exist_ok=True)
     with (root / "events.txt").open("a") as file:
         file.write(event + "\n")
@@ -72,9 +74,10 @@ def note(event: str) -> None:
 class HungryRenderer:
     """Copies the control image, tinted by its seed."""
 
-    def __init__(self, rung: Rung, tint: int) -> None:
+    def __init__(self, rung: Rung, tint: int, store: Store) -> None:
         self.rung = rung
         self.tint = tint
+        self.store = store
 
     def encode(self, requests: Sequence[RenderRequest]) -> None:
         note(f"encode {len(requests)}")
@@ -83,7 +86,7 @@ class HungryRenderer:
         fits(self.rung, "denoise")
         notes = self.denoised(request)
         plant(request, self.rung, "decode")
-        with Image.open(store.find(request.references[0], ".png")) as control:
+        with Image.open(self.store.find(request.references[0], ".png")) as control:
             tinted = ImageChops.offset(control.convert("RGB"), request.seed % 7 + self.tint, 0)
         if "fault: black" in request.prompt and not self.rung.exact:
             tinted = Image.new("RGB", tinted.size)
@@ -93,27 +96,27 @@ class HungryRenderer:
 
     def denoised(self, request: RenderRequest) -> tuple[str, ...]:
         """Make the latents, or take those that an earlier rung left when its decoder ran out of memory."""
-        latents = settings.load().store_root / "latents" / request.key
+        latents = self.store.root / "latents" / request.key
         if latents.is_file():
             return ("decoded latents that an earlier attempt had kept",)
         progress.tell("denoise", 2, 4)
         for kind in ("denoise", "kill", "abort", "crash", "hang"):
             plant(request, self.rung, kind)
         note(f"denoised on {self.rung.label}")
-        store.write_atomically(latents, b"latents")
+        write_atomically(latents, b"latents")
         return ()
 
 
 def plant(request: RenderRequest, rung: Rung, stage: str) -> None:
     """Go wrong as the prompt says, when it is about *stage* and this rung."""
     found = FAULT.search(request.prompt)
-    if found is None or found[1] != stage or (settings.load().store_root / "well").exists():
+    if found is None or found[1] != stage or (here.store().root / "well").exists():
         return
     needs = rung.needs.host_bytes if stage == "kill" else rung.needs.vram_bytes
     if found[2] and needs <= int(found[2]) * GB:
         return
     if found[3]:
-        once = settings.load().store_root / f"once-{content(request)}"
+        once = here.store().root / f"once-{content(request)}"
         if once.exists():
             return
         once.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +167,7 @@ class HungryBackend:
     animates: bool = False
     in_child: bool = True
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         scale = work.size[0] * work.size[1] / 1e6
         return tuple(
             Rung(
@@ -176,18 +179,18 @@ class HungryBackend:
             for detail, vram, host, seconds in self.sizes
         )
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         return None if device.gpus else Unavailable("there is no graphics card", "put one in", Cause.NO_CARD)
 
     @contextmanager
-    def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> Iterator[Renderer]:
         fits(rung, "open")
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "nothing")
         note(f"open {rung.label} on {visible}")
         # What `FakeCard.look` counts for as long as this process lives.
         held = f"{visible} {rung.needs.vram_bytes}"
-        store.write_atomically(settings.load().store_root / f"held-{os.getpid()}", held.encode())
-        yield HungryRenderer(rung, self.tint)
+        write_atomically(settings.store_root / f"held-{os.getpid()}", held.encode())
+        yield HungryRenderer(rung, self.tint, Store(settings.store_root))
         note("closed")
 
 

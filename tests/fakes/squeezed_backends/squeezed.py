@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from undercard import settings
 from undercard.backends import Rendered, Renderer, Rung, Work
 from undercard.backends.bf16 import BACKEND as BF16
 from undercard.domain.requests import RenderRequest
 from undercard.domain.unavailable import Unavailable
 from undercard.hardware.devices import Device
+from undercard.settings import Settings
+from undercard.store import Store
 
 GB = 1_000_000_000
 CAPS = (10.0, 10.0, 5.5, 5.5, 3.0)
@@ -25,8 +26,8 @@ that the planner keeps on the card, five blocks, and none."""
 class SqueezedRenderer:
     """The engine, with less and less to allocate."""
 
-    def __init__(self, engine: Renderer, rung: Rung) -> None:
-        self.engine, self.rung = engine, rung
+    def __init__(self, engine: Renderer, rung: Rung, store: Store) -> None:
+        self.engine, self.rung, self.store = engine, rung, store
 
     def encode(self, requests: Sequence[RenderRequest]) -> None:
         self.engine.encode(requests)
@@ -34,7 +35,7 @@ class SqueezedRenderer:
     def render(self, request: RenderRequest) -> Rendered:
         import torch
 
-        made = len(list((settings.load().store_root / "results").glob("take-*")))
+        made = len(list((self.store.root / "results").glob("take-*")))
         cap_bytes = min(self.rung.vram_limit, int(CAPS[min(made, len(CAPS) - 1)] * GB))
         # What the allocator keeps from the picture before would hide that the cap is lower.
         torch.cuda.empty_cache()
@@ -56,17 +57,17 @@ class SqueezedBackend:
     animates: bool = False
     in_child: bool = True
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
-        in_memory = (rung for rung in BF16.rungs(work, device) if not rung.from_disk)
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
+        in_memory = (rung for rung in BF16.rungs(work, device, settings) if not rung.from_disk)
         return tuple(replace(rung, backend=self.name) for rung in in_memory)
 
-    def unavailable(self, device: Device) -> Unavailable | None:
-        return BF16.unavailable(device)
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
+        return BF16.unavailable(device, settings)
 
     @contextmanager
-    def open(self, device: Device, rung: Rung) -> Iterator[Renderer]:
-        with BF16.open(device, rung) as engine:
-            yield SqueezedRenderer(engine, rung)
+    def open(self, device: Device, rung: Rung, settings: Settings) -> Iterator[Renderer]:
+        with BF16.open(device, rung, settings) as engine:
+            yield SqueezedRenderer(engine, rung, Store(settings.store_root))
 
 
 BACKEND = SqueezedBackend()

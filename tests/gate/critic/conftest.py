@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 
+from tests import here
 from tests.fakes.judge import FakeJudge
 from tests.fakes.stagings import fighter, staging
 from undercard.gate.contract import Finding, Verdict
@@ -55,9 +56,9 @@ def hear(judge: FakeJudge, clock: Clock) -> Iterator[Hear]:
     with ExitStack() as stack:
 
         def opened(**changes: Any) -> Hearing:
-            who = appointed()
+            who = appointed(here.settings())
             assert who is not None
-            return Hearing(stack.enter_context(Client(replace(who, **changes))), clock.sleep, clock)
+            return Hearing(stack.enter_context(Client(replace(who, **changes))), here.store(), clock.sleep, clock)
 
         yield opened
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests import here
 from tests.fakes.judge import KEY, FakeJudge
 from undercard.errors import BadInput
 from undercard.gate.critic.appointment import Appointment, appointed, is_here, standing_judge
@@ -15,13 +16,13 @@ def named(monkeypatch: pytest.MonkeyPatch, url: str, **others: str) -> Appointme
     monkeypatch.setenv("UNDERCARD_JUDGE_MODEL", "some-vlm")
     for name, value in others.items():
         monkeypatch.setenv(f"UNDERCARD_JUDGE_{name.upper()}", value)
-    return appointed()
+    return appointed(here.settings())
 
 
 def test_nobody_judges_unless_the_settings_name_one() -> None:
-    assert appointed() is None
-    assert standing_judge() == ""
-    assert condition().name == ""
+    assert appointed(here.settings()) is None
+    assert standing_judge(here.settings()) == ""
+    assert condition(here.settings()).name == ""
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/v1", "http://[::1]:8000/v1/", "http://localhost:8000/v1"])
@@ -67,7 +68,7 @@ def test_a_judge_without_a_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("UNDERCARD_JUDGE", "http://127.0.0.1:8000/v1")
 
     with pytest.raises(BadInput, match="UNDERCARD_JUDGE_MODEL is not set"):
-        appointed()
+        appointed(here.settings())
 
 
 def test_the_key_is_in_no_text_about_the_judge(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,28 +92,28 @@ def test_no_name_is_looked_up_to_know_where_a_server_is() -> None:
 
 
 def test_the_doctor_asks_for_the_model_and_sends_no_picture(judge: FakeJudge) -> None:
-    assert condition().reason is None
+    assert condition(here.settings()).reason is None
     assert judge.asked == []
 
 
 def test_the_doctor_names_the_models_that_there_are(judge: FakeJudge, monkeypatch: pytest.MonkeyPatch) -> None:
     judge.models = ("llava-13b", "pixtral")
 
-    assert "UNDERCARD_JUDGE_MODEL to one of llava-13b, pixtral" in (condition().reason or "")
+    assert "UNDERCARD_JUDGE_MODEL to one of llava-13b, pixtral" in (condition(here.settings()).reason or "")
     monkeypatch.delenv("UNDERCARD_JUDGE_MODEL")
-    assert "no model of it is named" in (condition().reason or "")
+    assert "no model of it is named" in (condition(here.settings()).reason or "")
 
 
 def test_the_doctor_says_why_a_judge_cannot_be_asked(judge: FakeJudge, monkeypatch: pytest.MonkeyPatch) -> None:
     judge.key = KEY
     monkeypatch.setenv("UNDERCARD_JUDGE_KEY", "sk-wrong-key")
-    refused = condition().reason or ""
+    refused = condition(here.settings()).reason or ""
 
     assert "does not take the key" in refused
     assert "sk-wrong-key" not in refused
 
     monkeypatch.setenv("UNDERCARD_JUDGE", "http://127.0.0.1:1/v1")
-    assert "cannot be reached" in (condition().reason or "")
+    assert "cannot be reached" in (condition(here.settings()).reason or "")
 
     monkeypatch.setenv("UNDERCARD_JUDGE", "https://api.example.com/v1")
-    assert "UNDERCARD_JUDGE_REMOTE" in (condition().reason or "")
+    assert "UNDERCARD_JUDGE_REMOTE" in (condition(here.settings()).reason or "")

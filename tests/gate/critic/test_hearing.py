@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import here
 from tests.fakes.judge import KEY, FakeJudge, picture_in
 from tests.gate.critic.conftest import FAILED, GOOD, MAGENTA, PASSED, SIZE, Hear, evidence
 from undercard.gate.critic.hearing import hearing as open_hearing
@@ -120,11 +121,11 @@ def test_without_a_key_none_is_sent(hear: Hear, judge: FakeJudge) -> None:
 
 
 def test_there_is_no_hearing_without_a_judge() -> None:
-    with open_hearing() as hearing:
+    with open_hearing(here.settings()) as hearing:
         assert hearing is None
 
 
 def test_there_is_one_with_whom_the_settings_name(judge: FakeJudge) -> None:
-    with open_hearing() as hearing:
+    with open_hearing(here.settings()) as hearing:
         assert hearing is not None
         assert not hearing.heard(PASSED, evidence(MAGENTA)).accepted

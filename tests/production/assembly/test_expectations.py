@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests import here
 from tests.fakes.shot_lists import duel
 from undercard.domain.requests import Control
 from undercard.domain.takes import Take
@@ -10,11 +11,10 @@ from undercard.hardware.probe import this_device
 from undercard.planning.plan import plan_film
 from undercard.production.assembly import expectations
 from undercard.shotlist.models import ShotList
-from undercard.store import put_bytes
 
 
 def take(picture: bytes) -> Take:
-    stored = put_bytes(picture, ".png")
+    stored = here.store().put_bytes(picture, ".png")
     control = Control(
         key="", frame=stored, depth=stored, normals=stored, skeleton=stored, keypoints=stored, seconds=0.0
     )
@@ -23,7 +23,7 @@ def take(picture: bytes) -> Take:
 
 def expected(shot_list: ShotList, *pictures: bytes) -> list[Expected]:
     """What each piece may show, when the keyframes of shot `jab` look like *pictures*."""
-    plan = plan_film(shot_list, this_device(), backend="previz", size=(64, 48))
+    plan = plan_film(shot_list, this_device(here.settings()), here.settings(), backend="previz", size=(64, 48))
     takes = {shot.id: tuple(take(picture) for picture in pictures[: len(shot.keyframes)]) for shot in plan.shots}
     return [expectations.expected(plan, piece, takes) for piece in plan.timeline.pieces()]
 

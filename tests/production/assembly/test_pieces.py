@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.fakes.shot_lists import DUEL
 from tests.film.footage import decoded
 from undercard import store
@@ -46,13 +47,13 @@ def planned(folder: Path, *changes: tuple[str, str]) -> Plan:
         text = text.replace(old, new, 1)
     path = folder / "film.yaml"
     path.write_text(text, encoding="utf-8")
-    return plan_film(load_shot_list(path), HERE, backend="previz", size=SIZE)
+    return plan_film(load_shot_list(path), HERE, here.settings(), backend="previz", size=SIZE)
 
 
 def stored(picture: Image.Image) -> store.StoredFile:
     content = io.BytesIO()
     picture.save(content, "PNG")
-    return store.put_bytes(content.getvalue(), ".png")
+    return here.store().put_bytes(content.getvalue(), ".png")
 
 
 def taken(plan: Plan) -> pieces.Takes:
@@ -109,14 +110,14 @@ def test_a_film_with_a_replay_is_cut_twice_into_the_same_bytes_and_has_its_frame
     plan = planned(tmp_path)
     takes = taken(plan)
 
-    with backend("previz").open(HERE, fastest("previz", plan.work, HERE)) as renderer:
+    with backend("previz").open(HERE, fastest("previz", plan.work, HERE, here.settings()), here.settings()) as renderer:
         first = cut(plan, takes, renderer)
         second = cut(plan, takes, renderer)
 
     assert [piece.sha256 for piece in first] == [piece.sha256 for piece in second]
-    film = pieces.join_film(first, plan.timeline)
+    film = pieces.join_film(first, plan.timeline, here.store())
     assert film.frames == 24 + 24 + 16 + 20 - 4 - 6
-    assert len(decoded(film.file.absolute)) == film.frames
+    assert len(decoded(here.store().path_of(film.file))) == film.frames
 
 
 def test_a_film_is_published_with_its_captions_beside_it(tmp_path: Path) -> None:
@@ -143,9 +144,9 @@ def test_captions_that_are_burned_in_leave_no_old_files_beside_the_film(tmp_path
 
 def test_a_published_timeline_is_cut_back_from_the_pieces_of_its_film(tmp_path: Path) -> None:
     plan = planned(tmp_path)
-    with backend("previz").open(HERE, fastest("previz", plan.work, HERE)) as renderer:
+    with backend("previz").open(HERE, fastest("previz", plan.work, HERE, here.settings()), here.settings()) as renderer:
         made = cut(plan, taken(plan), renderer)
-    film = pieces.publish(pieces.join_film(made, plan.timeline).file, plan, tmp_path, "film.mp4")
+    film = pieces.publish(pieces.join_film(made, plan.timeline, here.store()).file, plan, tmp_path, "film.mp4")
     cues = sound_cues.score(plan)
 
     written, *_ = pieces.publish_timeline(plan, made, film, cues)

@@ -17,6 +17,7 @@ from hypothesis import settings as checks
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tests import here
 from tests.film.footage import SIZE, decoded, level, numbered
 from undercard import settings, store
 from undercard.cli.app import app
@@ -37,13 +38,13 @@ def folder(tmp_path: Path) -> Path:
     """A film of three pieces with its timeline; frame n of it is grey of level n + 20."""
     pieces = []
     for number in range(3):
-        with store.scratch(".mp4") as path:
+        with here.store().scratch(".mp4") as path:
             encode(numbered(30 * number, 30 * number + 30), path, SIZE, FPS, 30)
-            pieces.append(store.put_file(path))
+            pieces.append(here.store().put_file(path))
     timeline = Timeline(FPS, SIZE, tuple(Clip(name, 30, "hold") for name in ("one", "two", "three")))
     score = CueSheet(FPS, 90, (Effect("thud", 10), Effect("body", 45)))
     loudness.write(score, tmp_path / "sound.m4a")
-    join([piece.absolute for piece in pieces], tmp_path / "film.mp4", tmp_path / "sound.m4a")
+    join([here.store().path_of(piece) for piece in pieces], tmp_path / "film.mp4", tmp_path / "sound.m4a")
     shown = editors.cuts(timeline, [piece.sha256 for piece in pieces])
     edit = editors.timeline_of("Test", FPS, shown, "film.mp4", score, store.sha256_of(tmp_path / "film.mp4"))
     editors.write(edit, tmp_path, SIZE)
@@ -71,14 +72,14 @@ def numbers(path: Path) -> list[int]:
 
 
 def test_a_timeline_that_nobody_edited_gives_the_same_pictures_and_sound(folder: Path) -> None:
-    report = recut.cut(folder / "timeline.otio", folder / "recut.mp4")
+    report = recut.cut(folder / "timeline.otio", folder / "recut.mp4", here.store())
 
     assert report.frames == 90
     assert (folder / "recut.mp4").read_bytes() == (folder / "film.mp4").read_bytes()
 
 
 def test_a_bundle_can_be_cut_like_its_timeline(folder: Path) -> None:
-    recut.cut(folder / "timeline.otioz", folder / "recut.mp4")
+    recut.cut(folder / "timeline.otioz", folder / "recut.mp4", here.store())
 
     assert (folder / "recut.mp4").read_bytes() == (folder / "film.mp4").read_bytes()
 
@@ -91,7 +92,7 @@ def test_clips_can_be_reordered_trimmed_left_out_and_repeated(folder: Path) -> N
 
     path = change_timeline(folder, change)
 
-    assert recut.cut(path, folder / "recut.mp4").frames == 72
+    assert recut.cut(path, folder / "recut.mp4", here.store()).frames == 72
     wanted = [*range(60, 90), *range(40, 52), *range(60, 90)]
     assert numbers(folder / "recut.mp4") == pytest.approx(wanted, abs=2)
 
@@ -104,7 +105,7 @@ def test_sounds_stay_with_their_pictures(folder: Path) -> None:
         track[:] = [two, one]
 
     path = change_timeline(folder, change)
-    recut.cut(path, folder / "recut.mp4")
+    recut.cut(path, folder / "recut.mp4", here.store())
 
     written = otio.adapters.read_from_file(str(path))
     score = edited.read(written, folder).score
@@ -118,7 +119,7 @@ def test_a_trimmed_piece_is_cut_from_the_film_when_the_store_was_emptied(folder:
     for piece in settings.load().store_root.glob("objects/*/*.mp4"):
         piece.unlink()
 
-    recut.cut(folder / "timeline.otio", folder / "recut.mp4")
+    recut.cut(folder / "timeline.otio", folder / "recut.mp4", here.store())
 
     assert numbers(folder / "recut.mp4") == pytest.approx(range(90), abs=2)
 
@@ -203,7 +204,7 @@ def test_what_cannot_be_cut_is_named_and_the_old_film_stays(folder: Path, change
     (folder / "recut.mp4").write_bytes(b"old")
 
     with pytest.raises(BadInput, match=message):
-        recut.cut(change_timeline(folder, change), folder / "recut.mp4")
+        recut.cut(change_timeline(folder, change), folder / "recut.mp4", here.store())
 
     assert (folder / "recut.mp4").read_bytes() == b"old"
 
@@ -212,7 +213,7 @@ def test_a_clip_that_an_editor_disabled_is_left_out(folder: Path) -> None:
     def change(track: otio.schema.Track) -> None:
         track[1].enabled = False
 
-    assert recut.cut(change_timeline(folder, change), folder / "recut.mp4").frames == 60
+    assert recut.cut(change_timeline(folder, change), folder / "recut.mp4", here.store()).frames == 60
     assert numbers(folder / "recut.mp4") == pytest.approx([*range(30), *range(60, 90)], abs=2)
 
 
@@ -227,7 +228,7 @@ def test_media_that_starts_at_one_oclock_is_counted_from_there(folder: Path) -> 
             )
             trim(clip, hour + start, 30)
 
-    recut.cut(change_timeline(folder, change), folder / "recut.mp4")
+    recut.cut(change_timeline(folder, change), folder / "recut.mp4", here.store())
 
     assert (folder / "recut.mp4").read_bytes() == (folder / "film.mp4").read_bytes()
 
@@ -238,7 +239,7 @@ def test_a_clip_that_was_relinked_shows_its_new_media(folder: Path) -> None:
     def change(track: otio.schema.Track) -> None:
         track[1].media_reference.target_url = "graded.mp4"
 
-    recut.cut(change_timeline(folder, change), folder / "recut.mp4")
+    recut.cut(change_timeline(folder, change), folder / "recut.mp4", here.store())
 
     assert numbers(folder / "recut.mp4") == pytest.approx([*range(30), *range(130, 160), *range(60, 90)], abs=2)
 
@@ -251,14 +252,14 @@ def test_media_of_another_size_is_refused_by_name(folder: Path) -> None:
         track[1].media_reference.target_url = "large.mp4"
 
     with pytest.raises(BadInput, match=f"clip 'two': large.mp4 is {larger[0]}x{larger[1]}, the first clip {SIZE[0]}x"):
-        recut.cut(change_timeline(folder, change), folder / "recut.mp4")
+        recut.cut(change_timeline(folder, change), folder / "recut.mp4", here.store())
 
 
 def test_a_film_that_was_rendered_again_is_not_cut_by_an_old_timeline(folder: Path) -> None:
     encode(numbered(100, 190), folder / "film.mp4", SIZE, FPS, 90)
 
     with pytest.raises(BadInput, match=r"film\.mp4 is not the film that the timeline was cut from"):
-        recut.cut(folder / "timeline.otio", folder / "recut.mp4")
+        recut.cut(folder / "timeline.otio", folder / "recut.mp4", here.store())
 
 
 def test_a_frame_rate_that_is_none_is_refused(folder: Path) -> None:
@@ -266,7 +267,7 @@ def test_a_frame_rate_that_is_none_is_refused(folder: Path) -> None:
     (folder / "edited.otio").write_text(text.replace('"24000/1001"', '"abc"'))
 
     with pytest.raises(BadInput, match=r"the timeline: metadata undercard\.fps is 'abc' \(.*24000/1001"):
-        recut.cut(folder / "edited.otio", folder / "recut.mp4")
+        recut.cut(folder / "edited.otio", folder / "recut.mp4", here.store())
 
 
 def test_a_timeline_without_its_metadata_is_cut_without_sound_and_says_so(folder: Path) -> None:
@@ -285,7 +286,10 @@ def test_a_clip_without_its_metadata_is_named(folder: Path) -> None:
     def change(track: otio.schema.Track) -> None:
         track[1].metadata.clear()
 
-    assert "clip 'two' brings no sounds" in recut.cut(change_timeline(folder, change), folder / "recut.mp4").unheard
+    assert (
+        "clip 'two' brings no sounds"
+        in recut.cut(change_timeline(folder, change), folder / "recut.mp4", here.store()).unheard
+    )
 
 
 @pytest.mark.parametrize("name", ["", "x" * 300 + ".mp4", "film.mp4/recut.mp4"])
@@ -354,7 +358,7 @@ def test_a_file_that_is_no_timeline_is_refused(tmp_path: Path) -> None:
 
     for name in ("a.otio", "b.otioz", "gone.otio"):
         with pytest.raises(BadInput, match="no timeline that can be read"):
-            recut.cut(tmp_path / name, tmp_path / "recut.mp4")
+            recut.cut(tmp_path / name, tmp_path / "recut.mp4", here.store())
 
 
 def test_the_command_line_cuts_beside_the_timeline(folder: Path) -> None:

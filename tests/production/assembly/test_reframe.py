@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import here
 from tests.fakes.shot_lists import duel
 from undercard.hardware.probe import this_device
 from undercard.planning.plan import plan_film
@@ -22,7 +23,7 @@ WALK = (
 
 
 def way(shot_list: ShotList, width: float = 0.4) -> tuple[float, ...]:
-    return reframe.centres(plan_film(shot_list, this_device(), backend="previz"), width)
+    return reframe.centres(plan_film(shot_list, this_device(here.settings()), here.settings(), backend="previz"), width)
 
 
 def test_the_window_follows_a_fighter_across_the_ring_without_a_jerk(tmp_path: Path) -> None:

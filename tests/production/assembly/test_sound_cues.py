@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes.shot_lists import changed, duel, problems, write
 from tests.film.sound.test_cue_sheet import tone
 from tests.paths import EXAMPLES
@@ -20,7 +21,9 @@ TITLE_FIGHT = EXAMPLES / "title_fight.yaml"
 
 
 def scored(shot_list: ShotList, shots: str | None = None) -> CueSheet:
-    return sound_cues.score(plan_film(shot_list, this_device(), backend="previz", shots=shots))
+    return sound_cues.score(
+        plan_film(shot_list, this_device(here.settings()), here.settings(), backend="previz", shots=shots)
+    )
 
 
 def placed(score: CueSheet) -> list[tuple[str, int]]:
@@ -149,7 +152,7 @@ def test_a_sound_beyond_its_shot_and_one_that_does_not_exist_are_refused(tmp_pat
 
 def test_the_title_fight_is_heard_where_it_is_seen() -> None:
     shot_list = load_shot_list(TITLE_FIGHT)
-    plan = plan_film(shot_list, this_device(), backend="previz")
+    plan = plan_film(shot_list, this_device(here.settings()), here.settings(), backend="previz")
     starts = plan.timeline.starts()
     found = placed(sound_cues.score(plan))
 

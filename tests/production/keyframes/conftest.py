@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes import shot_lists
 from tests.paths import FAKES
-from undercard import backends, store
+from undercard import backends
 from undercard.domain.requests import Control, Sheet
 from undercard.domain.takes import Approach, Attempt, Remedy, Repair, Take
 from undercard.gate.contract import Fault, Finding, Verdict
@@ -60,7 +61,7 @@ class Film:
 
     def take(self, index: int, kind: str, *detours: Attempt, number: int = 1, approach: Approach | None = None) -> Take:
         keyframe = self.keyframes[index]
-        picture = store.put_bytes(f"{index} {kind}".encode(), ".png")
+        picture = here.store().put_bytes(f"{index} {kind}".encode(), ".png")
         control = Control(
             key=control_request(keyframe.request(1)).key,
             frame=picture,
@@ -99,6 +100,6 @@ class Film:
 @pytest.fixture
 def film(tmp_path: Path) -> Film:
     loaded = load_shot_list(shot_lists.write(tmp_path))
-    plan = plan_film(loaded, Device(cores=1, host_bytes=0), backend="previz", size=(128, 72))
+    plan = plan_film(loaded, Device(cores=1, host_bytes=0), here.settings(), backend="previz", size=(128, 72))
     plan = replace(plan, prompted=True, renderer="")
     return Film(plan.keyframes(plan.shots[0]))

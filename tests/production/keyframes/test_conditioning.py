@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.fakes import shot_lists
-from undercard import store
 from undercard.backends.previz import BACKEND as PREVIZ
 from undercard.domain import pictures
 from undercard.domain.controls import CONTROLS
@@ -28,7 +28,7 @@ SIZE = (128, 72)
 
 def planned(folder: Path, *changes: tuple[str, str], model: bool = True) -> Plan:
     film = load_shot_list(shot_lists.write(folder, shot_lists.changed(*changes)))
-    plan = plan_film(film, Device(cores=1, host_bytes=0), backend="previz", size=SIZE)
+    plan = plan_film(film, Device(cores=1, host_bytes=0), here.settings(), backend="previz", size=SIZE)
     return replace(plan, prompted=True, renderer="a model") if model else plan
 
 
@@ -43,7 +43,7 @@ def sheets(keyframe: PlannedKeyframe) -> tuple[Sheet, ...]:
         Sheet(
             key=request.key,
             fighter=name,
-            picture=pictures.stored(Image.new("RGB", (8, 8), (index, 0, 0))),
+            picture=pictures.stored(Image.new("RGB", (8, 8), (index, 0, 0)), here.store()),
             seconds=0.0,
         )
         for index, (name, request) in enumerate(asked)
@@ -57,26 +57,26 @@ def keyframe(tmp_path: Path) -> PlannedKeyframe:
 
 @pytest.fixture
 def control(keyframe: PlannedKeyframe) -> Control:
-    return draw_control(control_request(keyframe.request(1)))
+    return draw_control(control_request(keyframe.request(1)), here.store())
 
 
 def test_the_control_image_comes_first_and_then_whom_the_prompt_names_in_its_order(tmp_path: Path) -> None:
     Image.new("RGB", (40, 40), "red").save(tmp_path / "sol.jpg", quality=90)
     keyframe = first(planned(tmp_path, ("corner: blue", "corner: blue, reference: sol.jpg")))
-    control = draw_control(control_request(keyframe.request(1)))
+    control = draw_control(control_request(keyframe.request(1)), here.store())
 
-    request = conditioned(keyframe.request(1), control, "frame", keyframe.likenesses, sheets(keyframe))
+    request = conditioned(keyframe.request(1), control, here.store(), "frame", keyframe.likenesses, sheets(keyframe))
 
     assert request.control == control.frame.sha256
     assert request.references[:2] == (control.frame.sha256, sheets(keyframe)[0].picture.sha256)
-    with Image.open(store.find(request.references[2], ".png")) as own:
+    with Image.open(here.store().find(request.references[2], ".png")) as own:
         assert (own.mode, own.size) == ("RGB", (40, 40))
     ray, sol = (keyframe.prompt.index(f"Picture {number} ") for number in (2, 3))
     assert ray < keyframe.prompt.index("Ray") < sol < keyframe.prompt.index("Sol")
 
 
 def test_never_more_than_three_pictures_go_in(keyframe: PlannedKeyframe, control: Control) -> None:
-    request = conditioned(keyframe.request(1), control, "frame", keyframe.likenesses, sheets(keyframe))
+    request = conditioned(keyframe.request(1), control, here.store(), "frame", keyframe.likenesses, sheets(keyframe))
 
     assert len(request.references) == 3
 
@@ -91,23 +91,28 @@ def test_whom_the_camera_does_not_see_is_no_reference(tmp_path: Path) -> None:
 def test_each_kind_of_control_image_is_a_picture_that_a_model_can_look_at(
     keyframe: PlannedKeyframe, control: Control, kind: str
 ) -> None:
-    request = conditioned(keyframe.request(1), control, kind)
+    request = conditioned(keyframe.request(1), control, here.store(), kind)
 
-    with Image.open(store.find(request.control, ".png")) as seen:
+    with Image.open(here.store().find(request.control, ".png")) as seen:
         assert (seen.mode, seen.size) == ("RGB", SIZE)
         assert np.asarray(seen).std() > 5
 
 
 def test_the_kinds_of_control_image_have_keys_of_their_own(keyframe: PlannedKeyframe, control: Control) -> None:
-    assert len({conditioned(keyframe.request(1), control, kind).key for kind in CONTROLS}) == len(CONTROLS)
+    assert len({conditioned(keyframe.request(1), control, here.store(), kind).key for kind in CONTROLS}) == len(
+        CONTROLS
+    )
 
 
 def test_depth_is_shown_from_the_farthest_thing_in_the_picture_to_the_nearest(
     keyframe: PlannedKeyframe, control: Control
 ) -> None:
-    request = conditioned(keyframe.request(1), control, "depth")
+    request = conditioned(keyframe.request(1), control, here.store(), "depth")
 
-    with Image.open(control.depth.absolute) as stored, Image.open(store.find(request.control, ".png")) as seen:
+    with (
+        Image.open(here.store().path_of(control.depth)) as stored,
+        Image.open(here.store().find(request.control, ".png")) as seen,
+    ):
         measured, shown = np.asarray(stored).astype(int), np.asarray(seen)[:, :, 0].astype(int)
     there = measured > 0
     assert (shown[~there] == 0).all()
@@ -179,10 +184,10 @@ def test_a_sheet_is_stored_once_as_a_square_of_the_models_own_area(keyframe: Pla
     request = keyframe.likenesses[0].sheet
     assert request is not None
 
-    sheet = conditioning.draw_sheet("ray", request)
+    sheet = conditioning.draw_sheet("ray", request, here.store())
 
     assert (sheet.key, sheet.fighter) == (request.key, "ray")
-    with Image.open(sheet.picture.absolute) as picture:
+    with Image.open(here.store().path_of(sheet.picture)) as picture:
         assert (picture.mode, picture.size) == ("RGB", (1024, 1024))
 
 
@@ -193,11 +198,13 @@ def test_what_is_still_to_be_drawn_is_known(tmp_path: Path) -> None:
     assert [likeness.fighter for likeness in lacking(keyframe.likenesses, ())] == ["sol"]
     assert lacking(keyframe.likenesses, sheets(keyframe)) == []
     with pytest.raises(KeyError):
-        conditioned(RenderRequest("", "", 1, SIZE, keyframe.staging, ""), _control(), "frame", keyframe.likenesses)
+        conditioned(
+            RenderRequest("", "", 1, SIZE, keyframe.staging, ""), _control(), here.store(), "frame", keyframe.likenesses
+        )
 
 
 def _control() -> Control:
-    picture = pictures.stored(Image.new("RGB", SIZE))
+    picture = pictures.stored(Image.new("RGB", SIZE), here.store())
     return Control(
         key="", frame=picture, depth=picture, normals=picture, skeleton=picture, keypoints=picture, seconds=0.0
     )

@@ -15,7 +15,7 @@ from undercard.gate.contract import Fault, Verdict
 def test_only_a_picture_that_was_decoded_in_tiles_is_decoded_whole(
     film: Film, tiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backends, "heeded", lambda _: frozenset({"whole"}))
+    monkeypatch.setattr(backends, "heeded", lambda *_: frozenset({"whole"}))
     made = Attempt(rung="hungry", backend="hungry", exact=True, outcome="rendered", tiled=tiled)
     record = film.record(0, film.take(0, EXACT, made), passed=False)
     finding = record.takes[0].verdict.findings[0].model_copy(update={"fault": Fault.TILED})
@@ -28,7 +28,9 @@ def test_only_a_picture_that_was_decoded_in_tiles_is_decoded_whole(
 
 
 def test_what_more_steps_would_mend_says_what_they_lack(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("undercard.models.lightning.lacking", lambda backend, steps: f"{backend} lacks {steps}")
+    monkeypatch.setattr(
+        "undercard.models.lightning.lacking", lambda backend, steps, _settings: f"{backend} lacks {steps}"
+    )
     record = film.record(0, film.take(0, EXACT), passed=False)
     finding = record.takes[0].verdict.findings[0].model_copy(update={"fault": Fault.SOFT})
     soft = record.takes[0].model_copy(update={"verdict": Verdict(findings=(finding,))})
@@ -38,7 +40,7 @@ def test_what_more_steps_would_mend_says_what_they_lack(film: Film, monkeypatch:
 
     assert posed.lacks_steps == ""
     assert softened.lacks_steps == "hungry lacks 8"
-    monkeypatch.setattr(backends, "heeded", lambda _: frozenset({"steps"}))
+    monkeypatch.setattr(backends, "heeded", lambda *_: frozenset({"steps"}))
     assert softened.lacks_steps == ""
 
 

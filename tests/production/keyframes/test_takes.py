@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.fakes import shot_lists
 from tests.fakes.hungry_backends.hungry import BACKEND
 from tests.paths import FAKES
@@ -29,7 +30,7 @@ from undercard.shotlist.load import load_shot_list
 
 SIZE = (128, 72)
 DEVICE = Device(cores=1, host_bytes=0)
-PREVIZ = backends.fastest("previz", Work(SIZE), DEVICE)
+PREVIZ = backends.fastest("previz", Work(SIZE), DEVICE, here.settings())
 FAILED = Attempt(rung="hungry · all resident", backend="hungry", exact=True, outcome="out of memory", stage="denoise")
 
 
@@ -41,7 +42,7 @@ def hungry_backends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def rung() -> Rung:
-    return BACKEND.rungs(Work(SIZE), DEVICE)[0]
+    return BACKEND.rungs(Work(SIZE), DEVICE, here.settings())[0]
 
 
 class Grey:
@@ -63,7 +64,7 @@ class Grey:
 
 def planned(folder: Path, *changes: tuple[str, str], family: str = "previz") -> PlannedKeyframe:
     film = load_shot_list(shot_lists.write(folder, shot_lists.changed(*changes)))
-    plan = plan_film(film, DEVICE, backend="previz", size=SIZE)
+    plan = plan_film(film, DEVICE, here.settings(), backend="previz", size=SIZE)
     if family != "previz":
         plan = replace(plan, prompted=True, renderer="")
     return plan.keyframes(plan.shots[0])[0]
@@ -80,7 +81,7 @@ def sheets_of(keyframe: PlannedKeyframe) -> tuple[Sheet, ...]:
         Sheet(
             key=likeness.sheet.key,
             fighter=likeness.fighter,
-            picture=pictures.stored(Image.new("RGB", (8, 8), "navy")),
+            picture=pictures.stored(Image.new("RGB", (8, 8), "navy"), here.store()),
             seconds=1.0,
         )
         for likeness in keyframe.likenesses
@@ -93,11 +94,13 @@ def test_a_take_of_a_model_answers_until_the_staging_the_prompt_or_a_likeness_ch
 ) -> None:
     ray = picture_of_ray(tmp_path)
     keyframe = planned(tmp_path, ray, family="model")
-    control = draw_control(control_request(keyframe.request(1)))
+    control = draw_control(control_request(keyframe.request(1)), here.store())
     sheets = sheets_of(keyframe)
-    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control, "frame", keyframe.likenesses, sheets)
+    request = conditioned(
+        keyframe.request_on("hungry", 1, exact=True), control, here.store(), "frame", keyframe.likenesses, sheets
+    )
 
-    take = render_take(request, 1, rung, Grey(), control, [], sheets)
+    take = render_take(request, 1, rung, Grey(), control, here.store(), [], sheets)
 
     assert answers(take, keyframe)
     assert answers(take, planned(tmp_path, ray, family="model"))
@@ -112,10 +115,10 @@ def test_a_take_of_a_model_answers_until_the_staging_the_prompt_or_a_likeness_ch
 
 def test_a_take_of_the_previz_answers_in_a_film_of_a_model_too(tmp_path: Path) -> None:
     keyframe = planned(tmp_path, family="model")
-    control = draw_control(control_request(keyframe.request(1)))
+    control = draw_control(control_request(keyframe.request(1)), here.store())
     request = keyframe.request_on("previz", 1, exact=False)
 
-    take = render_take(request, 1, PREVIZ, Grey(), control, [FAILED], sheets_of(keyframe))
+    take = render_take(request, 1, PREVIZ, Grey(), control, here.store(), [FAILED], sheets_of(keyframe))
 
     assert take.control.key == request.key
     assert take.sheets == ()
@@ -124,23 +127,23 @@ def test_a_take_of_the_previz_answers_in_a_film_of_a_model_too(tmp_path: Path) -
 
 def test_a_take_whose_backend_is_gone_answers_nothing(tmp_path: Path, rung: Rung) -> None:
     keyframe = planned(tmp_path, family="model")
-    control = draw_control(control_request(keyframe.request(1)))
-    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control)
-    take = render_take(request, 1, rung, Grey(), control, [])
+    control = draw_control(control_request(keyframe.request(1)), here.store())
+    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control, here.store())
+    take = render_take(request, 1, rung, Grey(), control, here.store(), [])
 
     assert not answers(take.model_copy(update={"backend": "sold"}), keyframe)
 
 
 def test_a_take_records_every_attempt_with_what_it_took(tmp_path: Path, rung: Rung) -> None:
     keyframe = planned(tmp_path, family="model")
-    control = draw_control(control_request(keyframe.request(1)))
-    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control)
+    control = draw_control(control_request(keyframe.request(1)), here.store())
+    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control, here.store())
     error = OutOfMemory("2 GB wanted", stage="denoise")
     error.peak_vram_bytes, error.peak_host_bytes = 7_000, 6_000
     with pytest.raises(OutOfMemory) as ended:
-        render_take(request, 1, rung, Grey(error), control)
+        render_take(request, 1, rung, Grey(error), control, here.store())
 
-    take = render_take(request, 1, rung, Grey(), control, [failed_attempt(rung, ended.value)])
+    take = render_take(request, 1, rung, Grey(), control, here.store(), [failed_attempt(rung, ended.value)])
 
     failed, made = take.attempts
     assert (failed.outcome, failed.stage, failed.peak_vram_bytes, failed.detail) == (
@@ -162,15 +165,18 @@ def test_a_png_says_what_made_it_and_what_did_not_and_its_pixels_do_not_depend_o
     tmp_path: Path, rung: Rung
 ) -> None:
     keyframe = planned(tmp_path, family="model")
-    control = draw_control(control_request(keyframe.request(1)))
-    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control)
+    control = draw_control(control_request(keyframe.request(1)), here.store())
+    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control, here.store())
 
-    straight = render_take(request, 1, rung, Grey(), control, [])
-    again = render_take(request, 1, rung, Grey(), control, [])
-    detour = render_take(request, 1, rung, Grey(), control, [FAILED])
+    straight = render_take(request, 1, rung, Grey(), control, here.store(), [])
+    again = render_take(request, 1, rung, Grey(), control, here.store(), [])
+    detour = render_take(request, 1, rung, Grey(), control, here.store(), [FAILED])
 
     assert straight.picture == again.picture
-    with Image.open(straight.picture.absolute) as first, Image.open(detour.picture.absolute) as second:
+    with (
+        Image.open(here.store().path_of(straight.picture)) as first,
+        Image.open(here.store().path_of(detour.picture)) as second,
+    ):
         assert first.tobytes() == second.tobytes()
         said = json.loads(second.text["undercard"])  # type: ignore[attr-defined]  # PNGs have it
     assert said == {"key": request.key, "rung": rung.label, "exact": True, "attempts": [FAILED.model_dump()]}
@@ -178,15 +184,15 @@ def test_a_png_says_what_made_it_and_what_did_not_and_its_pixels_do_not_depend_o
 
 def test_a_picture_of_another_size_is_refused_and_recorded(tmp_path: Path, rung: Rung) -> None:
     keyframe = replace(planned(tmp_path, family="model"), size=(64, 36))
-    control = draw_control(control_request(keyframe.request(1)))
+    control = draw_control(control_request(keyframe.request(1)), here.store())
 
     class Large(Grey):
         def render(self, request: RenderRequest) -> Rendered:
             return super().render(replace(request, size=SIZE))
 
-    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control)
+    request = conditioned(keyframe.request_on("hungry", 1, exact=True), control, here.store())
     with pytest.raises(BackendError, match=r"gave \(128, 72\) px where \(64, 36\) was asked for") as ended:
-        render_take(request, 1, rung, Large(), control)
+        render_take(request, 1, rung, Large(), control, here.store())
 
     assert failed_attempt(rung, ended.value).outcome == "failed"
 
@@ -195,7 +201,9 @@ def test_nothing_is_rendered_where_the_control_image_is_the_picture(tmp_path: Pa
     keyframe = planned(tmp_path)
     renderer = Grey()
 
-    take = render_take(keyframe.request(1), 1, replace(PREVIZ, needs=Needs(0, 1, 1.0)), renderer, None, [])
+    take = render_take(
+        keyframe.request(1), 1, replace(PREVIZ, needs=Needs(0, 1, 1.0)), renderer, None, here.store(), []
+    )
 
     assert take.picture == take.control.frame
     assert renderer.seen == []

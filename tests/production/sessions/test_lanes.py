@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes import shot_lists
 from tests.fakes.paper_card import FakeCard
 from tests.paths import FAKES
@@ -34,7 +35,7 @@ def card(store: Path) -> FakeCard:
 
 @pytest.fixture
 def plan(tmp_path: Path, card: FakeCard) -> Plan:
-    return plan_film(load_shot_list(shot_lists.write(tmp_path)), card.look(), size=(32, 18))
+    return plan_film(load_shot_list(shot_lists.write(tmp_path)), card.look(), here.settings(), size=(32, 18))
 
 
 @pytest.fixture

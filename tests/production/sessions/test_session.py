@@ -16,11 +16,12 @@ import psutil
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.fakes.hungry_backends.hungry import BACKEND
 from tests.fakes.paper_card import GB, FakeCard
 from tests.fakes.stagings import staging
 from tests.paths import FAKES
-from undercard import backends, settings, store
+from undercard import backends, settings
 from undercard.backends import Work
 from undercard.domain.progress import Stage
 from undercard.domain.requests import RenderRequest
@@ -50,8 +51,9 @@ def card(store: Path) -> FakeCard:
 
 def session_on(card: FakeCard, rung: int = 0, *, hang_seconds: float = 60.0) -> Session:
     device = card.look()
-    rungs = BACKEND.rungs(Work(SIZE), device)
-    return Session(rungs[rung], alone_on(device, device.gpus[0]), hang_seconds, look=card.look)
+    rungs = BACKEND.rungs(Work(SIZE), device, here.settings())
+    settings = here.settings().model_copy(update={"hang_seconds": hang_seconds})
+    return Session(rungs[rung], alone_on(device, device.gpus[0]), settings, look=card.look)
 
 
 @pytest.fixture
@@ -61,9 +63,9 @@ def session(card: FakeCard) -> Iterator[Session]:
 
 
 def request(prompt: str = "two boxers") -> RenderRequest:
-    with store.scratch(".png") as path:
+    with here.store().scratch(".png") as path:
         Image.linear_gradient("L").resize(SIZE).convert("RGB").save(path)
-        control = store.put_file(path).sha256
+        control = here.store().put_file(path).sha256
     return RenderRequest(prompt, "", 3, SIZE, staging(), "", control=control, references=(control,))
 
 
@@ -157,7 +159,7 @@ def test_a_process_that_shows_no_sign_of_life_is_ended(card: FakeCard) -> None:
     with session_on(card, hang_seconds=4.0) as session:
         session.render(request())
         child = child_of(session)
-        session.hang_seconds = 1.0
+        session.settings = session.settings.model_copy(update={"hang_seconds": 1.0})
         with pytest.raises(DeviceFault, match="no sign of life for 1 s at denoise 2/4"):
             session.render(request("fault: hang"))
         assert gone(child)

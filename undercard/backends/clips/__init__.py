@@ -17,6 +17,7 @@ from undercard.domain.keys import content_key
 from undercard.domain.requests import Size
 from undercard.domain.unavailable import Unavailable
 from undercard.errors import UnknownBackend
+from undercard.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,16 @@ class ClipBackend(Protocol):
     def frame_count(self, seconds: Fraction) -> int:
         """Return how many frames to ask for where *seconds* pass between the two pictures: two at least."""
 
-    def unavailable(self) -> Unavailable | None:
+    def unavailable(self, settings: Settings) -> Unavailable | None:
         """Return why it cannot make clips now and what would change that, or None when it can; in a few seconds."""
 
-    def recipe(self) -> str:
+    def recipe(self, settings: Settings) -> str:
         """Return what else decides its pixels, such as the digest of a workflow.
 
         It stays the same from run to run, and while what it speaks of cannot be reached; empty where it never could.
         """
 
-    def open(self) -> AbstractContextManager[ClipRenderer]:
+    def open(self, settings: Settings) -> AbstractContextManager[ClipRenderer]:
         """Open it; leaving the context frees what it holds.
 
         Raises:
@@ -126,11 +127,11 @@ def clip_backend(name: str) -> ClipBackend:
     return found
 
 
-def renderer_name(name: str) -> str:
+def renderer_name(name: str, settings: Settings) -> str:
     """Return what a request calls the clip backend called *name*, with all else that decides its pixels.
 
     Raises:
         UnknownBackend: there is no such backend.
     """
     found = clip_backend(name)
-    return " · ".join(part for part in (found.recipe(), f"{found.name} {found.revision}") if part)
+    return " · ".join(part for part in (found.recipe(settings), f"{found.name} {found.revision}") if part)

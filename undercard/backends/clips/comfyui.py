@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from undercard.backends.clips import ClipRenderer
 from undercard.domain.unavailable import Unavailable
+from undercard.settings import Settings
 
 FPS = 16
 """What Wan was taught: 81 frames are five seconds (Wan 2.1, arXiv 2503.20314)."""
@@ -30,21 +31,21 @@ class ComfyClips:
         steps = max(1, math.ceil(seconds * FPS / STRIDE))
         return min(MOST_FRAMES, STRIDE * steps + 1)
 
-    def unavailable(self) -> Unavailable | None:
+    def unavailable(self, settings: Settings) -> Unavailable | None:
         """Say that no server answers, or what it lacks; in two seconds at the most."""
         # Only who asks for it needs the network's libraries.
         from undercard.backends.clips.wan import server as clip_server
         from undercard.backends.comfy import server
 
-        return server.look(clip_server.wishes()).reason
+        return server.look(clip_server.wishes(settings)).reason
 
-    def recipe(self) -> str:
+    def recipe(self, settings: Settings) -> str:
         """Return the size of its canvas and a digest of the workflow, or of the names of the server's files."""
         from undercard.backends.clips.wan import server as clip_server
 
-        return clip_server.recipe(clip_server.wishes())
+        return clip_server.recipe(clip_server.wishes(settings))
 
-    def open(self) -> AbstractContextManager[ClipRenderer]:
+    def open(self, settings: Settings) -> AbstractContextManager[ClipRenderer]:
         """Open a connection; the server opens its model at the first clip.
 
         Raises:
@@ -56,7 +57,7 @@ class ComfyClips:
         from undercard.backends.comfy import server
         from undercard.backends.comfy.patience import patiently
 
-        wanted = clip_server.wishes()
+        wanted = clip_server.wishes(settings)
         way = patiently(lambda: server.present(wanted), wanted.wait_seconds)
         return renderer.opened(way, wanted)
 

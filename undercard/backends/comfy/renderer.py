@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from undercard import store
 from undercard.backends import Rendered
 from undercard.backends.comfy.client import Client
 from undercard.backends.comfy.guard import Guard
@@ -80,7 +79,7 @@ class ComfyRenderer:
         )
 
     def _uploaded(self, digest: str) -> str:
-        content = store.find(digest, ".png").read_bytes()
+        content = self.wishes.store.find(digest, ".png").read_bytes()
         return patiently(lambda: self.client.upload(f"{digest}.png", content), self.wishes.wait_seconds)
 
     def _made(self, values: Values) -> tuple[Finished, bytes]:

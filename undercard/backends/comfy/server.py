@@ -8,7 +8,6 @@ from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from undercard import settings
 from undercard.backends.comfy import files, known, validation, workflow
 from undercard.backends.comfy.client import Client, ServerGone, shown
 from undercard.backends.comfy.files import Wanted
@@ -17,6 +16,8 @@ from undercard.backends.comfy.nodes import Graph, Values
 from undercard.domain.keys import content_key
 from undercard.domain.unavailable import Cause, Unavailable, from_error
 from undercard.errors import BackendError, BackendUnavailable, BadWorkflow
+from undercard.settings import Settings
+from undercard.store import Store
 
 W_co = TypeVar("W_co", covariant=True)
 W = TypeVar("W")
@@ -44,7 +45,11 @@ class Asked(Protocol[W_co]):
 
     @property
     def wait_seconds(self) -> float:
-        """How long to wait for a server that answers no more."""
+        """How long to wait for a server that stopped responding."""
+
+    @property
+    def store(self) -> Store:
+        """Where what servers were seen to have is remembered."""
 
     def find(self, client: Client) -> W_co:
         """Return the way to render with the server behind *client*.
@@ -88,6 +93,7 @@ class Wishes:
     workflow: Path | None
     files: Wanted
     wait_seconds: float
+    store: Store
 
     @property
     def steps(self) -> int:
@@ -140,14 +146,16 @@ class Memory:
 memory = Memory()
 
 
-def wishes() -> Wishes:
-    """Return what the settings say now."""
-    chosen = settings.load()
+def wishes(settings: Settings) -> Wishes:
+    """Return what *settings* say."""
     return Wishes(
-        url=str(chosen.comfyui).rstrip("/"),
-        workflow=chosen.comfyui_workflow,
-        files=Wanted(chosen.comfyui_unet, chosen.comfyui_clip, chosen.comfyui_vae, chosen.comfyui_lora, chosen.steps),
-        wait_seconds=chosen.comfyui_wait_seconds,
+        url=str(settings.comfyui).rstrip("/"),
+        workflow=settings.comfyui_workflow,
+        files=Wanted(
+            settings.comfyui_unet, settings.comfyui_clip, settings.comfyui_vae, settings.comfyui_lora, settings.steps
+        ),
+        wait_seconds=settings.comfyui_wait_seconds,
+        store=Store(settings.store_root),
     )
 
 
@@ -204,7 +212,9 @@ def digest(wanted: Asked[W]) -> str:
         except BadWorkflow:
             return ""
     way = look(wanted).way
-    chosen = asdict(way.files) if isinstance(way, HasFiles) else known.remembered(wanted.url, wanted.files)
+    chosen = (
+        asdict(way.files) if isinstance(way, HasFiles) else known.remembered(wanted.store, wanted.url, wanted.files)
+    )
     return content_key(chosen)[:32] if chosen else ""
 
 
@@ -230,7 +240,7 @@ def _seen(wanted: Asked[W]) -> Seen[W]:
     except BadWorkflow as exc:
         return Seen(time.monotonic(), reason=from_error(exc, Cause.WRONG_FILE))
     if isinstance(way, HasFiles):
-        known.remember(wanted.url, wanted.files, way.files)
+        known.remember(wanted.store, wanted.url, wanted.files, way.files)
     return Seen(time.monotonic(), way=way)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import partial
 
 from undercard.backends import Renderer, Rung, Work
 from undercard.backends.qwen.bf16 import (
@@ -29,6 +29,8 @@ from undercard.models import lightning, weights
 from undercard.models.fingerprint import recipe
 from undercard.models.quantised_files import Contents, Kind, contents, low_rank_bytes, mismatch
 from undercard.models.weights import Weights
+from undercard.settings import Settings
+from undercard.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +66,27 @@ class QuantisedBackend:
         """Blocks can be read at each step: they need no work beside reading."""
         return True
 
-    def recipe(self, steps: int = 0) -> str:
+    def recipe(self, settings: Settings, steps: int = 0) -> str:
         """Return what decides its pixels: the file for *steps* steps in place of the folder's weights, and guidance."""
-        return recipe(self.name, steps=steps, guidance=lightning.guidance(self.name))
+        return recipe(self.name, settings, steps=steps, guidance=lightning.guidance(self.name, settings))
 
-    def way(self, device: Device) -> Way:
+    def way(self, device: Device, settings: Settings) -> Way:
         """Return how the engine computes with the file on *device*."""
-        return Way(self.storage(STORAGES[self.usual]))
+        return Way(self.storage(STORAGES[self.usual], settings))
 
-    def storage(self, usual: Storage) -> Storage:
+    def storage(self, usual: Storage, settings: Settings) -> Storage:
         """Return *usual* with the bytes that a weight takes in the file, if it is there, and a LoRA's beside it."""
-        found = self._contents()
+        found = self._contents(settings)
         if isinstance(found, Unavailable):
             return usual
-        lora = weights.lora(self.name)
+        lora = weights.lora(self.name, settings)
         beside = low_rank_bytes(lora) / (found.model.blocks * found.model.block_weights) if lora else 0.0
         return replace(usual, bytes_a_weight=found.bytes_a_weight + beside, lora=lora is not None)
 
-    def rungs(self, work: Work, device: Device) -> tuple[Rung, ...]:
+    def rungs(self, work: Work, device: Device, settings: Settings) -> tuple[Rung, ...]:
         """Return the engine with as many blocks on the card as fit, with fewer, and with none; also from disk."""
-        steps, passes = weights.steps(self.name), lightning.passes(self.name)
-        model, way = told_architecture(self.name), self.way(device)
+        steps, passes = weights.steps(self.name, settings), lightning.passes(self.name, settings)
+        model, way = told_architecture(self.name, settings), self.way(device, settings)
         rungs = rungs_for(way.storage, self.name, work, device, steps=steps, model=model, passes=passes)
         if self.reads_from_disk:
             from_disk = rung_from_disk(way.storage, self.name, work, device, steps=steps, model=model, passes=passes)
@@ -92,22 +94,22 @@ class QuantisedBackend:
         noted = [replace(rung, detail=f"{way.note}, {rung.detail}") for rung in rungs] if way.note else rungs
         return tuple(noted)
 
-    def unavailable(self, device: Device) -> Unavailable | None:
+    def unavailable(self, device: Device, settings: Settings) -> Unavailable | None:
         """Say what is missing or does not fit: a card, the packages, a part of the model, or the file."""
-        return missing(self.name, device) or self._wrong_file(weights.folder(self.name))
+        return missing(self.name, device, settings) or self._wrong_file(settings)
 
-    def heeds(self) -> frozenset[str]:
+    def heeds(self, settings: Settings) -> frozenset[str]:
         """Return what it can do otherwise: decode whole, and more steps where it has the file or LoRA for them."""
-        return heeded(self.name)
+        return heeded(self.name, settings)
 
-    def open(self, device: Device, rung: Rung) -> AbstractContextManager[Renderer]:
+    def open(self, device: Device, rung: Rung, settings: Settings) -> AbstractContextManager[Renderer]:
         """Open the engine as *rung* says.
 
         Raises:
             BackendUnavailable: it cannot run here.
             BadCheckpoint: a file is not what its header promises; nothing was loaded.
         """
-        found = require(self.name, self.unavailable(device))
+        found = require(self.name, self.unavailable(device, settings), settings)
         # Only a backend that opens needs torch.
         from undercard.backends.qwen import renderer
         from undercard.engine.card import device_at
@@ -119,27 +121,30 @@ class QuantisedBackend:
                 codec="bf16",
                 steps=found.steps,
                 device=device_at(place_of(device)),
+                store=Store(settings.store_root),
                 lora=found.lora,
                 lora_strength=found.lora_strength,
                 file=found.transformer,
-                four_bits=self.way(device).four_bits,
-                guidance=lightning.guidance(self.name),
+                four_bits=self.way(device, settings).four_bits,
+                guidance=lightning.guidance(self.name, settings),
             )
 
-        return renderer.opened(model(found), rung, [model(other) for other in in_other_steps(self.name)])
+        others = [model(other) for other in in_other_steps(self.name, settings)]
+        return renderer.opened(model(found), rung, partial(self.recipe, settings), others)
 
-    def _wrong_file(self, folder: Path | None) -> Unavailable | None:
-        found = self._contents()
+    def _wrong_file(self, settings: Settings) -> Unavailable | None:
+        found = self._contents(settings)
         if isinstance(found, Unavailable):
             return found
         if found.kind != self.kind:
             what = f"{found.path} is a file of {found.kind}, not {self.kind}"
             return Unavailable(what, f"set {weights.setting(self.name)} to one", Cause.WRONG_FILE)
+        folder = weights.folder(self.name, settings)
         return mismatch(found, config_of(folder)) if folder is not None else None
 
-    def _contents(self) -> Contents | Unavailable:
+    def _contents(self, settings: Settings) -> Contents | Unavailable:
         """Return what the file holds, or why that cannot be told."""
-        file = weights.quantised(self.name)
+        file = weights.quantised(self.name, settings)
         if file is None or not file.is_file():
             return Unavailable(f"there is no file of {self.kind}", weights.remedy(self.name), Cause.MISSING_WEIGHTS)
         try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 
@@ -25,7 +26,6 @@ from undercard.engine.text.embeddings import Wording
 from undercard.engine.vae.vae import PictureVae
 from undercard.engine.weights.codecs import codec_named
 from undercard.hardware.host_memory import peak_host_bytes
-from undercard.models.fingerprint import recipe
 
 
 @dataclass(slots=True)
@@ -42,6 +42,8 @@ class EngineRenderer:
     """Blocks that stay on the device."""
     vram_limit: int
     """Bytes on the device that may be taken; 0 for all that is free."""
+    recipe: Callable[[int], str]
+    """What a request for exact pixels calls the renderer of the model, by its steps; see `backends.HasRecipe`."""
     from_disk: bool = False
     """Read the blocks from disk at each step; a LoRA cannot be fused into those of a bf16 folder."""
     exact: bool = False
@@ -82,7 +84,7 @@ class EngineRenderer:
             if latents is None:
                 self._encode([request])
                 latents = self._denoise(request)
-                pipeline.save_latents(latents, _denoised(request))
+                pipeline.save_latents(latents, _denoised(request), self.model.store)
             else:
                 notes.append("decoded latents that an earlier attempt had kept")
             # The autoencoder is the same, whichever of the models is open.
@@ -94,7 +96,7 @@ class EngineRenderer:
             picture = pipeline.decode(ready.pipeline, latents, request.size)
             if not vae.tiled:
                 # Where tiles turn out to show, the same latents are decoded whole.
-                pipeline.forget_latents(_denoised(request))
+                pipeline.forget_latents(_denoised(request), self.model.store)
             return Rendered(
                 image=picture,
                 seconds=time.monotonic() - start,
@@ -106,11 +108,11 @@ class EngineRenderer:
 
     def _left_behind(self, request: RenderRequest) -> torch.Tensor | None:
         """Return the latents of an earlier attempt: at this request, or at the exact one that this stands in for."""
-        latents = pipeline.load_latents(_denoised(request))
+        latents = pipeline.load_latents(_denoised(request), self.model.store)
         exact_weights = self.model.file is None and codec_named(self.model.codec).exact
         if latents is None and not self.exact and exact_weights:
-            exact = recipe(steps=request.steps, guidance=self.model.guidance)
-            return pipeline.load_latents(_denoised(replace(request, renderer=exact)))
+            exact = replace(request, renderer=self.recipe(request.steps))
+            return pipeline.load_latents(_denoised(exact), self.model.store)
         return latents
 
     def free_bytes(self) -> int:
@@ -125,7 +127,9 @@ class EngineRenderer:
     def _encode(self, requests: Sequence[RenderRequest]) -> None:
         wordings = [wording for request in requests for wording in self._wordings(request)]
         progress.tell("encode")
-        embeddings.encode_missing(wordings, self.model.encoder_digest(), pictures.stored, self._text_encoder)
+        store = self.model.store
+        picture = partial(pictures.stored, store=store)
+        embeddings.encode_missing(wordings, self.model.encoder_digest(), store, picture, self._text_encoder)
 
     @contextmanager
     def _text_encoder(self) -> Iterator[embeddings.Encode]:
@@ -159,11 +163,11 @@ class EngineRenderer:
         model = self.others.get(request.steps, self.model)
         ready = self.ready_model(model)
         digest = self.model.encoder_digest()
-        prompt, *negative = (embeddings.load(wording, digest) for wording in self._wordings(request))
+        prompt, *negative = (embeddings.load(wording, digest, self.model.store) for wording in self._wordings(request))
         assert prompt is not None
         work = Denoising(
             prompt=prompt,
-            references=pictures.references(request),
+            references=pictures.references(request, self.model.store),
             seed=request.seed,
             size=request.size,
             steps=model.steps,
@@ -227,12 +231,15 @@ def _denoised(request: RenderRequest) -> str:
 
 
 @contextmanager
-def opened(model: Model, rung: Rung, others: Sequence[Model] = ()) -> Iterator[EngineRenderer]:
+def opened(
+    model: Model, rung: Rung, recipe: Callable[[int], str], others: Sequence[Model] = ()
+) -> Iterator[EngineRenderer]:
     """Open the engine as *rung* says; leaving the context frees what it holds.
 
     Args:
         model: what is rendered with as a rule.
         rung: how it is run.
+        recipe: what a request for exact pixels calls the renderer of *model*, by its steps.
         others: what is rendered with in other steps, each opened in place of the other when a request asks for it.
 
     Raises:
@@ -245,7 +252,7 @@ def opened(model: Model, rung: Rung, others: Sequence[Model] = ()) -> Iterator[E
     proved = replace(proved, model=model)
     by_steps = {other.steps: replace(other, device=model.device) for other in others}
     renderer = EngineRenderer(
-        model, rung.resident_blocks, rung.vram_limit, rung.from_disk, rung.exact, proved, by_steps
+        model, rung.resident_blocks, rung.vram_limit, recipe, rung.from_disk, rung.exact, proved, by_steps
     )
     with renderer.resources:
         yield renderer

@@ -13,9 +13,12 @@ from undercard.domain import progress
 from undercard.domain.canvas import canvas
 from undercard.domain.requests import RenderRequest
 from undercard.engine.stages.pictures import negative_prompt, references
+from undercard.store import Store
 
 
-def ask(pipeline: Any, request: RenderRequest, steps: int, output_type: str, guidance: float = 1.0) -> Any:
+def ask(
+    pipeline: Any, request: RenderRequest, store: Store, steps: int, output_type: str, guidance: float = 1.0
+) -> Any:
     """Return what *pipeline* makes of *request*: packed latents for `latent`, a PIL image for `pil`.
 
     The noise comes from a generator on the CPU, so that a seed means the same on every device.
@@ -23,6 +26,7 @@ def ask(pipeline: Any, request: RenderRequest, steps: int, output_type: str, gui
     Args:
         pipeline: of diffusers' shape.
         request: what to render.
+        store: where its references are.
         steps: denoising steps.
         output_type: `latent` or `pil`.
         guidance: diffusers' true_cfg_scale; Lightning is distilled to do without, with 1.
@@ -38,7 +42,7 @@ def ask(pipeline: Any, request: RenderRequest, steps: int, output_type: str, gui
         return state
 
     width, height = canvas(request.size)
-    given = references(request)
+    given = references(request, store)
     progress.tell("denoise", 1, steps)
     return pipeline(
         image=given,

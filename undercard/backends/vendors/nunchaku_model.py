@@ -23,6 +23,7 @@ from undercard.backends.vendors.calling import ask, tell_of_pictures
 from undercard.backends.vendors.renderer import Draw
 from undercard.domain.requests import RenderRequest
 from undercard.engine.stages import schedule
+from undercard.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Nunchaku:
     file: Path
     """The transformer, with Lightning fused in: nunchaku takes no LoRA for Qwen."""
     steps: int
+    store: Store
     resident: int
     """Blocks that stay on the card, at least one."""
 
@@ -59,5 +61,5 @@ class Nunchaku:
         return lambda request: self._draw(whole, request)
 
     def _draw(self, whole: Any, request: RenderRequest) -> Image:
-        picture: Image = ask(whole, request, request.steps or self.steps, "pil")[0]
+        picture: Image = ask(whole, request, self.store, request.steps or self.steps, "pil")[0]
         return picture

@@ -23,6 +23,7 @@ from undercard.engine.stages import pipeline, schedule
 from undercard.engine.stages.pipeline import StagedPipeline
 from undercard.engine.text import encoder
 from undercard.engine.weights.lora import open_lora
+from undercard.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Offloaded:
     folder: Path
     """A Qwen-Image-Edit in diffusers' layout."""
     steps: int
+    store: Store
     lora: Path | None = None
     """Fused into the transformer's weights in bf16."""
     lora_strength: float = 1.0
@@ -70,13 +72,13 @@ class Offloaded:
         return whole
 
     def _draw(self, whole: StagedPipeline, request: RenderRequest) -> Image:
-        latents = pipeline.load_latents(request.key)
+        latents = pipeline.load_latents(request.key, self.store)
         if latents is None:
-            latents = ask(whole, request, self.steps, "latent", self.guidance)
-            pipeline.save_latents(latents, request.key)
+            latents = ask(whole, request, self.store, self.steps, "latent", self.guidance)
+            pipeline.save_latents(latents, request.key, self.store)
         progress.tell("decode")
         picture = pipeline.decode(whole, latents, request.size)
-        pipeline.forget_latents(request.key)
+        pipeline.forget_latents(request.key, self.store)
         return picture
 
 

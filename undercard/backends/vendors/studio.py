@@ -35,6 +35,7 @@ from undercard.engine.text import encoder
 from undercard.engine.transformer import transformer
 from undercard.engine.weights.lora import Lora, open_lora
 from undercard.errors import BadCheckpoint
+from undercard.store import Store
 
 GIB = 1024**3
 """DiffSynth's limits are in units of it."""
@@ -51,6 +52,7 @@ class Studio:
     folder: Path
     """A Qwen-Image-Edit in diffusers' layout."""
     steps: int
+    store: Store
     kept_bytes: int
     """Of the transformer's weights, what may stay on the card from one step to the next."""
     lora: Path | None = None
@@ -113,7 +115,7 @@ class Studio:
             prompt=request.prompt,
             # Lightning is distilled to do without guidance.
             cfg_scale=1.0,
-            edit_image=[_resized(picture) for picture in references(request)],
+            edit_image=[_resized(picture) for picture in references(request, self.store)],
             edit_image_auto_resize=False,
             width=width,
             height=height,

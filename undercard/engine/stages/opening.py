@@ -27,6 +27,7 @@ from undercard.engine.weights import modulation
 from undercard.engine.weights.loading import Blocks, closing
 from undercard.engine.weights.lora import Lora, open_lora
 from undercard.engine.weights.low_rank import is_in
+from undercard.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Model:
     """How its blocks lie in host memory; see codecs.py. A file has its own way."""
     steps: int
     device: torch.device
+    store: Store
+    """Where its tables, embeddings and latents are kept, and references are found."""
     lora: Path | None = None
     """A file whose low-rank factors are fused into the weights before they are encoded, or added when they are
     decoded (low_rank.py) where the weights come from a file."""
@@ -214,7 +217,7 @@ def _table(proved: Proved) -> modulation.Modulation:
         zero_cond_t=skeleton.zero_cond_t,
         device_kind=kind,
     )
-    table = modulation.load(key)
+    table = modulation.load(key, proved.model.store)
     if table is None:
         count = len(skeleton.transformer_blocks)
         with proved.origin.modulation(count, device) as weights:
@@ -226,5 +229,5 @@ def _table(proved: Proved) -> modulation.Modulation:
                 zero_cond_t=skeleton.zero_cond_t,
                 device=device,
             )
-        modulation.save(table, key)
+        modulation.save(table, key, proved.model.store)
     return table

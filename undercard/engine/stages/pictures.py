@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PIL import Image
 
-from undercard import store
 from undercard.domain.requests import RenderRequest
 from undercard.errors import BackendError
+from undercard.store import Store
 
 NO_PROMPT = " "
 """The negative prompt where a request has none, as in the model's own example of use."""
@@ -27,7 +27,7 @@ def negative_prompt(request: RenderRequest) -> str:
     return request.negative_prompt or NO_PROMPT
 
 
-def references(request: RenderRequest) -> list[Image.Image]:
+def references(request: RenderRequest, store: Store) -> list[Image.Image]:
     """Return the pictures that *request* names, RGB, in the model's order.
 
     Raises:
@@ -35,10 +35,10 @@ def references(request: RenderRequest) -> list[Image.Image]:
         MissingObject: one is gone from the store.
     """
     require_reference(request)
-    return [stored(digest) for digest in request.references]
+    return [stored(digest, store) for digest in request.references]
 
 
-def stored(digest: str) -> Image.Image:
+def stored(digest: str, store: Store) -> Image.Image:
     """Return the stored picture with that SHA-256, RGB.
 
     Raises:

@@ -12,7 +12,6 @@ from diffusers import FlowMatchEulerDiscreteScheduler, QwenImageEditPlusPipeline
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from undercard import settings
 from undercard.domain.canvas import canvas, middle
 from undercard.domain.requests import Size
 from undercard.engine.faults import stage
@@ -21,6 +20,7 @@ from undercard.engine.stages.schedule import timesteps
 from undercard.engine.text.embeddings import Embeddings
 from undercard.engine.vae.vae import PictureVae
 from undercard.engine.weights.modulation import Tables
+from undercard.store import Store
 
 
 class StagedPipeline(QwenImageEditPlusPipeline):  # type: ignore[misc]  # diffusers counts as Any
@@ -149,26 +149,26 @@ def decode(pipeline: StagedPipeline, latents: Tensor, size: Size) -> Image:
     return middle(image, size)
 
 
-def latents_path(request_key: str) -> Path:
+def latents_path(request_key: str, store: Store) -> Path:
     """Return where the latents of a request are kept until its picture is."""
-    return settings.load().store_root / "latents" / f"{request_key}.safetensors"
+    return store.root / "latents" / f"{request_key}.safetensors"
 
 
-def save_latents(latents: Tensor, request_key: str) -> None:
+def save_latents(latents: Tensor, request_key: str, store: Store) -> None:
     """Keep packed *latents* under the key of their request.
 
     Raises:
         StoreError: they cannot be written.
     """
-    tensor_files.write(latents_path(request_key), {"latents": latents}, {"request": request_key})
+    tensor_files.write(latents_path(request_key, store), {"latents": latents}, {"request": request_key})
 
 
-def load_latents(request_key: str) -> Tensor | None:
+def load_latents(request_key: str, store: Store) -> Tensor | None:
     """Return the packed latents of a request, in host memory, or None when they are not kept, or damaged."""
-    found = tensor_files.read(latents_path(request_key), {"request": request_key})
+    found = tensor_files.read(latents_path(request_key, store), {"request": request_key})
     return found.get("latents") if found else None
 
 
-def forget_latents(request_key: str) -> None:
+def forget_latents(request_key: str, store: Store) -> None:
     """Drop the latents of a request whose picture is stored."""
-    latents_path(request_key).unlink(missing_ok=True)
+    latents_path(request_key, store).unlink(missing_ok=True)

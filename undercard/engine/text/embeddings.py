@@ -15,11 +15,11 @@ from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as edit_p
 from PIL.Image import Image
 from torch import Tensor
 
-from undercard import settings
 from undercard.domain.keys import content_key
 from undercard.engine.faults import stage
 from undercard.engine.files import tensor_files
 from undercard.engine.text.encoder import Headless, PictureProcessor
+from undercard.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ def _condition(pipeline: edit_plus.QwenImageEditPlusPipeline, picture: Image) ->
 def encode_missing(
     wordings: Iterable[Wording],
     encoder_digest: str,
+    store: Store,
     picture: Callable[[str], Image],
     open_encode: Callable[[], AbstractContextManager[Encode]],
 ) -> int:
@@ -84,6 +85,8 @@ def encode_missing(
     Args:
         wordings: in any order; a wording that comes again is encoded once.
         encoder_digest: of the text encoder's weights, and of whatever else changes its answers.
+        store: where they are kept.
+        store: where they are kept.
         picture: finds a reference by its SHA-256.
         open_encode: opens the text encoder; called only when something is missing, and left as soon as nothing is.
 
@@ -91,13 +94,12 @@ def encode_missing(
         OutOfMemory: in the stage `encode`; what was encoded before it is kept.
         StoreError: the embeddings cannot be written.
     """
-    missing = [wording for wording in dict.fromkeys(wordings) if load(wording, encoder_digest) is None]
+    missing = [wording for wording in dict.fromkeys(wordings) if load(wording, encoder_digest, store) is None]
     if missing:
         with open_encode() as encode:
             for wording in missing:
-                save(
-                    encode(wording.prompt, [picture(digest) for digest in wording.references]), wording, encoder_digest
-                )
+                found = encode(wording.prompt, [picture(digest) for digest in wording.references])
+                save(found, wording, encoder_digest, store)
     return len(missing)
 
 
@@ -115,12 +117,12 @@ def key(wording: Wording, encoder_digest: str) -> str:
     )
 
 
-def path(embeddings_key: str) -> Path:
+def path(embeddings_key: str, store: Store) -> Path:
     """Return where the embeddings of that key are kept."""
-    return settings.load().store_root / "embeddings" / f"{embeddings_key}.safetensors"
+    return store.root / "embeddings" / f"{embeddings_key}.safetensors"
 
 
-def save(embeddings: Embeddings, wording: Wording, encoder_digest: str) -> None:
+def save(embeddings: Embeddings, wording: Wording, encoder_digest: str, store: Store) -> None:
     """Keep *embeddings*.
 
     Raises:
@@ -130,11 +132,11 @@ def save(embeddings: Embeddings, wording: Wording, encoder_digest: str) -> None:
     tensors = {"states": embeddings.states}
     if embeddings.mask is not None:
         tensors["mask"] = embeddings.mask
-    tensor_files.write(path(name), tensors, {"embeddings": name})
+    tensor_files.write(path(name, store), tensors, {"embeddings": name})
 
 
-def load(wording: Wording, encoder_digest: str) -> Embeddings | None:
+def load(wording: Wording, encoder_digest: str, store: Store) -> Embeddings | None:
     """Return the embeddings of *wording*, or None when they are not kept, or damaged."""
     name = key(wording, encoder_digest)
-    found = tensor_files.read(path(name), {"embeddings": name})
+    found = tensor_files.read(path(name, store), {"embeddings": name})
     return Embeddings(found["states"], found.get("mask")) if found and "states" in found else None

@@ -17,9 +17,9 @@ from diffusers import QwenImageTransformer2DModel
 from torch import Tensor, nn
 from torch.nn import functional
 
-from undercard import settings
 from undercard.domain.keys import content_key
 from undercard.engine.files import tensor_files
+from undercard.store import Store
 
 Stream: TypeAlias = Literal["img", "txt"]
 Weights: TypeAlias = Callable[[int, Stream], tuple[Tensor, Tensor]]
@@ -128,12 +128,12 @@ def key(
     )
 
 
-def table_path(table_key: str) -> Path:
+def table_path(table_key: str, store: Store) -> Path:
     """Return where the table of that key is kept."""
-    return settings.load().store_root / "tables" / f"{table_key}.safetensors"
+    return store.root / "tables" / f"{table_key}.safetensors"
 
 
-def save(modulation: Modulation, table_key: str) -> None:
+def save(modulation: Modulation, table_key: str, store: Store) -> None:
     """Keep *modulation* under its key.
 
     Raises:
@@ -144,12 +144,12 @@ def save(modulation: Modulation, table_key: str) -> None:
         "txt": modulation.txt,
         "timesteps": torch.tensor(modulation.timesteps, dtype=torch.float64),
     }
-    tensor_files.write(table_path(table_key), tensors, {"modulation": table_key})
+    tensor_files.write(table_path(table_key, store), tensors, {"modulation": table_key})
 
 
-def load(table_key: str) -> Modulation | None:
+def load(table_key: str, store: Store) -> Modulation | None:
     """Return the table of that key, or None when there is none or it is damaged."""
-    found = tensor_files.read(table_path(table_key), {"modulation": table_key})
+    found = tensor_files.read(table_path(table_key, store), {"modulation": table_key})
     if found is None or found.keys() != {"img", "txt", "timesteps"}:
         return None
     return Modulation(img=found["img"], txt=found["txt"], timesteps=tuple(found["timesteps"].tolist()))

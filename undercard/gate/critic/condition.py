@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from undercard import settings
 from undercard.errors import BadInput, JudgeUnheard
 from undercard.gate.critic.appointment import server
 from undercard.gate.critic.client import Client
+from undercard.settings import Settings
 
 MOST_NAMES = 6
 """Models of a server that are told."""
@@ -23,17 +23,16 @@ class Condition:
     """Why it cannot be asked, and what to do; None where it can, or is not set."""
 
 
-def condition() -> Condition:
+def condition(settings: Settings) -> Condition:
     """Ask the judge's server for its models, and return how it is with the judge."""
-    address = settings.load().judge
     try:
-        who = server()
+        who = server(settings)
         if who is None:
             return Condition("")
         with Client(who) as client:
             models = client.models()
     except (BadInput, JudgeUnheard) as exc:
-        return Condition(str(address), str(exc))
+        return Condition(str(settings.judge), str(exc))
     name = f"{who.model or '?'} at {who.url}"
     if who.model in models:
         return Condition(name)

@@ -12,7 +12,6 @@ from pathlib import Path
 from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from undercard import settings, store
 from undercard.domain.keys import content_key
 from undercard.domain.requests import Size
 from undercard.errors import JudgeAway, JudgeUnheard
@@ -23,6 +22,8 @@ from undercard.gate.critic.client import Client
 from undercard.gate.critic.opinions import with_opinion
 from undercard.gate.critic.question import question
 from undercard.gate.evidence import Evidence, Exhibit, evidence_of
+from undercard.settings import Settings
+from undercard.store import Store, write_atomically
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
 TRIES = 2
@@ -37,6 +38,8 @@ class Hearing:
     """One judge for one run; threads may ask at once."""
 
     client: Client
+    store: Store
+    """Where the pictures are, and where what the judge said is kept."""
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     patience_seconds: float = field(init=False)
@@ -71,7 +74,7 @@ class Hearing:
     def opinion(self, evidence: Evidence) -> Opinion:
         """Return what the judge says of the picture of *evidence*, or why it says nothing; see `heard`."""
         body = question(evidence, self.who.model)
-        path = opinion_path(content_key([self.who.name, body]))
+        path = opinion_path(content_key([self.who.name, body]), self.store)
         kept = _kept(path)
         if kept is not None:
             return kept
@@ -80,7 +83,7 @@ class Hearing:
         except JudgeUnheard as unheard:
             return Opinion(judge=self.who.name, heard=False, words=str(unheard))
         opinion = Opinion(judge=self.who.name, heard=True, accepts=said.accepts, words=said.cause, region=said.region)
-        store.write_atomically(path, opinion.model_dump_json().encode())
+        write_atomically(path, opinion.model_dump_json().encode())
         return opinion
 
     def _said(self, body: dict[str, object], size: tuple[int, int]) -> answer.Answer:
@@ -145,28 +148,29 @@ def hear_judge(hearing: Hearing, verdicts: Sequence[Verdict], exhibits: Sequence
         StoreError: what the judge said cannot be kept.
     """
     return [
-        hearing.heard(verdict, evidence_of(exhibit, size)) for exhibit, verdict in zip(exhibits, verdicts, strict=True)
+        hearing.heard(verdict, evidence_of(exhibit, size, hearing.store))
+        for exhibit, verdict in zip(exhibits, verdicts, strict=True)
     ]
 
 
 @contextmanager
-def hearing() -> Iterator[Hearing | None]:
+def hearing(settings: Settings) -> Iterator[Hearing | None]:
     """Yield a hearing with the judge of the settings, or None where there is none.
 
     Raises:
         BadInput: the settings name one who may not be asked.
     """
-    who = appointed()
+    who = appointed(settings)
     if who is None:
         yield None
         return
     with Client(who) as client:
-        yield Hearing(client)
+        yield Hearing(client, Store(settings.store_root))
 
 
-def opinion_path(key: str) -> Path:
+def opinion_path(key: str, store: Store) -> Path:
     """Return where the opinion on a question is kept."""
-    return settings.load().store_root / "opinions" / key[:2] / f"{key[2:]}.json"
+    return store.root / "opinions" / key[:2] / f"{key[2:]}.json"
 
 
 def _kept(path: Path) -> Opinion | None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from undercard import store
 from undercard.domain import progress
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
 from undercard.film.timeline.timeline import Piece
@@ -80,7 +79,9 @@ def assemble(run: Run, keyframes: KeyframeSet, runtime: Runtime) -> Assembly:
         return Assembly(rows, problem=ShotsFailed(message))
     # Sound first: a file that cannot be played is known before an hour of drawing.
     cues = sound_cues.score(ready)
-    sound = None if cues.silent else value_of(runtime.submit("sound", (), sound_cues.mixed, scored=cues))
+    sound = (
+        None if cues.silent else value_of(runtime.submit("sound", (), sound_cues.mixed, scored=cues, store=plan.store))
+    )
     known = ready.fallen
     ready, clips = make_clips(ready, takes, runtime)
     if ready.fallen != known:
@@ -96,6 +97,7 @@ def assemble(run: Run, keyframes: KeyframeSet, runtime: Runtime) -> Assembly:
         join_film,
         pieces=pieces,
         timeline=ready.timeline,
+        store=plan.store,
         sound=sound,
         tags=film_tags(ready),
     )
@@ -154,7 +156,7 @@ def _cut(plan: Plan, takes: Takes, clips: Clips, folder: Path, runtime: Runtime)
     shown = plan.timeline.pieces()
     keys = [piece_key(plan, piece, takes, clips) for piece in shown]
     # The server records about a hundred task runs a second, which five hundred unchanged pieces should not wait for.
-    found = piece_index.remembered(folder, keys)
+    found = piece_index.remembered(folder, keys, plan.store)
     missing: dict[str, Piece] = {}
     meter.begin()
     for key, piece in zip(keys, shown, strict=True):
@@ -204,7 +206,8 @@ def _deliver(
             masters=masters,
             wanted=wanted,
             centres=delivery.centres(plan, wanted),
+            store=plan.store,
         )
         delivered[name] = value_of(step)
-        store.copy_out(delivered[name], path.with_name(name))
+        plan.store.copy_out(delivered[name], path.with_name(name))
     return {"masters": tuple(master.sha256 for master in masters), "delivered": delivered}

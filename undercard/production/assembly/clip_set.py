@@ -16,6 +16,7 @@ from undercard.production.assembly import clips
 from undercard.production.assembly.clips import Clips, Later, MadeClip
 from undercard.production.assembly.pieces import Takes
 from undercard.production.runtime import Runtime
+from undercard.store import Store
 
 
 def make_clips(plan: Plan, takes: Takes, runtime: Runtime) -> tuple[Plan, Clips]:
@@ -47,14 +48,14 @@ def make_clips(plan: Plan, takes: Takes, runtime: Runtime) -> tuple[Plan, Clips]
     return replace(plan, fallen=tuple(fallen)), made
 
 
-def make_clip(label: str, request: ClipRequest, renderer: ClipRenderer, meter: Meter) -> MadeClip:
+def make_clip(label: str, request: ClipRequest, renderer: ClipRenderer, meter: Meter, store: Store) -> MadeClip:
     """Make and store the clip called *label*, and let *meter* say how far it is; see `clips.make`."""
 
     def say(stage: Stage) -> None:
         meter.say(f"clip {label} · {stage}")
 
     with progress.listening(say):
-        return clips.make(request, renderer)
+        return clips.make(request, renderer, store)
 
 
 def _answers(
@@ -63,10 +64,17 @@ def _answers(
     """Return what came of each request, several of which may wait at the same server."""
     meter = progress.current()
     bar = runtime.bar("clips", f"{plan.shot_list.title}: clips", len(labels))
-    with Later(clip_backend(plan.clips)) as renderer:
+    with Later(clip_backend(plan.clips), plan.settings) as renderer:
         steps = {
             request: runtime.submit(
-                f"clip {label}", (), make_clip, label=label, request=request, renderer=renderer, meter=meter
+                f"clip {label}",
+                (),
+                make_clip,
+                label=label,
+                request=request,
+                renderer=renderer,
+                meter=meter,
+                store=plan.store,
             )
             for request, label in labels.items()
         }
@@ -84,7 +92,7 @@ def _answers(
 
 
 def _fallen(plan: Plan, shot: str, failure: BackendError) -> Fallen:
-    motion = fallback(plan.shot(shot))
+    motion = fallback(plan.shot(shot), plan.settings)
     if not motion:
         raise ClipFailed(f"shot {shot!r}: its clip could not be made: {failure}; or {ALLOWING}")
     return Fallen(shot, motion, str(failure))

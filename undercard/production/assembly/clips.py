@@ -13,7 +13,6 @@ from typing import Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from undercard import store
 from undercard.backends import clips
 from undercard.backends.clips import ClipBackend, ClipRenderer, ClipRequest, RenderedClip
 from undercard.domain.keys import content_key
@@ -21,8 +20,10 @@ from undercard.domain.takes import Take
 from undercard.errors import BackendError, OutOfMemory
 from undercard.film.motion.reel import Reel
 from undercard.planning.plan import Plan
+from undercard.settings import Settings
 from undercard.shotlist import prompts
 from undercard.shotlist.models import Shot
+from undercard.store import Store, StoredFile
 
 NEGATIVE = "blurred, overexposed, still picture, text, subtitles, watermark, extra arms, extra gloves, deformed hands"
 """What a video model is kept from where a shot says nothing itself."""
@@ -35,16 +36,15 @@ class MadeClip(BaseModel):
 
     key: str
     """Of the request that it answers."""
-    frames: tuple[store.StoredFile, ...] = Field(min_length=2)
+    frames: tuple[StoredFile, ...] = Field(min_length=2)
     seconds: float
     detail: str
     """What made it."""
     notes: tuple[str, ...] = ()
 
-    @property
-    def reel(self) -> Reel:
-        """Its frames, for the film."""
-        return Reel(tuple(frame.absolute for frame in self.frames))
+    def reel(self, store: Store) -> Reel:
+        """Return its frames, which are in *store*, for the film."""
+        return Reel(tuple(store.path_of(frame) for frame in self.frames))
 
     @property
     def digest(self) -> str:
@@ -63,7 +63,7 @@ def stretches(plan: Plan, shot: Shot, takes: Sequence[Take]) -> tuple[ClipReques
     """
     filmed = plan.shot(shot.source)
     backend = clips.clip_backend(plan.clips)
-    renderer = clips.renderer_name(plan.clips)
+    renderer = clips.renderer_name(plan.clips, plan.settings)
     pairs = pairwise(list(zip(filmed.keyframes, takes, strict=True)))
     return tuple(
         ClipRequest(
@@ -82,8 +82,8 @@ def stretches(plan: Plan, shot: Shot, takes: Sequence[Take]) -> tuple[ClipReques
     )
 
 
-def make(request: ClipRequest, renderer: ClipRenderer) -> MadeClip:
-    """Make and store a clip; where memory runs out, once more with as little of the card as can be.
+def make(request: ClipRequest, renderer: ClipRenderer, store: Store) -> MadeClip:
+    """Make a clip and keep it in *store*; where memory runs out, once more with as little of the card as can be.
 
     Raises:
         OutOfMemory: the memory does not suffice even so.
@@ -110,6 +110,7 @@ class Later:
     """A clip renderer that is opened at the first clip that nobody made yet; a context manager, for several threads."""
 
     backend: ClipBackend
+    settings: Settings
     stack: ExitStack = field(default_factory=ExitStack)
     lock: threading.Lock = field(default_factory=threading.Lock)
     opened: ClipRenderer | None = None
@@ -138,7 +139,7 @@ class Later:
                 raise self.failed
             if self.opened is None:
                 try:
-                    self.opened = self.stack.enter_context(self.backend.open())
+                    self.opened = self.stack.enter_context(self.backend.open(self.settings))
                 except BackendError as exc:
                     self.failed = exc
                     raise

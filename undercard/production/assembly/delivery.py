@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from undercard import store
 from undercard.errors import BadInput, MissingObject
 from undercard.film.encoding import delivery
 from undercard.film.encoding.delivery import Delivery
@@ -14,6 +13,7 @@ from undercard.film.encoding.delivery_presets import preset
 from undercard.planning.plan import Plan
 from undercard.production.assembly import reframe
 from undercard.production.records import FilmRecord
+from undercard.store import Store, StoredFile
 
 
 def centres(plan: Plan, one: Delivery) -> tuple[float, ...]:
@@ -23,14 +23,15 @@ def centres(plan: Plan, one: Delivery) -> tuple[float, ...]:
     return reframe.centres(plan, delivery.window(plan.size, one.shape)[0] / plan.size[0])
 
 
-def made(film: Path, masters: Sequence[Path], one: Delivery, middles: Sequence[float]) -> store.StoredFile:
-    """Deliver *film* as *one* says, and store it.
+def made(film: Path, masters: Sequence[Path], one: Delivery, middles: Sequence[float], store: Store) -> StoredFile:
+    """Deliver *film* as *one* says, and keep it in *store*.
 
     Args:
         film: the finished film; where nothing is to be changed, it is taken as it is.
         masters: its frames without loss, where they were kept; else those of the film itself.
         one: preset and shape.
         middles: from `centres`.
+        store: where it is kept.
 
     Raises:
         BadFilm: it cannot be decoded, or what was made is not what was asked for.
@@ -47,13 +48,13 @@ def made(film: Path, masters: Sequence[Path], one: Delivery, middles: Sequence[f
 
 
 def deliver_stored(
-    film: store.StoredFile, masters: Sequence[store.StoredFile], wanted: Delivery, centres: Sequence[float]
-) -> store.StoredFile:
+    film: StoredFile, masters: Sequence[StoredFile], wanted: Delivery, centres: Sequence[float], store: Store
+) -> StoredFile:
     """Deliver a stored film from stored masters; see `made`."""
-    return made(film.absolute, [each.absolute for each in masters], wanted, centres)
+    return made(store.path_of(film), [store.path_of(each) for each in masters], wanted, centres, store)
 
 
-def masters_of(record: FilmRecord | None) -> tuple[Path, ...]:
+def masters_of(record: FilmRecord | None, store: Store) -> tuple[Path, ...]:
     """Return the masters of the film that *record* is of; nothing where one was not kept, or is gone."""
     try:
         return tuple(store.find(digest, ".mkv") for digest in (record.masters if record is not None else ()))

@@ -15,12 +15,12 @@ from urllib.parse import unquote, urlparse
 
 import opentimelineio as otio
 
-from undercard import store
 from undercard.errors import BadInput
 from undercard.film.interchange import metadata
 from undercard.film.interchange.metadata import ClipMetadata, FilmMetadata, TimelineMetadata, TrackMetadata
 from undercard.film.sound.cue_sheet import CueSheet, Effect, Track
 from undercard.film.sound.sound_file import check_playable
+from undercard.store import sha256_of
 
 MOST_FRAMES = 10**9
 """Of a clip; beyond it a time is a slip, and rounding it would tell nobody so."""
@@ -208,7 +208,7 @@ def _is_film(film: FilmMetadata | None, media: Path) -> bool:
     """Say whether *media* is the *film* that was cut into pieces, and not what a clip was relinked to."""
     if film is None:
         return False
-    if store.sha256_of(media) == film.sha256:
+    if sha256_of(media) == film.sha256:
         return True
     if media.name == film.name:
         raise BadInput(

@@ -22,8 +22,8 @@ def encoding(
     """Give the steps that encode *pieces*, in their order, inside the context."""
     # A model draws nothing between its keyframes, so it need not be opened.
     drawing = plan.backend if plan.animates else PREVIZ
-    rung = backends.fastest(drawing, plan.work, plan.device)
-    with backends.backend(drawing).open(plan.device, rung) as renderer:
+    rung = backends.fastest(drawing, plan.work, plan.device, plan.settings)
+    with backends.backend(drawing).open(plan.device, rung, plan.settings) as renderer:
         yield [
             runtime.submit(
                 f"segment {piece.name}",

@@ -13,6 +13,7 @@ from undercard.domain.takes import Take
 from undercard.film.checking.watch import Expected, Watch, is_black
 from undercard.film.timeline.timeline import Piece, Span
 from undercard.planning.plan import Plan
+from undercard.store import Store
 
 SMOOTH = frozenset({"crossfade", "dip", "dip_white"})
 """Transitions through which the light changes evenly from their first frame to their last."""
@@ -37,10 +38,10 @@ def expected(plan: Plan, piece: Piece, takes: Mapping[str, tuple[Take, ...]]) ->
     return Expected(moves=_moves(plan, span, takes[span.clip.shot]), black=dark)
 
 
-def shows_black_stills(piece: Piece, takes: Mapping[str, tuple[Take, ...]]) -> bool:
+def shows_black_stills(piece: Piece, takes: Mapping[str, tuple[Take, ...]], store: Store) -> bool:
     """Say whether a still that *piece* shows is black itself: the gate rejected it, and it waits for review."""
-    pictures = dict.fromkeys(take.picture.absolute for span in piece.spans for take in takes[span.clip.shot])
-    return any(_is_black(path) for path in pictures)
+    pictures = dict.fromkeys(take.picture for span in piece.spans for take in takes[span.clip.shot])
+    return any(_is_black(store.path_of(picture)) for picture in pictures)
 
 
 def _is_black(path: Path) -> bool:

@@ -6,17 +6,18 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from undercard import store
 from undercard.production.assembly.pieces import CutPiece
+from undercard.store import Store, write_atomically
 
 NAME = "pieces.json"
 
 
-def remembered(folder: Path, keys: Iterable[str]) -> dict[str, CutPiece]:
+def remembered(folder: Path, keys: Iterable[str], store: Store) -> dict[str, CutPiece]:
     """Return the pieces of *keys* that the last runs into *folder* left there, by key.
 
     A piece whose file is gone or altered is left out, and so is everything where the note of them cannot be read: it
@@ -26,13 +27,13 @@ def remembered(folder: Path, keys: Iterable[str]) -> dict[str, CutPiece]:
     known = [key for key in dict.fromkeys(keys) if key in noted]
     # Each is checked by its bytes, and hashing leaves the interpreter to others.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(_whole, (noted[key] for key in known))
+        found = pool.map(partial(_whole, store), (noted[key] for key in known))
         return {key: piece for key, piece in zip(known, found, strict=True) if piece is not None}
 
 
-def _whole(noted: object) -> CutPiece | None:
+def _whole(store: Store, noted: object) -> CutPiece | None:
     try:
-        return CutPiece.model_validate(noted, context=store.READ_BACK)
+        return CutPiece.model_validate(noted, context=store.reading)
     except ValidationError:
         return None
 
@@ -50,7 +51,7 @@ def remember(folder: Path, pieces: Mapping[str, CutPiece], *, whole: bool) -> No
     """
     earlier = {} if whole else _noted(folder)
     content = {**earlier, **{key: piece.model_dump(mode="json") for key, piece in pieces.items()}}
-    store.write_atomically(folder / NAME, (json.dumps(content, indent=1) + "\n").encode())
+    write_atomically(folder / NAME, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def _noted(folder: Path) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from undercard import __version__, store
+from undercard import __version__
 from undercard.backends import Renderer
 from undercard.domain.keys import content_key
 from undercard.domain.progress import Meter
@@ -39,6 +39,7 @@ from undercard.production.assembly.sound_cues import Mix
 from undercard.production.keyframes.takes import accepted_take, usable_take
 from undercard.production.records import FilmRecord, KeyframeRecord
 from undercard.shotlist.models import Shot
+from undercard.store import Store, StoredFile, sha256_of, write_atomically
 
 Takes: TypeAlias = Mapping[str, tuple[Take, ...]]
 """The accepted takes of each shot, in the order of its keyframes."""
@@ -55,21 +56,21 @@ def piece_key(plan: Plan, piece: Piece, takes: Takes, clips: Clips = NO_CLIPS) -
             "fps": str(plan.shot_list.fps),
             "size": plan.size,
             "transition": piece.transition,
-            "fonts": [store.sha256_of(font) for font in plan.shot_list.fonts],
+            "fonts": [sha256_of(font) for font in plan.shot_list.fonts],
             **({"master": lossless.REVISION} if plan.masters else {}),
             "spans": [_span_content(plan, span, takes[span.clip.shot], clips) for span in piece.spans],
         }
     )
 
 
-class CutPiece(store.StoredFile):
+class CutPiece(StoredFile):
     """An encoded piece, decoded again and found to be what was drawn."""
 
     first: tuple[float, float]
     """Mean luma of its first two frames."""
     last: tuple[float, float]
     """And of its last two."""
-    master: store.StoredFile | None = None
+    master: StoredFile | None = None
     """Its frames without loss, where somebody wants them."""
 
 
@@ -83,6 +84,7 @@ def cut_piece(
         EncodingFailed: ffmpeg stopped with an error.
         StoreError: it cannot be stored.
     """
+    store = plan.store
     with store.scratch(".mp4") as path, store.scratch(".mkv") as master:
 
         def shoot(span: Span) -> Iterator[Pixels]:
@@ -102,7 +104,7 @@ def cut_piece(
         except EncodingFailed as exc:
             raise EncodingFailed(f"shot {piece.name}: {exc}") from exc
         expected = expectations.expected(plan, piece, takes)
-        if any(map(is_black, watch.looks)) and expectations.shows_black_stills(piece, takes):
+        if any(map(is_black, watch.looks)) and expectations.shows_black_stills(piece, takes, store):
             expected = replace(expected, black=True)
         where = partial(_place, plan, piece)
         ends = qc.check_piece(path, plan.shot_list.fps, plan.size, watch.looks, expected, where)
@@ -129,10 +131,11 @@ def _span_frames(plan: Plan, span: Span, takes: tuple[Take, ...], renderer: Rend
     def draw(moment: Moment) -> Pixels:
         return np.asarray(renderer.render(plan.between(shot, moment)).image)
 
-    stills = [Still(keyframe.at, take.picture.absolute) for keyframe, take in zip(shot.keyframes, takes, strict=True)]
+    store, posed = plan.store, zip(shot.keyframes, takes, strict=True)
+    stills = [Still(keyframe.at, store.path_of(take.picture)) for keyframe, take in posed]
     drawing = draw if plan.animates else None
     timing = span.clip.timing
-    reels = [made.reel if made else None for made in _clips_of(span, clips)]
+    reels = [made.reel(store) if made else None for made in _clips_of(span, clips)]
     return frames(span.clip.motion, stills, plan.size, shot.frames, drawing, span.start, span.stop, timing, reels)
 
 
@@ -161,8 +164,10 @@ def _counted(plan: Plan, piece: Piece, shown: Iterator[Pixels], meter: Meter) ->
         meter.work(cost, f"shot {piece.name}")
 
 
-def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None = None, tags: str = "") -> FilmRecord:
-    """Join *pieces* and *sound* without encoding them again, check the film, and store it.
+def join_film(
+    pieces: Sequence[CutPiece], timeline: Timeline, store: Store, sound: Mix | None = None, tags: str = ""
+) -> FilmRecord:
+    """Join *pieces* and *sound* without encoding them again, check the film, and keep it in *store*.
 
     Raises:
         BadFilm: it is not what *timeline* says; the light jumps at a seam; the sound is too loud or too quiet.
@@ -172,8 +177,8 @@ def join_film(pieces: Sequence[CutPiece], timeline: Timeline, sound: Mix | None 
     if sound is not None:
         qc.check_loudness("the sound", sound.loudness, timeline.seconds)
     with store.scratch(".mp4") as path:
-        segments = [piece.absolute for piece in pieces]
-        heard = sound.file.absolute if sound else None
+        segments = [store.path_of(piece) for piece in pieces]
+        heard = store.path_of(sound.file) if sound else None
         join(segments, path, heard, tags)
         found = qc.check_joined(path, timeline, segments, heard)
         return FilmRecord(
@@ -259,15 +264,15 @@ def film_name(plan: Plan, *, refused: bool = False, unreviewed: bool = False) ->
     return "film.mp4" if plan.whole else "excerpt.mp4"
 
 
-def publish(film: store.StoredFile, plan: Plan, folder: Path, name: str) -> Path:
+def publish(film: StoredFile, plan: Plan, folder: Path, name: str) -> Path:
     """Put the finished film where people find it, with its captions beside it where the shot list has them there."""
     path = folder / name
-    store.copy_out(film, path)
+    plan.store.copy_out(film, path)
     found = captions(plan.timeline) if plan.shot_list.captions != "burned" else ()
     for suffix, written in ((".srt", srt), (".vtt", vtt)):
         beside = path.with_suffix(suffix)
         if found:
-            store.write_atomically(beside, written(found, plan.shot_list.fps).encode())
+            write_atomically(beside, written(found, plan.shot_list.fps).encode())
         else:
             beside.unlink(missing_ok=True)
     return path
@@ -289,7 +294,7 @@ def publish_timeline(plan: Plan, pieces: Sequence[CutPiece], film: Path, cues: C
     # The film of an excerpt has a timeline of its own.
     stem = "timeline" if film.stem == "film" else f"{film.stem}-timeline"
     shown = editors.cuts(plan.timeline, [piece.sha256 for piece in pieces])
-    title, fps, digest = plan.shot_list.title, plan.shot_list.fps, store.sha256_of(film)
+    title, fps, digest = plan.shot_list.title, plan.shot_list.fps, sha256_of(film)
     edit = editors.timeline_of(title, fps, shown, film.name, cues, digest)
     written = editors.write(edit, film.parent, plan.size, stem)
     bundle = film.with_name(f"{stem}.otioz")

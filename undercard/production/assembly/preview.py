@@ -19,5 +19,5 @@ def publish(plan: Plan, takes: Takes, film: Path) -> Path:
     # The film of an excerpt has a preview of its own.
     path = film.with_name("preview.webp" if film.stem == "film" else f"{film.stem}-preview.webp")
     middles = [takes[shot.id][len(takes[shot.id]) // 2] for shot in plan.shots]
-    write_atomically(path, preview.animated([take.picture.absolute for take in middles], plan.size))
+    write_atomically(path, preview.animated([plan.store.path_of(take.picture) for take in middles], plan.size))
     return path

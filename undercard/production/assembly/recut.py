@@ -12,7 +12,6 @@ from pathlib import Path
 import av
 import numpy as np
 
-from undercard import store
 from undercard.domain.requests import Size
 from undercard.errors import BadInput, EncodingFailed, MissingObject
 from undercard.film.base import ticks
@@ -23,6 +22,7 @@ from undercard.film.sound import loudness
 from undercard.film.timeline.timeline import Clip, Timeline
 from undercard.production.assembly import edited
 from undercard.production.assembly.edited import Edit, Stretch
+from undercard.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Recut:
     """Why something that the timeline has is not heard."""
 
 
-def cut(path: Path, target: Path) -> Recut:
+def cut(path: Path, target: Path, store: Store) -> Recut:
     """Cut the film of the edited timeline at *path* (.otio or .otioz) and write it to *target*.
 
-    Pieces that nobody trimmed are taken as they were encoded; the others are decoded and encoded again. Disabled clips
-    and tracks are left out.
+    Pieces that nobody trimmed are taken from *store* as they were encoded; the others are decoded and encoded again.
+    Disabled clips and tracks are left out.
 
     Raises:
         BadInput: the timeline cannot be read, or asks for what cannot be cut (the message names the clip), or there can
@@ -54,7 +54,7 @@ def cut(path: Path, target: Path) -> Recut:
         )
         timeline = Timeline(edit.fps, size, clips)
         segments = [
-            _segment(stretch, scratch / f"{number}.mp4", size, edit.fps)
+            _segment(stretch, scratch / f"{number}.mp4", size, edit.fps, store)
             for number, stretch in enumerate(edit.stretches)
         ]
         heard: Path | None = None
@@ -68,7 +68,7 @@ def cut(path: Path, target: Path) -> Recut:
     return Recut(report.frames, edit.unheard)
 
 
-def _segment(stretch: Stretch, scratch: Path, size: Size, fps: Fraction) -> Path:
+def _segment(stretch: Stretch, scratch: Path, size: Size, fps: Fraction, store: Store) -> Path:
     if stretch.segment:
         try:
             return store.find(stretch.segment, ".mp4")

@@ -8,7 +8,6 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
-from undercard import store
 from undercard.domain.keys import content_key
 from undercard.domain.staging import PlacedFighter, Staging
 from undercard.film.sound import cue_sheet, loudness
@@ -20,6 +19,7 @@ from undercard.shotlist import direction
 from undercard.shotlist.audio import TrackEntry
 from undercard.shotlist.models import Shot, ShotList
 from undercard.shotlist.staged import Cue
+from undercard.store import Store, StoredFile, sha256_of
 
 READY = frozenset({"guard", "bounce_up", "bounce_down", "open_guard"})
 """Poses of a man who waits for the bell."""
@@ -38,7 +38,7 @@ class Mix(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    file: store.StoredFile
+    file: StoredFile
     lufs: float | None
     """Integrated loudness; None where there is nothing to measure."""
     true_peak_dbtp: float | None
@@ -101,8 +101,8 @@ def key(scored: CueSheet) -> str:
     )
 
 
-def mixed(scored: CueSheet) -> Mix:
-    """Mix, level and encode *scored* and store it.
+def mixed(scored: CueSheet, store: Store) -> Mix:
+    """Mix, level and encode *scored* and keep it in *store*.
 
     Raises:
         UnreadableSound: a track's file cannot be decoded.
@@ -215,7 +215,7 @@ def _tracks(plan: Plan, timeline: Timeline, starts: dict[str, int]) -> Iterator[
             continue
         yield Track(
             file=entry.file,
-            sha256=store.sha256_of(entry.file),
+            sha256=sha256_of(entry.file),
             start=start,
             stop=stop,
             skip_seconds=Fraction(entry.skip) / timeline.fps,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from undercard import store
 from undercard.film.interchange import editors, handles
 from undercard.planning.plan import Plan
 from undercard.production.assembly.clips import Clips
@@ -37,7 +36,7 @@ def write_whole_shots(
     media: dict[str, str] = {}
     for number, (shot, piece) in enumerate(zip(shots, pieces, strict=True), start=1):
         path = folder / f"{number:03d}-{shot.name}.mp4"
-        store.copy_out(piece, path)
+        plan.store.copy_out(piece, path)
         media[shot.name] = f"{folder.name}/{path.name}"
     edit = handles.timeline_of(plan.shot_list.title, plan.timeline, media, "" if silent else film.name)
     return editors.write(edit, film.parent, plan.size, f"{film.stem}-shots")

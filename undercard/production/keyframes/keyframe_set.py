@@ -44,15 +44,17 @@ def render_keyframes(run: Run, runtime: Runtime) -> KeyframeSet:
         StoreError: the manifest cannot be written.
     """
     plan, meter = run.plan, progress.current()
-    start = partial(begin, takes=run.takes, exact=plan.exact, repairs=run.settings.repair_limit, judge=standing_judge())
+    start = partial(
+        begin, takes=run.takes, exact=plan.exact, repairs=run.settings.repair_limit, judge=standing_judge(run.settings)
+    )
     pursuits = [pursuit for shot in plan.filmed for pursuit in start(plan.keyframes(shot), run.records)]
     with ExitStack() as stack:
         lanes = [stack.enter_context(lane) for lane in lanes_of(plan, run.look, meter)]
         if run.options.upgrade:
             look_higher(pursuits, offered(plan, lanes))
         breaker = Breaker(run.settings.rung_limit)
-        rendering = Rendering(plan, lanes, meter, runtime, run.settings, breaker, _wanted(plan, pursuits))
-        rounds = Rounds(plan, rendering, meter, runtime, stack.enter_context(hearing()))
+        rendering = Rendering(plan, lanes, meter, runtime, breaker, _wanted(plan, pursuits))
+        rounds = Rounds(plan, rendering, meter, runtime, stack.enter_context(hearing(run.settings)))
         rounds.run(pursuits)
         if plan.in_child:
             # Whoever filled the card may have left; what failed for another cause is not tried again.
@@ -82,7 +84,7 @@ def _write(run: Run, pursuits: Sequence[Pursuit]) -> Mapping[str, KeyframeRecord
         keyframes=tuple(pursuit.record for pursuit in pursuits),
     )
     planned = [(one.label, one.request(1).key) for shot in plan.shot_list.shots for one in plan.keyframes(shot)]
-    return manifest.update_keyframes(run.folder, made, planned, run.records)
+    return manifest.update_keyframes(run.folder, made, planned, run.records, plan.store)
 
 
 def _problem(plan: Plan, pursuits: Sequence[Pursuit], runtime: Runtime) -> ShotsFailed | NeedsReview | None:

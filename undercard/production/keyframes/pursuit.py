@@ -117,18 +117,18 @@ class Pursuit:
     def lacks_steps(self) -> str:
         """Why the take that was rejected cannot be made in more steps, which its fault would ask for; empty else."""
         rejected = self.rejected
-        if rejected is None or "steps" in backends.heeded(rejected.take.backend):
+        if rejected is None or "steps" in backends.heeded(rejected.take.backend, self.keyframe.settings):
             return ""
         asked_for = any(Remedy.MORE_STEPS in REMEDIES[fault] for fault in rejected.verdict.faults)
-        return lightning.lacking(rejected.take.backend, MOST_STEPS) if asked_for else ""
+        return lightning.lacking(rejected.take.backend, MOST_STEPS, self.keyframe.settings) if asked_for else ""
 
     def _means(self, take: Take, neighbour: Take | None, *, finer: bool) -> Means:
         keyframe = self.keyframe
         return Means(
             prompted=backends.backend(take.backend).prompted,
-            heeds=backends.heeded(take.backend),
+            heeds=backends.heeded(take.backend, keyframe.settings),
             tiled=bool(take.attempts) and (take.attempts[-1].sparing or take.attempts[-1].tiled),
-            steps=weights.steps(take.backend),
+            steps=weights.steps(take.backend, keyframe.settings),
             finer=finer and not take.exact,
             control=keyframe.control,
             renumbers=keyframe.shot_list is not None and prompts.counts_its_pictures(keyframe.shot_list),

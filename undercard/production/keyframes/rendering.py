@@ -19,7 +19,6 @@ from undercard.production.keyframes.pursuit import Pursuit
 from undercard.production.keyframes.takes import ended_at, failed_attempt, render_take
 from undercard.production.runtime import Bar, Pending, Runtime, describe
 from undercard.production.sessions.lanes import Lane
-from undercard.settings import Settings
 
 T = TypeVar("T")
 
@@ -48,7 +47,6 @@ class Rendering:
     lanes: Sequence[Lane]
     meter: Meter
     runtime: Runtime
-    settings: Settings
     breaker: Breaker
     wanted: str | None
     """The kind of pixels that the film has, once it has one."""
@@ -106,8 +104,8 @@ class Rendering:
             ways,
             pursuit.tried,
             closed=self.breaker.closed,
-            attempt_limit=self.settings.attempt_limit,
-            patient=self.waited_seconds < self.settings.busy_seconds,
+            attempt_limit=self.plan.settings.attempt_limit,
+            patient=self.waited_seconds < self.plan.settings.busy_seconds,
         )
 
     def _start(self, lane: Lane, pursuit: Pursuit, rung: Rung) -> None:
@@ -131,6 +129,7 @@ class Rendering:
             rung=rung,
             renderer=renderer,
             control=pursuit.control,
+            store=self.plan.store,
             attempts=tuple(pursuit.attempts),
             sheets=pursuit.sheets,
             approach=pursuit.approach,

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from undercard import backends
 from undercard.domain.progress import Meter
-from undercard.domain.requests import RenderRequest
+from undercard.domain.requests import RenderRequest, Sheet
 from undercard.domain.takes import Take
 from undercard.gate.contract import Verdict
 from undercard.gate.critic.hearing import Hearing, hear_judge
@@ -21,8 +21,9 @@ from undercard.production.keyframes.conditioning import control_request, draw_co
 from undercard.production.keyframes.pursuit import Pursuit
 from undercard.production.keyframes.rendering import Done, Rendering
 from undercard.production.records import Judged
-from undercard.production.runtime import Ended, Runtime, as_ended, describe
+from undercard.production.runtime import Ended, Pending, Runtime, as_ended, describe
 from undercard.production.sessions.lanes import Lane
+from undercard.store import Store
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class Rounds:
         for pursuit in pursuits:
             request = control_request(pursuit.keyframe.request(1))
             name = f"{pursuit.keyframe.label} · control"
-            drawing[self.runtime.submit(name, (), draw_control, request=request)] = pursuit
+            drawing[self.runtime.submit(name, (), draw_control, request=request, store=self.plan.store)] = pursuit
         for step in as_ended(list(drawing)):
             pursuit, ended = drawing[step], step.ended()
             passed_over = ended.cached or ended.value is None
@@ -98,10 +99,7 @@ class Rounds:
                 if likeness.sheet is not None:
                     asked.setdefault(likeness.sheet, []).append((likeness.fighter, pursuit))
         self.meter.expect(self.plan.sheet_seconds * len(asked))
-        drawing = [
-            (self.runtime.submit(f"{who[0][0]} · sheet", (), draw_sheet, fighter=who[0][0], request=request), who)
-            for request, who in asked.items()
-        ]
+        drawing = [(self._sheet(who[0][0], request), who) for request, who in asked.items()]
         for step, who in drawing:
             ended = step.ended()
             passed_over = ended.cached or ended.value is None
@@ -111,6 +109,10 @@ class Rounds:
                     pursuit.give_up(describe(ended.error))
                 else:
                     pursuit.sheets = (*pursuit.sheets, ended.value)
+
+    def _sheet(self, fighter: str, request: RenderRequest) -> Pending[Sheet]:
+        name = f"{fighter} · sheet"
+        return self.runtime.submit(name, (), draw_sheet, fighter=fighter, request=request, store=self.plan.store)
 
     def take(self, pursuits: Sequence[Pursuit], everyone: Sequence[Pursuit]) -> None:
         """Render the next take of each of *pursuits* and judge it; *everyone* holds the neighbours, too."""
@@ -123,7 +125,10 @@ class Rounds:
         by_shot: dict[str, list[Done[Take]]] = {}
         for done in sorted(rendered, key=lambda done: done.pursuit.keyframe.index):
             by_shot.setdefault(done.pursuit.keyframe.shot.id, []).append(done)
-        shown = {shot: [_exhibit(done, everyone, newest) for done in takes] for shot, takes in by_shot.items()}
+        shown = {
+            shot: [_exhibit(done, everyone, newest, self.plan.store) for done in takes]
+            for shot, takes in by_shot.items()
+        }
         judging = {
             shot: self.runtime.submit(
                 f"{shot} · gate",
@@ -131,6 +136,7 @@ class Rounds:
                 judge_exhibits,
                 exhibits=exhibits,
                 size=self.plan.size,
+                store=self.plan.store,
             )
             for shot, exhibits in shown.items()
         }
@@ -174,7 +180,7 @@ def _before(keyframe: PlannedKeyframe, everyone: Sequence[Pursuit]) -> Pursuit |
     return next((other for other in everyone if (other.keyframe.shot.id, other.keyframe.index) == place), None)
 
 
-def _exhibit(done: Done[Take], everyone: Sequence[Pursuit], newest: Mapping[str, Take | None]) -> Exhibit:
+def _exhibit(done: Done[Take], everyone: Sequence[Pursuit], newest: Mapping[str, Take | None], store: Store) -> Exhibit:
     """Put a take beside what it was drawn from, its earlier takes, and the newest of the keyframe before it."""
     take, keyframe = done.value, done.pursuit.keyframe
     other = _before(keyframe, everyone)
@@ -191,7 +197,7 @@ def _exhibit(done: Done[Take], everyone: Sequence[Pursuit], newest: Mapping[str,
         before_control=before.control if before is not None else None,
         takes=tuple(earlier.picture for earlier in takes),
         control=take.control,
-        references=pictures_of(keyframe.likenesses, take.sheets) if prompted else (),
+        references=pictures_of(keyframe.likenesses, take.sheets, store) if prompted else (),
         staging=keyframe.staging,
         backend=take.backend,
         draws_itself=backends.backend(take.backend).draws_itself,

@@ -26,7 +26,7 @@ from undercard.production.keyframes.conditioning import (
     lacking,
 )
 from undercard.production.records import KeyframeRecord, best_of
-from undercard.store import StoredFile
+from undercard.store import Store, StoredFile
 
 
 def answers(take: Take, keyframe: PlannedKeyframe) -> bool:
@@ -67,15 +67,16 @@ def asked(
     if follows_itself(request):
         return request
     # Few takes are treated so, and what a backend heeds is a matter of which files there are.
-    heeded = backends.heeded(backend) if treated.whole or treated.steps else frozenset()
+    heeded = backends.heeded(backend, keyframe.settings) if treated.whole or treated.steps else frozenset()
     request = replace(request, whole=treated.whole and "whole" in heeded)
     if treated.steps and "steps" in heeded:
         # Other steps may take other weights.
-        named = backends.renderer_name(backend, exact=exact, steps=treated.steps)
+        named = backends.renderer_name(backend, keyframe.settings, exact=exact, steps=treated.steps)
         request = replace(request, steps=treated.steps, renderer=named)
     if control is None:
         return request
-    return conditioned(request, control, made.control, made.likenesses, sheets, treated, approach.neighbour)
+    store = Store(keyframe.settings.store_root)
+    return conditioned(request, control, store, made.control, made.likenesses, sheets, treated, approach.neighbour)
 
 
 def accepted_take(record: KeyframeRecord | None, keyframe: PlannedKeyframe, *, exact: bool) -> Take | None:
@@ -107,6 +108,7 @@ def render_take(
     rung: Rung,
     renderer: Renderer,
     control: Control | None,
+    store: Store,
     attempts: Sequence[Attempt] = (),
     sheets: Sequence[Sheet] = (),
     approach: Approach | None = None,
@@ -119,6 +121,7 @@ def render_take(
         rung: what *renderer* was opened on.
         renderer: an open backend.
         control: the control image; None for a request that follows itself, whose picture is drawn with its maps.
+        store: where the picture is kept.
         attempts: what was tried for this take before, which the picture's metadata say.
         sheets: those that are among the request's references.
         approach: how *request* came about; as planned by default.
@@ -128,14 +131,14 @@ def render_take(
         StoreError: the picture cannot be stored.
     """
     if follows_itself(request):
-        control = control if control is not None and control.key == request.key else draw_control(request)
+        control = control if control is not None and control.key == request.key else draw_control(request, store)
         attempt = _attempt(rung, outcome="rendered", seconds=control.seconds)
         # Where nothing went wrong before it, the control image says all that a picture of its own would.
-        picture = _relabelled(control.frame, request, rung, attempts) if attempts else control.frame
+        picture = _relabelled(control.frame, request, store, rung, attempts) if attempts else control.frame
     else:
         assert control is not None
         image, attempt = _attempted(request, rung, renderer)
-        picture = pictures.stored(image, _label(request, rung, attempts))
+        picture = pictures.stored(image, store, _label(request, rung, attempts))
     return Take(
         key=request.key,
         number=number,
@@ -233,9 +236,11 @@ def _label(request: RenderRequest, rung: Rung, attempts: Sequence[Attempt]) -> s
     return json.dumps({"key": request.key, "rung": rung.label, "exact": rung.exact, "attempts": detours})
 
 
-def _relabelled(frame: StoredFile, request: RenderRequest, rung: Rung, attempts: Sequence[Attempt]) -> StoredFile:
-    with Image.open(frame.absolute) as picture:
-        return pictures.stored(picture, _label(request, rung, attempts))
+def _relabelled(
+    frame: StoredFile, request: RenderRequest, store: Store, rung: Rung, attempts: Sequence[Attempt]
+) -> StoredFile:
+    with Image.open(store.path_of(frame)) as picture:
+        return pictures.stored(picture, store, _label(request, rung, attempts))
 
 
 def _since(start: float) -> float:

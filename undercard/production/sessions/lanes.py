@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from undercard import backends, settings
+from undercard import backends
 from undercard.backends import Renderer, Rung
 from undercard.domain.progress import Meter, Stage
 from undercard.hardware.devices import CONTEXT_BYTES, Device, Gpu
@@ -57,9 +57,12 @@ class Lane:
             wanted: the kind of pixels that the film has, or was asked for.
         """
         if not self.plan.in_child:
-            return Ways(now=backends.backend(self.plan.backend).rungs(self.plan.work, self.plan.device))
+            return Ways(
+                now=backends.backend(self.plan.backend).rungs(self.plan.work, self.plan.device, self.plan.settings)
+            )
         device = self._mine(self.look())
-        found = choose.ways(self.plan.backends, self.plan.work, device, exact=self.plan.exact, wanted=wanted)
+        plan = self.plan
+        found = choose.ways(plan.backends, plan.work, device, plan.settings, exact=plan.exact, wanted=wanted)
         current = self.rung
         if current is None or current.backend not in self.plan.backends or rungs.misfit(current, device) is not None:
             return found
@@ -92,9 +95,9 @@ class Lane:
     def _opened(self, rung: Rung) -> Renderer:
         backend = backends.backend(rung.backend)
         if not backend.in_child:
-            return self.stack.enter_context(backend.open(self.plan.device, rung))
+            return self.stack.enter_context(backend.open(self.plan.device, rung, self.plan.settings))
         device = alone_on(self.look(), self.gpu and self._card(self.look()))
-        session = Session(rung, device, settings.load().hang_seconds, listen=self._heard, look=self.look)
+        session = Session(rung, device, self.plan.settings, listen=self._heard, look=self.look)
         return self.stack.enter_context(session)
 
     def _heard(self, stage: Stage) -> None:

@@ -29,6 +29,8 @@ from undercard.planning import measurements
 from undercard.planning.ladder import is_about_the_rung
 from undercard.production.sessions.child import Child
 from undercard.production.sessions.worker import Encode, Opening, Picture, Ready, Render
+from undercard.settings import Settings
+from undercard.store import Store
 
 
 @dataclass(slots=True)
@@ -41,9 +43,10 @@ class Session:
     rung: Rung
     device: Device
     """With the one card that the child may see, or with none."""
-    hang_seconds: float
+    settings: Settings
     listen: Callable[[Stage], None] = lambda stage: None
-    look: Callable[[], Device] = this_device
+    look: Callable[[], Device] | None = None
+    """Returns the machine as it is at the moment; by default the one that this process runs on."""
     child: Child | None = None
     announced: tuple[RenderRequest, ...] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -99,15 +102,15 @@ class Session:
     def _rendered(self, child: Child, request: RenderRequest) -> Rendered:
         if not child.opened:
             start = time.monotonic()
-            child.ask(Opening(tuple(backends.__path__), self.device, self.rung))
-            child.wait(Ready, self.hang_seconds)
+            child.ask(Opening(tuple(backends.__path__), self.device, self.rung, self._childs_settings()))
+            child.wait(Ready, self.settings.hang_seconds)
             child.opened, child.open_seconds = True, time.monotonic() - start
         if self.announced and child.prepared != self.announced:
             child.ask(Encode(self.announced))
-            child.wait(Ready, self.hang_seconds)
+            child.wait(Ready, self.settings.hang_seconds)
             child.prepared = self.announced
         child.ask(Render(request))
-        picture = child.wait(Picture, self.hang_seconds)
+        picture = child.wait(Picture, self.settings.hang_seconds)
         rendered = Rendered(
             image=Image.frombytes("RGB", picture.size, picture.rgb),
             seconds=picture.seconds,
@@ -127,15 +130,17 @@ class Session:
             work = Work(request.size, max(1, len(request.references)))
             # A picture is not lost because a disk is full of other things.
             with suppress(StoreError):
-                measurements.record(
-                    self.rung, work, self.device, rendered, child.open_seconds if child.pictures == 2 else 0.0
-                )
+                open_seconds = child.open_seconds if child.pictures == 2 else 0.0
+                store = Store(self.settings.store_root)
+                measurements.record(self.rung, work, self.device, rendered, store, open_seconds)
 
     def _start(self) -> Child:
         gpu = self.device.gpu
+        return Child.start(devices.child_variables(gpu) if gpu else {}, self.listen)
+
+    def _childs_settings(self) -> Settings:
         # In the child its card is the only one, and so the first.
-        variables = {"UNDERCARD_DEVICE": "auto", **devices.child_variables(gpu)} if gpu else {}
-        return Child.start(variables, self.listen)
+        return self.settings.model_copy(update={"device": "auto"}) if self.device.gpu else self.settings
 
     def _end(self) -> None:
         child, self.child = self.child, None
@@ -160,10 +165,13 @@ class Session:
             busy.peak_vram_bytes, busy.peak_host_bytes = error.peak_vram_bytes, error.peak_host_bytes
             raise busy from error
 
+    def _look(self) -> Device:
+        return self.look() if self.look is not None else this_device(self.settings)
+
     def _card(self) -> Gpu | None:
         """Look at the card again; None where there is none."""
         planned = self.device.gpu
-        return next((gpu for gpu in self.look().gpus if planned and _same(gpu, planned)), None)
+        return next((gpu for gpu in self._look().gpus if planned and _same(gpu, planned)), None)
 
     def _held_bytes(self) -> int:
         """Return what the card has less than when this session was planned, while the child still holds its part."""

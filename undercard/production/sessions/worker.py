@@ -23,6 +23,7 @@ from undercard.domain.requests import RenderRequest, Size
 from undercard.errors import BackendError, HostMemoryExhausted, UndercardError
 from undercard.hardware.devices import Device
 from undercard.hardware.host_memory import peak_host_bytes
+from undercard.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Opening:
     """Where backends are looked for."""
     device: Device
     rung: Rung
+    settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def main(descriptor: int) -> None:
     with progress.listening(connection.send):
         try:
             progress.tell("open")
-            opened = backends.backend(opening.rung.backend).open(opening.device, opening.rung)
+            opened = backends.backend(opening.rung.backend).open(opening.device, opening.rung, opening.settings)
             with opened as renderer:
                 connection.send(Ready())
                 while True:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import here
 from tests.backends.clips.wan import wan
 from tests.backends.clips.wan.wan import opened, pixels, request
 from tests.backends.comfy.rendering import idle, kinds
@@ -144,7 +145,7 @@ def test_a_server_that_stands_still_is_given_up_and_rid_of_the_job(
 def test_what_the_server_lacks_is_told_before_anything_is_queued(comfyui: FakeComfy) -> None:
     del comfyui.info["WanFirstLastFrameToVideo"]
 
-    assert "no nodes of the kind WanFirstLastFrameToVideo" in str(clip_backend("comfyui").unavailable())
+    assert "no nodes of the kind WanFirstLastFrameToVideo" in str(clip_backend("comfyui").unavailable(here.settings()))
     with pytest.raises(BackendUnavailable, match=r"cannot make clips with Wan 2\.2 FP8"), opened():
         pass
     assert "prompt" not in comfyui.log
@@ -153,17 +154,17 @@ def test_what_the_server_lacks_is_told_before_anything_is_queued(comfyui: FakeCo
 def test_the_recipe_names_the_files_and_stays_while_the_server_is_away(
     comfyui: FakeComfy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = renderer_name("comfyui")
+    before = renderer_name("comfyui", here.settings())
     assert before.endswith(" · comfyui 1")
     with monkeypatch.context() as patch:
         patch.setattr(Client, "schemas", wan.gone)
         server.memory.forget()
-        assert renderer_name("comfyui") == before
+        assert renderer_name("comfyui", here.settings()) == before
     server.memory.forget()
     wan.give(comfyui.info, [], wan.LORAS)
-    assert renderer_name("comfyui") != before
+    assert renderer_name("comfyui", here.settings()) != before
     monkeypatch.setenv("UNDERCARD_CLIP_PIXELS", "100000")
-    assert clip_backend("comfyui").recipe().startswith("100000 px ")
+    assert clip_backend("comfyui").recipe(here.settings()).startswith("100000 px ")
 
 
 OWN: dict[str, Any] = {

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 import numpy as np
 from PIL import Image
 
+from tests import here
 from tests.fakes.comfyui.validation import Json
-from undercard import store
 from undercard.backends.clips import ClipRenderer, ClipRequest, clip_backend, renderer_name
 from undercard.backends.comfy.client import ServerGone
 from undercard.domain.requests import Size
@@ -47,7 +47,7 @@ def picture(level: int, size: Size = SIZE) -> str:
     """Store a picture of one grey and return its digest."""
     content = io.BytesIO()
     Image.new("RGB", size, (level, level, level)).save(content, "PNG")
-    return store.put_bytes(content.getvalue(), ".png").sha256
+    return here.store().put_bytes(content.getvalue(), ".png").sha256
 
 
 def request(
@@ -55,12 +55,12 @@ def request(
 ) -> ClipRequest:
     """Return a request for a clip from dark to bright on the server that the settings name."""
     ends = first or picture(40, size), last or picture(200, size)
-    return ClipRequest(*ends, prompt, "blur", seed, size, frames, renderer_name("comfyui"))
+    return ClipRequest(*ends, prompt, "blur", seed, size, frames, renderer_name("comfyui", here.settings()))
 
 
 def opened() -> AbstractContextManager[ClipRenderer]:
     """Open the server as a maker of clips."""
-    return clip_backend("comfyui").open()
+    return clip_backend("comfyui").open(here.settings())
 
 
 def pixels(frame: bytes) -> Pixels:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from undercard import settings, store
 from undercard.backends.clips import ClipRequest, RenderedClip
 from undercard.backends.clips.wan.graph import ClipValues
 from undercard.backends.clips.wan.server import ClipWay, ClipWishes
@@ -87,7 +86,7 @@ class ComfyClipRenderer:
         )
 
     def _uploaded(self, digest: str, shown: Size) -> str:
-        with Image.open(store.find(digest, ".png")) as picture:
+        with Image.open(self.wishes.store.find(digest, ".png")) as picture:
             content = _png(on_canvas(picture.convert("RGB"), shown))
         name = f"{digest[:32]}-{shown[0]}x{shown[1]}.png"
         return patiently(lambda: self.client.upload(name, content), self.wishes.wait_seconds)
@@ -111,8 +110,9 @@ class ComfyClipRenderer:
 
     def _run(self, values: ClipValues) -> tuple[Finished, list[bytes | None]]:
         graph, output = self.way.built(values)
-        hang = settings.load().hang_seconds
-        finished = Job(self.client, self.guard, graph, self.wishes.wait_seconds, hang_seconds=hang).run()
+        finished = Job(
+            self.client, self.guard, graph, self.wishes.wait_seconds, hang_seconds=self.wishes.hang_seconds
+        ).run()
         pictures = finished.pictures.get(output, ())
         if not pictures:
             raise BackendError(f"node {output} ({graph[output].kind}) made no frames; look at ComfyUI's log")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from undercard import settings
 from undercard.backends.clips.wan.files import WanWanted, choose
 from undercard.backends.clips.wan.graph import KINDS, ClipValues, WanGraph
 from undercard.backends.comfy import server, validation, workflow
@@ -15,6 +14,8 @@ from undercard.backends.comfy.nodes import Graph
 from undercard.backends.comfy.placeholders import Form, filled
 from undercard.backends.comfy.workflow import Workflow
 from undercard.errors import BackendUnavailable
+from undercard.settings import Settings
+from undercard.store import Store
 
 NEEDED = {
     "first": "no clip would begin with its keyframe",
@@ -92,6 +93,8 @@ class ClipWishes:
     wait_seconds: float
     pixels: int
     """Of a clip's frame, at most."""
+    hang_seconds: float
+    store: Store
 
     def find(self, client: Client) -> ClipWay:
         """Return the way to make clips with the server behind *client*; see `server.Asked`."""
@@ -108,15 +111,16 @@ class ClipWishes:
         return graph
 
 
-def wishes() -> ClipWishes:
-    """Return what the settings say now."""
-    chosen = settings.load()
+def wishes(settings: Settings) -> ClipWishes:
+    """Return what *settings* say."""
     return ClipWishes(
-        url=str(chosen.comfyui).rstrip("/"),
-        workflow=chosen.clip_workflow,
-        files=WanWanted(chosen.clip_unet, chosen.clip_lora),
-        wait_seconds=chosen.comfyui_wait_seconds,
-        pixels=chosen.clip_pixels,
+        url=str(settings.comfyui).rstrip("/"),
+        workflow=settings.clip_workflow,
+        files=WanWanted(settings.clip_unet, settings.clip_lora),
+        wait_seconds=settings.comfyui_wait_seconds,
+        pixels=settings.clip_pixels,
+        hang_seconds=settings.hang_seconds,
+        store=Store(settings.store_root),
     )
 
 
