@@ -90,7 +90,7 @@ def measure(folder: Path, shots: int) -> Row:
     film = load_shot_list(path)
     found.append(time.perf_counter())
     plan = plan_film(film, Device(cores=os.cpu_count() or 1, host_bytes=0), settings.load(), backend="previz")
-    estimate.total(plan)
+    estimate.total(plan, {})
     found.append(time.perf_counter())
     # Prompts are written for a backend that reads them, which need not run here.
     prompted = replace(plan, prompted=True)

@@ -13,7 +13,7 @@ from undercard.hardware.probe import this_device
 from undercard.production.assembly.assemble import assemble as assemble_film
 from undercard.production.keyframes.keyframe_set import KeyframeSet
 from undercard.production.options import RunOptions
-from undercard.production.run import begin
+from undercard.production.run import alone, begin
 
 
 @flow(name="assemble", flow_run_name="assemble · {options.shot_list.stem}", task_runner=machine_runner())
@@ -26,7 +26,9 @@ def assemble(options: RunOptions) -> Path:
         NeedsReview: the best take of a keyframe is one that the gate rejected and nobody has approved.
     """
     run = begin(options, settings.load(), this_device)
-    made = assemble_film(run, KeyframeSet(run.records), PrefectRuntime(run.results))
+    runtime = PrefectRuntime(run.results)
+    with alone(run, runtime.log) as run:
+        made = assemble_film(run, KeyframeSet(run.records), runtime)
     if made.problem is not None or made.film is None:
         raise made.problem or AssertionError("an assembly without a problem has a film")
     return made.film.path

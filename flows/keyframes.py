@@ -10,10 +10,10 @@ from tasks.runner import machine_runner
 from tasks.runtime import PrefectRuntime
 from undercard import settings
 from undercard.hardware.probe import this_device
+from undercard.production.film_folder import MANIFEST
 from undercard.production.keyframes.keyframe_set import render_keyframes
-from undercard.production.manifest import NAME
 from undercard.production.options import RunOptions
-from undercard.production.run import begin
+from undercard.production.run import alone, begin
 
 
 @flow(name="keyframes", flow_run_name="keyframes · {options.shot_list.stem}", task_runner=machine_runner())
@@ -25,7 +25,9 @@ def keyframes(options: RunOptions) -> Path:
         NeedsReview: of some keyframes the gate accepted no take, and the best one is kept.
     """
     run = begin(options, settings.load(), this_device)
-    made = render_keyframes(run, PrefectRuntime(run.results))
+    runtime = PrefectRuntime(run.results)
+    with alone(run, runtime.log) as run:
+        made = render_keyframes(run, runtime)
     if made.problem is not None:
         raise made.problem
-    return run.folder / NAME
+    return run.folder / MANIFEST

@@ -53,7 +53,7 @@ def shown(what: RenderableType, width: int = 80) -> str:
 
 def film_on(device: Device, backend: Backend) -> tuple[Plan, FilmOutlook]:
     plan = plan_film(load_shot_list(SPARRING), device, here.settings(), backend=backend.name)
-    return plan, look_at_film(plan)
+    return plan, look_at_film(plan, {})
 
 
 @pytest.fixture

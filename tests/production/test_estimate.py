@@ -36,14 +36,14 @@ def calls_to_estimate(plan: Plan) -> int:
 
     sys.setprofile(seen)
     try:
-        estimate.total(plan)
+        estimate.total(plan, {})
     finally:
         sys.setprofile(None)
     return count
 
 
 def test_a_film_four_times_as_long_takes_four_times_the_calls_to_estimate(tmp_path: Path) -> None:
-    estimate.total(planned(tmp_path, 2))
+    estimate.total(planned(tmp_path, 2), {})
 
     short, long = (calls_to_estimate(planned(tmp_path, shots)) for shots in (100, 400))
 
@@ -59,7 +59,7 @@ def test_a_film_is_laid_out_once_however_many_shots_it_has(tmp_path: Path, monke
 
     monkeypatch.setattr("undercard.planning.plan.Timeline", timeline)
 
-    estimate.rows(planned(tmp_path, 20))
+    estimate.rows(planned(tmp_path, 20), {})
 
     assert laid_out == [20]
 
@@ -67,6 +67,6 @@ def test_a_film_is_laid_out_once_however_many_shots_it_has(tmp_path: Path, monke
 def test_what_was_never_rendered_is_not_staged_to_be_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cameras, "camera")
 
-    rows = estimate.rows(planned(tmp_path, 3))
+    rows = estimate.rows(planned(tmp_path, 3), {})
 
     assert [(row.keyframes, row.done) for row in rows] == [(3, 0)] * 3

@@ -21,7 +21,8 @@ from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.errors import BadInput, MissingObject, StoreError
 from undercard.gate.contract import Fault, Finding, Verdict
-from undercard.production import manifest
+from undercard.production import film_folder, manifest
+from undercard.production.film_folder import MANIFEST
 from undercard.production.records import FilmRecord, Judged, KeyframeRecord, Manifest
 
 PLANNED = [("jab-01", "a" * 64), ("nod-01", "b" * 64)]
@@ -143,11 +144,11 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_stays_locked_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(film_folder, "WRITING_SECONDS", 0.05)
     entered, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with manifest._locked(tmp_path):
+        with film_folder.locked(tmp_path / MANIFEST):
             entered.set()
             leave.wait(20)
 
@@ -166,16 +167,16 @@ def test_a_record_whose_picture_is_gone_or_that_cannot_be_read_is_left_out(tmp_p
     gone = record()
     write(tmp_path, gone, record("nod-01", key="b" * 64, number=2))
     here.store().path_of(gone.takes[0].take.picture).unlink()
-    content = json.loads((tmp_path / manifest.NAME).read_bytes())
+    content = json.loads((tmp_path / MANIFEST).read_bytes())
     content["keyframes"].append({"label": "neither"})
-    (tmp_path / manifest.NAME).write_text(json.dumps(content))
+    (tmp_path / MANIFEST).write_text(json.dumps(content))
 
     assert list(manifest.read_records(tmp_path, here.store())) == ["nod-01"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"keyframes": 3}', "null"])
 def test_a_manifest_that_cannot_be_read_says_nothing(content: str, tmp_path: Path) -> None:
-    (tmp_path / manifest.NAME).write_text(content)
+    (tmp_path / MANIFEST).write_text(content)
 
     assert manifest.read_records(tmp_path, here.store()) == {}
     assert manifest.read_film(tmp_path, "film.mp4", here.store()) is None

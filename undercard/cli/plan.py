@@ -63,17 +63,17 @@ def plan(
             asked = RunOptions(
                 shot_list=shot_list, backend=backend, exact=exact, size=size, shots=shots, start=start, failed=failed
             )
-            run = begin(asked, chosen, lambda _settings: device).plan
-            work = run.work
+            run = begin(asked, chosen, lambda _settings: device)
+            work = run.plan.work
         view = outlook.look(rungs.everything(), device, chosen, work, exact=exact)
-        film = look_at_film(run) if run else None
+        film = look_at_film(run.plan, run.records) if run else None
         now = datetime.now().astimezone()
         if as_json:
             typer.echo(json.dumps(estimate.as_json(view, film, now), indent=1))
             return
         console.print(plan_view.machine(view, why_no_card(chosen)), plan_view.ladder(view))
         if run is not None and film is not None:
-            console.print(plan_view.shots(film.shots), plan_view.summary(run, film, now))
+            console.print(plan_view.shots(film.shots), plan_view.summary(run.plan, film, now))
 
 
 def with_copy_rates(device: Device, store: Store, console: Console) -> Device:

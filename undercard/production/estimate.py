@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -13,10 +14,10 @@ from undercard.planning import choose
 from undercard.planning.ladder import Ways
 from undercard.planning.outlook import Card, Outlook
 from undercard.planning.piece_costs import drawn_in, piece_cost
-from undercard.planning.plan import Plan, output_folder
+from undercard.planning.plan import Plan
 from undercard.planning.rungs import Fit
-from undercard.production import manifest
 from undercard.production.assembly.pieces import accepted_keyframes
+from undercard.production.records import KeyframeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,14 @@ class ShotEstimate:
     seconds: float
 
 
-def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
+def rows(plan: Plan, records: Mapping[str, KeyframeRecord], take_seconds: float | None = None) -> list[ShotEstimate]:
     """Return an estimate for each selected shot.
 
     Args:
         plan: the run.
+        records: of the keyframes that earlier runs made, by label.
         take_seconds: for one take of a keyframe; the backend's own estimate when None.
     """
-    records = manifest.read_records(output_folder(plan), plan.store)
     # The previz's take is its own control image, which takes longer than the picture alone.
     if take_seconds is None or plan.draws_itself:
         keyframe_seconds = plan.keyframe_seconds
@@ -74,9 +75,9 @@ def rows(plan: Plan, take_seconds: float | None = None) -> list[ShotEstimate]:
     return estimates
 
 
-def total(plan: Plan) -> float:
+def total(plan: Plan, records: Mapping[str, KeyframeRecord]) -> float:
     """Return about how many seconds the run takes; cached segments make it shorter."""
-    return sum(row.seconds for row in rows(plan))
+    return sum(row.seconds for row in rows(plan, records))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +104,12 @@ class FilmOutlook:
         return now + timedelta(seconds=self.seconds)
 
 
-def look_at_film(plan: Plan) -> FilmOutlook:
+def look_at_film(plan: Plan, records: Mapping[str, KeyframeRecord]) -> FilmOutlook:
     """Return what *plan* would take on its device as it is."""
     ways = choose.ways(plan.backends, plan.work, plan.device, plan.settings, exact=plan.exact, wanted=plan.wanted)
     rung = next(iter((*ways.now, *ways.later, *ways.last)), None)
     needs = rung.needs if rung else Needs(0, 0, 0.0)
-    shots = tuple(rows(plan, needs.seconds))
+    shots = tuple(rows(plan, records, needs.seconds))
     left = sum(row.keyframes - row.done for row in shots)
     opening = needs.open_seconds if left else 0.0
     rendering = left * needs.seconds if needs.vram_bytes else 0.0

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from undercard.domain.takes import Take
-from undercard.errors import BadInput, MissingObject, StoreError
+from undercard.errors import BadInput, MissingObject
+from undercard.production.film_folder import MANIFEST, locked
 from undercard.production.records import FilmRecord, KeyframeRecord, Manifest
 from undercard.store import Store, write_atomically
-
-NAME = "manifest.json"
-LOCK_SECONDS = 60.0
-"""How long to wait for another process that writes the manifest, which takes it a few milliseconds."""
 
 
 def update_keyframes(
@@ -78,7 +74,7 @@ def add_film(folder: Path, name: str, film: FilmRecord) -> None:
 
     def change(content: dict[str, Any]) -> dict[str, Any]:
         if not content:
-            raise MissingObject(f"{folder / NAME} is gone or unreadable; render the keyframes first")
+            raise MissingObject(f"{folder / MANIFEST} is gone or unreadable; render the keyframes first")
         films = content.get("films", {})
         noted = film.model_dump(mode="json")
         before = films.get(name)
@@ -135,28 +131,10 @@ def approve(folder: Path, shots: Collection[str], store: Store, take: int | None
 
 def _update(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     """Change the manifest in *folder* while nobody else does, and return what it says then."""
-    with _locked(folder):
+    with locked(folder / MANIFEST):
         content = change(_content(folder))
-        write_atomically(folder / NAME, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomically(folder / MANIFEST, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     return content
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / f".{NAME}.lock", timeout=LOCK_SECONDS)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as exc:
-        raise StoreError(
-            f"{folder / NAME} was locked by another process for {LOCK_SECONDS:.0f} s; try again when that has ended"
-        ) from exc
-    except OSError as exc:
-        raise StoreError(f"cannot write in {folder}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _chosen(record: KeyframeRecord, number: int | None) -> Take:
@@ -194,7 +172,7 @@ def failed_shots(records: Mapping[str, KeyframeRecord], folder: Path) -> tuple[s
 def _content(folder: Path) -> dict[str, Any]:
     """Return what the manifest in *folder* says; nothing where it is absent or unreadable."""
     try:
-        content = json.loads((folder / NAME).read_bytes())
+        content = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

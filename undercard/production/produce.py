@@ -15,7 +15,7 @@ from undercard.production.assembly.pieces import cost
 from undercard.production.keyframes.keyframe_set import render_keyframes
 from undercard.production.options import RunOptions
 from undercard.production.report import ShotRow
-from undercard.production.run import Run
+from undercard.production.run import Run, alone
 from undercard.production.runtime import Runtime
 
 
@@ -33,11 +33,18 @@ class Production:
 def produce(run: Run, runtime: Runtime) -> Production:
     """Render the keyframes of *run* and cut its film. A shot that fails does not stop the others.
 
+    Another run of the same film is waited for.
+
     Raises:
         UndercardError: the run cannot go on, for another cause than a shot that failed.
     """
-    plan = run.plan
     run.plan.store.sweep()
+    with alone(run, runtime.log) as run:
+        return _produce(run, runtime)
+
+
+def _produce(run: Run, runtime: Runtime) -> Production:
+    plan = run.plan
     progress.current().expect(cost(plan))
     runtime.log.info("%s: %d of %d shots", plan.shot_list.title, len(plan.shots), len(plan.shot_list.shots))
     keyframes = render_keyframes(run, runtime)

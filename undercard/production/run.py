@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,12 @@ from undercard.errors import BadInput
 from undercard.hardware.devices import Device
 from undercard.hardware.probe import this_device
 from undercard.planning.deliveries import wanted
-from undercard.planning.plan import Plan, narrowed, output_folder, plan_film
+from undercard.planning.plan import Plan, narrowed, plan_film
 from undercard.production import manifest
+from undercard.production.film_folder import claim, folder_of, turn
 from undercard.production.options import RunOptions, find
 from undercard.production.records import KeyframeRecord
+from undercard.production.runtime import Log
 from undercard.settings import Settings
 from undercard.shotlist.load import load_shot_list
 
@@ -57,8 +60,9 @@ def begin(options: RunOptions, settings: Settings, look: Callable[[Settings], De
         BadInput: an option has a value that cannot be used.
         BackendUnavailable: the backend cannot run here.
     """
+    path = find(options.shot_list)
     plan = plan_film(
-        load_shot_list(find(options.shot_list)),
+        load_shot_list(path),
         look(settings),
         settings,
         backend=options.backend,
@@ -68,7 +72,7 @@ def begin(options: RunOptions, settings: Settings, look: Callable[[Settings], De
         start=options.start,
     )
     plan = replace(plan, deliveries=wanted(plan.shot_list, options.presets, options.shape))
-    folder = output_folder(plan)
+    folder = folder_of(plan, path)
     records = manifest.read_records(folder, plan.store)
     if options.failed:
         failed = manifest.failed_shots(records, folder)
@@ -77,3 +81,22 @@ def begin(options: RunOptions, settings: Settings, look: Callable[[Settings], De
             raise BadInput("no shot of the last run failed, so there is nothing to render again; leave out `failed`")
         plan = narrowed(plan, shots)
     return Run(options, plan, folder, records, partial(look, settings))
+
+
+@contextmanager
+def alone(run: Run, log: Log) -> Iterator[Run]:
+    """Keep other runs of the same film out until the context ends; yield *run*, begun anew after a wait for another.
+
+    Raises:
+        BadInput: the other run left nothing to do for this one.
+        StoreError: the film's folder cannot be written.
+    """
+
+    def again() -> Run:
+        return begin(run.options, run.settings, lambda _settings: run.look())
+
+    folder = claim(run.plan, find(run.options.shot_list))
+    # Another shot list of the same title was faster.
+    run = run if folder == run.folder else again()
+    with turn(folder, lambda: log.warning("waiting for another run of this film, in %s", folder)) as waited:
+        yield again() if waited else run
