@@ -26,6 +26,10 @@ def test_an_ellipsoid_is_zero_on_its_surface_however_it_is_stretched() -> None:
     assert ellipsoid(on_it, (1.0, 0.0, -1.0), (0.3, 2.0, 5.0)) == pytest.approx(0.0, abs=1e-12)
 
 
+def test_the_centre_of_an_ellipsoid_lies_as_deep_as_its_least_radius() -> None:
+    assert ellipsoid(points((1.0, 2.0, 3.0)), (1.0, 2.0, 3.0), (0.5, 0.2, 0.9)).tolist() == [-0.2]
+
+
 def test_a_cone_is_as_thick_as_the_end_that_is_near() -> None:
     start, end = np.array([0.0, 0.0, 0.0]), np.array([0.0, 4.0, 0.0])
     asked = points((3.0, 0.0, 0.0), (3.0, 4.0, 0.0), (3.0, 2.0, 0.0), (0.0, 6.0, 0.0))

@@ -29,7 +29,8 @@ def ellipsoid(points: Points, centre: tuple[float, float, float], radii: tuple[f
     local = points - np.array(centre)
     scaled = np.linalg.norm(local / np.array(radii), axis=1)
     steep = np.linalg.norm(local / np.square(np.array(radii)), axis=1)
-    return np.asarray(scaled * (scaled - 1.0) / np.maximum(steep, 1e-9), np.float64)
+    # In the very centre the bound is 0 / 0.
+    return np.where(steep > 1e-9, scaled * (scaled - 1.0) / np.maximum(steep, 1e-9), -min(radii))
 
 
 def cone(points: Points, start: Points, end: Points, radii: tuple[float, float]) -> Distances:
