@@ -61,3 +61,11 @@ def test_the_mesh_of_a_ball_is_closed_faces_outward_and_lies_on_the_ball() -> No
     assert is_closed(faces)
     assert np.linalg.norm(vertices - centre, axis=1) == pytest.approx(0.5, abs=1e-5)
     assert volume(vertices - centre, faces) == pytest.approx(4.0 / 3.0 * np.pi * 0.5**3, rel=0.02)
+
+
+def test_a_solid_that_comes_within_a_cell_of_its_box_is_meshed_without_holes() -> None:
+    _, faces = surface(
+        lambda p: ellipsoid(p, (0.0, 0.0, 0.0), (0.5, 0.5, 0.5)), np.full(3, -0.51), np.full(3, 0.51), 0.06
+    )
+
+    assert is_closed(faces)

@@ -101,7 +101,10 @@ def _quads(values: Distances, number: NDArray[np.int64], axis: int) -> NDArray[n
     crossing = inside != ahead
     crossing[tuple(np.s_[-1:] if k == axis else np.s_[:] for k in range(3))] = False
     where = np.argwhere(crossing)
-    where = where[((where > 0) & (where < np.array(values.shape) - 1)).all(1)]
+    # Along the axis itself an edge may begin on the box's side: all four cells around it are in the box.
+    within = (where > 0) & (where < np.array(values.shape) - 1)
+    within[:, axis] = True
+    where = where[within.all(1)]
     cells = np.stack([number[tuple((where + np.array(shift)).T)] for shift in _AROUND[axis]], 1)
     outward = inside[tuple(where.T)]
     cells[~outward] = cells[~outward][:, ::-1]
