@@ -1,0 +1,58 @@
+"""Plain things in plain light, for the tests of the renderer's passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from undercard.domain.staging import Camera
+from undercard.previz.bands import bands
+from undercard.previz.lights import Lamp, Light
+from undercard.previz.mesh import Material, Mesh
+from undercard.previz.picture import Sampling, Shot
+from undercard.previz.scene import Scene
+from undercard.previz.shapes import quad
+from undercard.previz.view import look_through
+
+MATT = Material((0.5, 0.5, 0.5), 0.0, 1.0)
+DOWN = Camera((0.0, 4.0, 0.0), (0.0, 0.0, 0.0), 36.0)
+"""Four metres above the floor, a picture four metres wide, -z at its top."""
+DARK = Lamp((0.0, 9.0, 0.0), 0.1, (0.0, 0.0, 0.0))
+BLACK = (0.0, 0.0, 0.0)
+PLAIN = Light(
+    "plain", DARK, (DARK, DARK), fill=BLACK, sky=BLACK, ground=BLACK, beams=(), haze=BLACK,
+    crowd=0.0, vignette=0.0, bloom=0.0, grain=0.0,
+)  # fmt: skip
+"""No light at all, no grade, no grain; `replace` adds what a test is about."""
+SAMPLING = Sampling(key=4, rim=1, sky=4, edge=4)
+
+
+def slab(half: float, height: float, material: Material = MATT, at: tuple[float, float] = (0.0, 0.0)) -> Mesh:
+    """Return a level square that faces up."""
+    x, z = at
+    corners = ((x - half, z + half), (x + half, z + half), (x + half, z - half), (x - half, z - half))
+    a, b, c, d = ((x, height, z) for x, z in corners)
+    return quad(a, b, c, d, material)
+
+
+@contextmanager
+def shot_of(
+    *meshes: Mesh,
+    light: Light = PLAIN,
+    camera: Camera = DOWN,
+    size: tuple[int, int] = (64, 48),
+    sampling: Sampling = SAMPLING,
+    seed: int = 1,
+) -> Iterator[Shot]:
+    """Yield what the passes need to draw *meshes*, the first of which is the ring's (owner 0)."""
+    scene = Scene([(mesh, owner) for owner, mesh in enumerate(meshes or (slab(0.5, -50.0),))])
+    with bands(threads=2) as pool:
+        yield Shot(look_through(camera, size), scene, light, (0.0, 0.0, 0.0), sampling, seed, pool)
+
+
+def centre(picture: np.ndarray) -> np.ndarray:
+    """Return the pixel in the middle."""
+    pixel: np.ndarray = picture[picture.shape[0] // 2, picture.shape[1] // 2]
+    return pixel
