@@ -7,12 +7,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from undercard.domain.staging import Camera
+from undercard.domain.staging import Camera, Vec3
+from undercard.previz import passes
 from undercard.previz.bands import bands
 from undercard.previz.lights import Lamp, Light
-from undercard.previz.mesh import Material, Mesh
+from undercard.previz.mesh import Floats, Material, Mesh
 from undercard.previz.picture import Sampling, Shot
 from undercard.previz.scene import Scene
+from undercard.previz.shading import NEAR_COLUMNS, Half
 from undercard.previz.shapes import quad
 from undercard.previz.view import look_through
 
@@ -50,6 +52,23 @@ def shot_of(
     scene = Scene([(mesh, owner) for owner, mesh in enumerate(meshes or (slab(0.5, -50.0),))])
     with bands(threads=2) as pool:
         yield Shot(look_through(camera, size), scene, light, (0.0, 0.0, 0.0), sampling, seed, pool)
+
+
+def unshaded(shot: Shot, visible: float = 1.0, haze: Vec3 = BLACK, backdrop: Vec3 = BLACK) -> Half:
+    """Return a half-resolution buffer in which every lamp and the sky are *visible* from everywhere."""
+    size = (shot.view.height + 1) // 2, (shot.view.width + 1) // 2
+    near = np.zeros((*size, NEAR_COLUMNS), np.float32)
+    near[:, :, 7:11] = visible
+    near[:, :, 11:14] = haze
+    return near, np.broadcast_to(np.array(backdrop, np.float32), (*size, 3)).copy()
+
+
+def coloured(
+    *meshes: Mesh, light: Light, camera: Camera = DOWN, size: tuple[int, int] = (33, 33), visible: float = 1.0
+) -> Floats:
+    """Return the linear light of *meshes* where nothing casts a shadow, shape (h, w, 3)."""
+    with shot_of(*meshes, light=light, camera=camera, size=size) as shot:
+        return passes.colour(shot, passes.see(shot), unshaded(shot, visible))[0]
 
 
 def centre(picture: np.ndarray) -> np.ndarray:
