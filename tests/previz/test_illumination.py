@@ -94,6 +94,13 @@ def test_the_arena_shows_where_the_stage_ends_and_only_there() -> None:
     assert (behind[32:] > 0.0).mean() < 0.05
 
 
+def test_without_a_key_lamp_the_arena_is_dark_and_not_a_hole() -> None:
+    _, behind = light_up(STAGE, light=replace(PLAIN, crowd=1.0), camera=OUTWARD)
+
+    assert np.isfinite(behind).all()
+    assert behind.max() > 0.0
+
+
 def test_the_seed_decides_which_cameras_flash_and_nothing_else() -> None:
     # Wide enough for a flash to be larger than a pixel.
     (near, first), (again_near, again), (other_near, other) = (

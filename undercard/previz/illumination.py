@@ -107,9 +107,11 @@ def _see_arena(
     hits = arena.cast(np.broadcast_to(eye, toward.shape), toward)
     surfaces, hazed = np.empty((len(ask), 3), np.float32), np.empty((len(ask), 3), np.float32)
     key = np.array(shot.light.key.colour, np.float32)
+    # A light may have no key lamp.
+    key /= max(float(key.max()), 1e-6)
     air.light_arena(
         eye, toward, hits.triangle, hits.distance, hits.u, hits.v, arena.corners, arena.faces,
-        arena.face_materials, arena.materials, key / key.max(), shot.light.crowd, surfaces,
+        arena.face_materials, arena.materials, key, shot.light.crowd, surfaces,
     )  # fmt: skip
     air.light_air(eye, toward, np.minimum(hits.distance, np.float32(_HALL_METRES)), beams, fog, hazed)
     backdrop[ask] = surfaces + hazed
