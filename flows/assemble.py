@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect import flow
 
 from tasks.runner import machine_runner
+from tasks.runs import ending_in_a_state, run_name
 from tasks.runtime import PrefectRuntime
 from undercard import settings
 from undercard.hardware.probe import this_device
@@ -16,7 +17,8 @@ from undercard.production.options import RunOptions
 from undercard.production.run import alone, begin
 
 
-@flow(name="assemble", flow_run_name="assemble · {options.shot_list.stem}", task_runner=machine_runner())
+@flow(name="assemble", flow_run_name=run_name, task_runner=machine_runner())
+@ending_in_a_state
 def assemble(options: RunOptions) -> Path:
     """Cut the film from the keyframes that earlier runs rendered, and return its path.
 
@@ -26,7 +28,7 @@ def assemble(options: RunOptions) -> Path:
         NeedsReview: the best take of a keyframe is one that the gate rejected and nobody has approved.
     """
     run = begin(options, settings.load(), this_device)
-    runtime = PrefectRuntime(run.results)
+    runtime = PrefectRuntime(run.results, run.folder.name)
     with alone(run, runtime.log) as run:
         made = assemble_film(run, KeyframeSet(run.records), runtime)
     if made.problem is not None or made.film is None:

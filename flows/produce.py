@@ -7,17 +7,13 @@ from pathlib import Path
 from prefect import flow
 
 from tasks.runner import machine_runner
-from tasks.runtime import PrefectRuntime
-from undercard import settings
-from undercard.hardware.probe import this_device
+from tasks.runs import carry_out, ending_in_a_state, run_name
 from undercard.planning.choose import AUTO
 from undercard.production.options import BackendName, RunOptions
-from undercard.production.produce import handed_over
-from undercard.production.produce import produce as produce_film
-from undercard.production.run import begin
 
 
-@flow(name="produce", flow_run_name="produce · {shot_list}", task_runner=machine_runner())
+@flow(name="produce", flow_run_name=run_name, task_runner=machine_runner())
+@ending_in_a_state
 def produce(
     shot_list: Path = Path("data/shots/title_fight.yaml"),
     backend: BackendName = AUTO,
@@ -28,6 +24,7 @@ def produce(
     shots: str | None = None,
     start: str | None = None,
     failed: bool = False,
+    again: bool = False,
     take_limit: int | None = None,
     presets: list[str] | None = None,
     shape: str = "whole",
@@ -47,7 +44,8 @@ def produce(
         size: WIDTHxHEIGHT in pixels; empty for the shot list's own.
         shots: Which shots to render, such as `3,7-9,jab`; empty for all.
         start: Number or id of the first shot to render.
-        failed: Render only the shots that failed last time.
+        failed: Render only the shots that lack an accepted keyframe, such as after a failure or a crash.
+        again: Render the selected shots anew, with other seeds, although they were accepted.
         take_limit: Takes of a keyframe before the best one is kept for review.
         presets: What to make of the film beside it, such as `hevc`; empty for what the shot list says.
         shape: In which shape: `whole`, `vertical` or `square`.
@@ -68,17 +66,10 @@ def produce(
         shots=shots or None,
         start=start or None,
         failed=failed,
+        again=again,
         take_limit=take_limit,
         presets=tuple(presets or ()),
         shape=shape,
         handles=handles,
     )
-    # The command line has checked and planned its run before a server was started for it.
-    handover = handed_over(options)
-    run = handover.run if handover is not None else begin(options, settings.load(), this_device)
-    made = produce_film(run, PrefectRuntime(run.results))
-    if handover is not None:
-        handover.made = made
-    if made.problem is not None or made.film is None:
-        raise made.problem or AssertionError("a run without a problem has a film")
-    return made.film.path
+    return carry_out(options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.provisioning import fetch_models, prove_backend
+from tasks.runs import ending_in_a_state
 from undercard import settings
 from undercard.hardware.probe import this_device
 from undercard.planning import recommend
@@ -14,6 +15,7 @@ from undercard.production.proof import Proof
 
 
 @flow(name="provision", flow_run_name="provision · {backend}")
+@ending_in_a_state
 def provision(
     backend: BackendName = AUTO, model: str | None = None, verify: bool = False, prove: bool = True
 ) -> Proof | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect import task
 from prefect.artifacts import (
     create_image_artifact,
-    create_link_artifact,
+    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
@@ -19,20 +19,23 @@ from prefect.artifacts import (
 from undercard.film.sheet.contact_sheet import small_jpeg
 from undercard.production.report import ShotRow, draw_sheet
 
+SHOWN = frozenset({".mp4", ".mov", ".mkv", ".srt", ".vtt", ".otio", ".edl", ".fcpxml", ".webp"})
+"""Files of a film's folder that people open."""
+
 
 @task(task_run_name="contact sheet")
-def publish_contact_sheet(rows: list[ShotRow], title: str, subtitle: str, path: Path) -> Path:
+def publish_contact_sheet(rows: list[ShotRow], key: str, title: str, subtitle: str, path: Path) -> Path:
     """Draw the contact sheet, save it beside the film and show it in Prefect's UI."""
     sheet = draw_sheet(rows, title, subtitle)
     sheet.save(path, compress_level=1)
     # The UI keeps the picture in its database, so it gets a small one.
     picture = "data:image/jpeg;base64," + base64.b64encode(small_jpeg(sheet)).decode()
-    create_image_artifact(image_url=picture, key="contact-sheet", description=f"{title}: {subtitle}")
+    create_image_artifact(image_url=picture, key=key, description=f"{title}: {subtitle}")
     return path
 
 
 @task(task_run_name="table of shots")
-def publish_shot_table(rows: list[ShotRow], title: str) -> None:
+def publish_shot_table(rows: list[ShotRow], key: str, title: str) -> None:
     """Show the shots with status, take, backend and seconds in Prefect's UI."""
     create_table_artifact(
         table=[
@@ -48,15 +51,17 @@ def publish_shot_table(rows: list[ShotRow], title: str) -> None:
             }
             for row in rows
         ],
-        key="shots",
+        key=key,
         description=f"{title}: {len(rows)} shots",
     )
 
 
-@task(task_run_name="link to the film")
-def publish_film_link(path: Path, title: str) -> None:
-    """Show where the film lies in Prefect's UI."""
-    create_link_artifact(link=path.as_uri(), link_text=str(path), key="film", description=title)
+@task(task_run_name="where the film is")
+def publish_film(path: Path, key: str, title: str) -> None:
+    """Show where the film lies in Prefect's UI: as a path, since browsers open no links to files from there."""
+    beside = [each.name for each in sorted(path.parent.iterdir()) if each.is_file() and each.suffix in SHOWN]
+    told = f"**{title}**\n\n```\n{path}\n```\n\n{path.stat().st_size / 1e6:.1f} MB. Beside it: {', '.join(beside)}."
+    create_markdown_artifact(markdown=told, key=key, description=title)
 
 
 class ProgressBar:

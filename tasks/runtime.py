@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,8 @@ class PrefectRuntime:
 
     results: Path
     """Where the small results of tasks are kept, beside the files they speak of."""
+    film: str
+    """The name of the film's folder: its artifacts are found under that, as one server shows many films."""
     log: Log = field(default_factory=get_run_logger)
     running: dict[str, PrefectFuture[Any]] = field(default_factory=dict)
     """By key, the newest task run."""
@@ -83,16 +86,20 @@ class PrefectRuntime:
 
     def bar(self, key: str, description: str, total: int) -> reports.ProgressBar:
         """Show a bar in Prefect's UI."""
-        return reports.ProgressBar(key, description, total)
+        return reports.ProgressBar(self._key(key), description, total)
 
     def show_rows(self, rows: Sequence[ShotRow], title: str, subtitle: str, sheet: Path) -> None:
         """Show the table of shots and the contact sheet in Prefect's UI, and save the sheet."""
-        reports.publish_shot_table(_whole(list(rows)), title)
-        reports.publish_contact_sheet(_whole(list(rows)), title, subtitle, sheet)
+        reports.publish_shot_table(_whole(list(rows)), self._key("shots"), title)
+        reports.publish_contact_sheet(_whole(list(rows)), self._key("contact-sheet"), title, subtitle, sheet)
 
     def show_film(self, film: Path, description: str) -> None:
         """Show where the film lies in Prefect's UI."""
-        reports.publish_film_link(film, description)
+        reports.publish_film(film, self._key("film"), description)
+
+    def _key(self, what: str) -> str:
+        """Return what Prefect calls an artifact of this film: letters, digits and dashes."""
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.film}-{what}".lower()).strip("-")
 
 
 def _whole(argument: T) -> T:

@@ -17,7 +17,7 @@ from tests import here
 from tests.fakes.runtime import InlineRuntime
 from undercard import settings
 from undercard.production import film_folder, run
-from undercard.production.film_folder import MANIFEST, OWNER
+from undercard.production.film_folder import MANIFEST, RUN
 from undercard.production.options import RunOptions
 from undercard.production.produce import Production, produce
 from undercard.production.run import Run, begin
@@ -82,7 +82,7 @@ def test_a_shot_list_that_was_moved_keeps_its_film(small_film: Path) -> None:
 
 def test_a_folder_of_an_earlier_release_belongs_to_the_list_that_its_manifest_names(small_film: Path) -> None:
     folder = produce(run_of(small_film), InlineRuntime()).folder
-    (folder / OWNER).unlink()
+    (folder / RUN).unlink()
 
     assert run_of(small_film).folder == folder
     assert run_of(copy_of(small_film, "other.yaml")).folder != folder
@@ -125,7 +125,7 @@ def test_a_run_that_waited_for_another_sees_what_that_one_left(
         # Whoever has the turn may finish; the other one has begun nothing.
         assert begun == []
 
-        film_folder.claim(first.plan, small_film)
+        film_folder.claim(first.plan, first.options)
 
     assert waiting.result(60).problem is None
     assert len(begun) == 1

@@ -194,11 +194,3 @@ def test_approving_names_what_there_is(tmp_path: Path) -> None:
         manifest.approve(tmp_path, ["nod"], here.store())
     with pytest.raises(BadInput, match="jab-01 has no take 7; it has 1"):
         manifest.approve(tmp_path, ["jab-01"], here.store(), take=7)
-
-
-def test_the_shots_that_failed_are_those_without_an_accepted_take(tmp_path: Path) -> None:
-    records = {"jab-01": record(passed=False), "nod-01": record("nod-01")}
-
-    assert manifest.failed_shots(records, tmp_path) == ("jab",)
-    with pytest.raises(BadInput, match="nothing was rendered"):
-        manifest.failed_shots({}, tmp_path)

@@ -9,17 +9,26 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
 
 from undercard.errors import BadInput, StoreError
 from undercard.planning.plan import Plan, output_folder
-from undercard.production.options import find
-from undercard.store import write_atomically
+from undercard.production.options import RunOptions, find
+from undercard.store import Store, write_atomically
 
 MANIFEST = "manifest.json"
-OWNER = ".shot_list"
-"""Holds the absolute path of the shot list that a film's folder belongs to."""
+RUN = "run.json"
+"""In a film's folder: whose it is, and what the last run there was asked for."""
 WRITING_SECONDS = 60.0
 """How long to wait for another process that only writes a file, which takes it a few milliseconds."""
+
+
+class LastRun(BaseModel):
+    """The last run of a film; its shot list has an absolute path."""
+
+    model_config = ConfigDict(frozen=True)
+
+    options: RunOptions
 
 
 def folder_of(plan: Plan, shot_list: Path) -> Path:
@@ -35,17 +44,41 @@ def folder_of(plan: Plan, shot_list: Path) -> Path:
     return usual.with_name(f"{usual.name}-{hashlib.sha256(str(here).encode()).hexdigest()[:8]}")
 
 
-def claim(plan: Plan, shot_list: Path) -> Path:
-    """Return `folder_of`, and let it belong to *shot_list* from now on.
+def claim(plan: Plan, options: RunOptions) -> Path:
+    """Return `folder_of`, and let it belong to the shot list of *options* from now on.
 
     Raises:
+        BadInput: the shot list is not there any more.
         StoreError: it cannot be written.
     """
+    shot_list = find(options.shot_list).resolve()
+    noted = LastRun(options=options.model_copy(update={"shot_list": shot_list}))
     # Two lists of one title may be rendered for the first time at once.
-    with locked(plan.store.root / OWNER):
+    with locked(plan.store.root / "films.json"):
         folder = folder_of(plan, shot_list)
-        write_atomically(folder / OWNER, str(shot_list.resolve()).encode())
+        write_atomically(folder / RUN, noted.model_dump_json(indent=1).encode() + b"\n")
     return folder
+
+
+def last_run(store: Store, film: str = "") -> tuple[Path, RunOptions]:
+    """Return the folder of *film*, and what the last run there was asked for, whatever became of it.
+
+    Args:
+        store: where films are.
+        film: the name of a folder there; empty for the film that was rendered last.
+
+    Raises:
+        BadInput: there is no such film.
+    """
+    found = sorted((store.root / "films").glob(f"*/{RUN}"), key=lambda path: path.stat().st_mtime)
+    if film:
+        found = [path for path in found if path.parent.name == film]
+    options = _noted_options(found[-1].parent) if found else None
+    if options is None:
+        known = ", ".join(sorted(path.parent.name for path in (store.root / "films").glob(f"*/{RUN}")))
+        what = f"film {film!r} does not exist" if film else "nothing was rendered yet"
+        raise BadInput(f"{what} in {store.root}; {f'name one of {known}' if known else 'render a shot list first'}")
+    return found[-1].parent, options
 
 
 @contextmanager
@@ -110,16 +143,20 @@ def _lock(path: Path, seconds: float) -> Iterator[None]:
 
 def _owner(folder: Path) -> Path | None:
     """Return the shot list that *folder* belongs to; None where it belongs to none that still exists."""
-    owner: Path | None
-    try:
-        owner = Path((folder / OWNER).read_text("utf-8"))
-    except (OSError, ValueError):
-        owner = _noted_owner(folder)
+    options = _noted_options(folder)
+    owner = options.shot_list if options is not None else _owner_in_manifest(folder)
     return owner if owner is not None and owner.is_file() else None
 
 
-def _noted_owner(folder: Path) -> Path | None:
-    """Return the shot list that the manifest in *folder* names: that of an earlier release has no owner beside it."""
+def _noted_options(folder: Path) -> RunOptions | None:
+    try:
+        return LastRun.model_validate_json((folder / RUN).read_bytes()).options
+    except (OSError, ValueError):
+        return None
+
+
+def _owner_in_manifest(folder: Path) -> Path | None:
+    """Return the shot list that the manifest in *folder* names: a film of an earlier release says it there alone."""
     try:
         return find(Path(json.loads((folder / MANIFEST).read_bytes())["shot_list"])).resolve()
     except (OSError, ValueError, KeyError, TypeError, BadInput):

@@ -154,21 +154,6 @@ def read_records(folder: Path, store: Store) -> dict[str, KeyframeRecord]:
     return {record.label: record for record in _readable(_content(folder).get("keyframes", ()), store)}
 
 
-def failed_shots(records: Mapping[str, KeyframeRecord], folder: Path) -> tuple[str, ...]:
-    """Return the shots that the last run left without an accepted keyframe, in film order.
-
-    Args:
-        records: of the manifest in *folder*.
-        folder: of the film, for the error.
-
-    Raises:
-        BadInput: there was no run yet.
-    """
-    if not records:
-        raise BadInput(f"nothing was rendered in {folder} yet, so no shot has failed; run without `failed` first")
-    return tuple(dict.fromkeys(record.shot for record in records.values() if record.cause))
-
-
 def _content(folder: Path) -> dict[str, Any]:
     """Return what the manifest in *folder* says; nothing where it is absent or unreadable."""
     try:

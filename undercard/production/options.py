@@ -51,7 +51,9 @@ class RunOptions(BaseModel):
     start: str | None = None
     """The id or number of the first shot to render."""
     failed: bool = False
-    """Only the shots that the last run left without an accepted keyframe."""
+    """Only the shots that lack an accepted keyframe, such as after a failure or a crash."""
+    again: bool = False
+    """Render the selected shots anew, with other seeds, although they were accepted."""
     take_limit: int | None = Field(default=None, ge=1, le=20)
     presets: tuple[str, ...] = ()
     """What to make of the film beside it, in place of what the shot list says."""

@@ -15,12 +15,14 @@ from undercard.hardware.probe import this_device
 from undercard.planning.deliveries import wanted
 from undercard.planning.plan import Plan, narrowed, plan_film
 from undercard.production import manifest
+from undercard.production.assembly.pieces import accepted_keyframes
 from undercard.production.film_folder import claim, folder_of, turn
 from undercard.production.options import RunOptions, find
 from undercard.production.records import KeyframeRecord
 from undercard.production.runtime import Log
 from undercard.settings import Settings
 from undercard.shotlist.load import load_shot_list
+from undercard.shotlist.models import Shot
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,18 @@ def begin(options: RunOptions, settings: Settings, look: Callable[[Settings], De
     folder = folder_of(plan, path)
     records = manifest.read_records(folder, plan.store)
     if options.failed:
-        failed = manifest.failed_shots(records, folder)
-        shots = [shot for shot in plan.shots if shot.id in failed]
-        if not shots:
-            raise BadInput("no shot of the last run failed, so there is nothing to render again; leave out `failed`")
-        plan = narrowed(plan, shots)
+        plan = narrowed(plan, [shot for shot in plan.shots if not _is_done(plan, shot, records)])
+        if not plan.shots:
+            raise BadInput(
+                f"every shot in {folder} has its accepted keyframes, so there is nothing to render again; leave out"
+                " `failed`, or render shots anew with `again`"
+            )
     return Run(options, plan, folder, records, partial(look, settings))
+
+
+def _is_done(plan: Plan, shot: Shot, records: Mapping[str, KeyframeRecord]) -> bool:
+    keyframes = plan.keyframes(shot)
+    return accepted_keyframes(keyframes, records, exact=plan.exact) == len(keyframes)
 
 
 @contextmanager
@@ -95,7 +103,7 @@ def alone(run: Run, log: Log) -> Iterator[Run]:
     def again() -> Run:
         return begin(run.options, run.settings, lambda _settings: run.look())
 
-    folder = claim(run.plan, find(run.options.shot_list))
+    folder = claim(run.plan, run.options)
     # Another shot list of the same title was faster.
     run = run if folder == run.folder else again()
     with turn(folder, lambda: log.warning("waiting for another run of this film, in %s", folder)) as waited:

@@ -45,9 +45,16 @@ def render_keyframes(run: Run, runtime: Runtime) -> KeyframeSet:
     """
     plan, meter = run.plan, progress.current()
     start = partial(
-        begin, takes=run.takes, exact=plan.exact, repairs=run.settings.repair_limit, judge=standing_judge(run.settings)
+        begin,
+        takes=run.takes,
+        exact=plan.exact,
+        repairs=run.settings.repair_limit,
+        judge=standing_judge(run.settings),
     )
-    pursuits = [pursuit for shot in plan.filmed for pursuit in start(plan.keyframes(shot), run.records)]
+    again = {shot.source for shot in plan.shots} if run.options.again else set()
+    pursuits = [
+        pursuit for shot in plan.filmed for pursuit in start(plan.keyframes(shot), run.records, again=shot.id in again)
+    ]
     with ExitStack() as stack:
         lanes = [stack.enter_context(lane) for lane in lanes_of(plan, run.look, meter)]
         if run.options.upgrade:

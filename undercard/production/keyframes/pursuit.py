@@ -57,8 +57,8 @@ class Pursuit:
     """The same since the last picture, as the next take will record it."""
     bettered: Take | None = None
     """An accepted take that a better one is to follow."""
-    better_kinds: frozenset[str] = frozenset()
-    """What would be better than it."""
+    better_kinds: frozenset[str] | None = None
+    """What would be better than it; None where any other take would."""
     error: str = ""
     ended: str = ""
     """Why there is no other take, where none was accepted."""
@@ -138,6 +138,16 @@ class Pursuit:
             neighbours_draw=neighbour.draw if neighbour is not None else 0,
         )
 
+    def take_again(self, accepted: Take, takes: int) -> None:
+        """Render up to *takes* more, with seeds of their own; *accepted* stands until one of them is accepted."""
+        self.bettered = accepted
+        self.next_take = max(judged.take.number for judged in self.judged) + 1
+        self.first_take, self.last_take = self.next_take, self.next_take + takes - 1
+        self.approach = Approach(draw=max(judged.take.draw for judged in self.judged) + 1)
+        if accepted.control.key == accepted.key:
+            # The previz draws a control image of each seed.
+            self.control = None
+
     def _stop(self, reason: str) -> None:
         """Render it no more, for *reason*: the best take is kept, or the one that was to be bettered."""
         if self.bettered is None:
@@ -172,13 +182,13 @@ class Pursuit:
     @property
     def is_choosy(self) -> bool:
         """Not every rung will do for the next take: it is to be better, or more precise, than one that there is."""
-        return self.bettered is not None or needs_precision(self.approach)
+        return self.better_kinds is not None or needs_precision(self.approach)
 
     def takes_to(self, rung: Rung) -> bool:
         """Say whether *rung* gives what is looked for."""
         if not rung.exact and needs_precision(self.approach):
             return False
-        return self.bettered is None or kind(rung.backend, exact=rung.exact) in self.better_kinds
+        return self.better_kinds is None or kind(rung.backend, exact=rung.exact) in self.better_kinds
 
     @property
     def record(self) -> KeyframeRecord:
@@ -203,6 +213,7 @@ def begin(
     exact: bool,
     repairs: int = 1_000_000,
     judge: str = "",
+    again: bool = False,
 ) -> list[Pursuit]:
     """Begin one shot where the last run ended: accepted takes stand, and rejected ones are not tried again.
 
@@ -218,6 +229,7 @@ def begin(
         exact: only exact pixels end a pursuit.
         repairs: takes of the whole shot in this run, beside the first of each keyframe, at most.
         judge: who is heard about what every check lets pass; empty for nobody.
+        again: render another take of what was accepted, with another seed.
     """
     pursuits = []
     budget = Budget(repairs)
@@ -232,6 +244,8 @@ def begin(
         pursuit = Pursuit(keyframe, next_take=1, last_take=takes, exact=exact, budget=budget)
         if before is not None and (accepted is not None or before.key == keyframe.request(1).key):
             _resume(pursuit, before, accepted, takes, same_gate=same_gate)
+            if again and accepted is not None:
+                pursuit.take_again(accepted, takes)
         pursuits.append(pursuit)
     return pursuits
 
