@@ -116,4 +116,4 @@ def test_a_state_file_that_is_damaged_is_not_believed(tmp_path: Path) -> None:
     state = tmp_path / "server.json"
     state.write_text('{"url": 3')
 
-    assert local_server._remembered(state) is None
+    assert local_server.remembered_in(state) is None

@@ -1,146 +1,250 @@
-"""prefect.yaml on a real local server: everything deploys, and a worker renders a film."""
+"""`undercard server up` for real: a server, a worker, deployments that render, schedules, and runs that die."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
-from undercard.cli import local_server
 from undercard.settings import project_root
 
 pytestmark = pytest.mark.slow
 
+UNDERCARD = (sys.executable, "-c", "from undercard.cli.app import app; app()")
+DEAD_SECONDS = 120.0
+"""In which a run whose process died is to be noticed."""
 
-class Prefect:
-    """Prefect's command line against one server."""
 
-    def __init__(self, server: local_server.LocalServer, home: Path, store: Path) -> None:
-        self.server = server
-        self.store = store
+class Host:
+    """A machine with a Prefect home and a store of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/api"
+        self.home, self.store = folder / "prefect", folder / "store"
         self.environment = {
-            **os.environ,
-            "PREFECT_API_URL": server.url,
-            "PREFECT_HOME": str(home),
-            "UNDERCARD_STORE": str(store),
+            **{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
+            "PREFECT_HOME": str(self.home),
+            "UNDERCARD_STORE": str(self.store),
             "NO_COLOR": "1",
             "COLUMNS": "200",
         }
 
-    def __call__(self, *arguments: str) -> str:
+    def run(self, *command: str, status: int = 0, **variables: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+            command,
             cwd=project_root(),
-            env=self.environment,
+            env={**self.environment, **variables},
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=240,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
-    def ask(self, path: str, body: dict[str, object]) -> object:
+    def undercard(self, *arguments: str, status: int = 0) -> str:
+        return self.run(*UNDERCARD, *arguments, status=status)
+
+    def prefect(self, *arguments: str, status: int = 0) -> str:
+        return self.run(
+            sys.executable, "-m", "prefect", "--no-prompt", *arguments, status=status, PREFECT_API_URL=self.url
+        )
+
+    def ask(self, path: str, body: dict[str, object] | None = None) -> Any:
         request = urllib.request.Request(
-            f"{self.server.url}/{path}",
-            data=json.dumps(body).encode(),
+            f"{self.url}/{path}",
+            data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
 
+    def start(self, deployment: str, **parameters: str) -> str:
+        """Start a deployment run, and return its id."""
+        given = [part for name, value in parameters.items() for part in ("--param", f"{name}={value}")]
+        run_id = re.search(r"UUID: ([0-9a-f-]{36})", told := self.prefect("deployment", "run", deployment, *given))
+        assert run_id is not None, told
+        return run_id[1]
+
+    def wait(self, run_id: str, seconds: float = 180.0) -> dict[str, Any]:
+        """Wait until the run has ended, and return its last state."""
+        self.until(lambda: self.state(run_id)["type"] not in {"SCHEDULED", "PENDING", "RUNNING"}, seconds)
+        return self.state(run_id)
+
+    def state(self, run_id: str) -> dict[str, Any]:
+        state: dict[str, Any] = self.ask(f"flow_runs/{run_id}")["state"]
+        return state
+
+    def until(self, happened: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert time.monotonic() < deadline, self.undercard("server", "status", status=0)
+            time.sleep(0.5)
+
+    def noted(self, name: str) -> dict[str, Any]:
+        noted: dict[str, Any] = json.loads((self.home / f"undercard-{name}.json").read_text())
+        return noted
+
 
 @pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    home = tmp_path_factory.mktemp("prefect")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(home))
-        starting = local_server.borrow(home / "server.json")
-        server = starting.ready()
-    assert starting.process is not None
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    here = Host(tmp_path_factory.mktemp("host"))
+    here.undercard("server", "up", "--port", str(here.port))
     try:
-        command = Prefect(server, home, home / "store")
-        command("work-pool", "create", "undercard", "--type", "process")
-        command("deploy", "--all")
-        yield command
+        yield here
     finally:
-        starting.process.terminate()
-        starting.process.wait(timeout=30)
+        here.undercard("server", "down", "--force")
 
 
-def test_every_deployment_is_there_with_its_schedule_limit_and_form(prefect: Prefect) -> None:
-    found = prefect.ask("deployments/filter", {})
-    assert isinstance(found, list)
-    deployments = {deployment["name"]: deployment for deployment in found}
+def test_everything_is_up_and_a_second_up_changes_nothing(host: Host) -> None:
+    server, worker = host.noted("server"), host.noted("worker")
 
-    assert set(deployments) == {"render-film", "rerun-shots", "provision"}
-    render = deployments["render-film"]
-    assert render["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
-    assert render["global_concurrency_limit"]["limit"] == 1
-    form = render["parameter_openapi_schema"]["properties"]
-    assert {"shot_list", "shots", "backend", "exact", "size", "failed"} <= set(form)
+    host.undercard("server", "up", "--port", str(host.port))
+    told = host.undercard("server", "status")
+
+    assert (host.noted("server"), host.noted("worker")) == (server, worker)
+    assert server["url"] == host.url
+    assert re.search(r"^worker +undercard on ", told, re.MULTILINE)
+    assert re.search(r"^watching runs whose process dies", told, re.MULTILINE)
+    assert re.search(r"^running +nothing", told, re.MULTILINE)
+    assert len(host.ask("automations/filter", {})) == 2
+
+
+def test_every_deployment_is_there_with_its_queue_and_form_and_none_starts_by_itself(host: Host) -> None:
+    found = {deployment["name"]: deployment for deployment in host.ask("deployments/filter", {})}
+
+    assert {name: each["work_queue_name"] for name, each in found.items()} == {
+        "render-film": "interactive",
+        "nightly": "nightly",
+        "rerun-shots": "interactive",
+        "upgrade": "nightly",
+        "provision": "interactive",
+    }
+    assert [each["schedules"] for each in found.values()] == [[]] * 5
+    queues = {queue["name"]: queue["priority"] for queue in host.ask("work_pools/undercard/queues/filter", {})}
+    assert queues["interactive"] < queues["nightly"]
+    form = found["render-film"]["parameter_openapi_schema"]["properties"]
+    assert {"shot_list", "shots", "backend", "exact", "size", "failed", "again"} <= set(form)
     assert "previz" in form["backend"]["enum"]
     assert "Which shots to render" in form["shots"]["description"]
+    which = found["rerun-shots"]["parameter_openapi_schema"]["properties"]["which"]
+    assert which["enum"] == ["failed", "rejected", "stepped down", "listed"]
+    assert found["upgrade"]["parameters"] == {"which": "stepped down"}
 
 
-def started(prefect: Prefect, film: Path) -> str:
-    """Start a deployment run of *film*, let a worker finish it, and return the run's id."""
-    printed = prefect(
-        "deployment", "run", "produce/render-film", "--param", f"shot_list={film}", "--param", "size=128x72"
-    )
-    run_id = re.search(r"UUID: ([0-9a-f-]{36})", printed)
-    assert run_id is not None, printed
-    prefect("worker", "start", "--pool", "undercard", "--limit", "1", "--run-once")
-    return run_id[1]
+def test_a_worker_renders_a_film_and_its_run_has_the_artifacts_of_that_film(host: Host, film: Path) -> None:
+    run_id = host.start("produce/render-film", shot_list=str(film), size="128x72")
 
-
-def state_of(prefect: Prefect, run_id: str) -> dict[str, str]:
-    runs = prefect.ask("flow_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
-    assert isinstance(runs, list)
-    state = runs[0]["state"]
-    assert isinstance(state, dict)
-    return state
-
-
-def test_a_worker_renders_a_deployment_run_and_its_contact_sheet_is_an_artifact(prefect: Prefect, film: Path) -> None:
-    run_id = started(prefect, film)
-
-    assert state_of(prefect, run_id)["type"] == "COMPLETED", state_of(prefect, run_id)
-    artifacts = prefect.ask("artifacts/filter", {})
-    assert isinstance(artifacts, list)
-    by_key = {artifact["key"]: artifact for artifact in artifacts}
-    assert {"contact-sheet", "shots", "film", "keyframes"} <= set(by_key)
-    assert by_key["contact-sheet"]["data"].startswith("data:image/jpeg;base64,")
-    rows = json.loads(by_key["shots"]["data"])
+    assert host.wait(run_id)["type"] == "COMPLETED"
+    run = host.ask(f"flow_runs/{run_id}")
+    assert run["name"] == f"produce · {film.stem} · 128x72 · auto"
+    mine = host.ask("artifacts/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
+    by_key = {artifact["key"]: artifact for artifact in mine}
+    key = "three-small-shots-128x72-previz"
+    assert {f"{key}-contact-sheet", f"{key}-shots", f"{key}-film", f"{key}-keyframes"} <= set(by_key)
+    assert by_key[f"{key}-contact-sheet"]["data"].startswith("data:image/jpeg;base64,")
+    rows = json.loads(by_key[f"{key}-shots"]["data"])
     assert [row["status"] for row in rows] == ["accepted"] * 3
+    assert str(host.store / "films" / key / "film.mp4") in by_key[f"{key}-film"]["data"]
 
 
-def test_a_run_that_failed_completes_when_it_is_retried(prefect: Prefect, film: Path, tmp_path: Path) -> None:
+def test_a_run_that_needs_review_says_so_without_a_traceback_and_completes_when_it_is_retried(
+    host: Host, film: Path
+) -> None:
     healthy = film.read_text().replace("Three small shots", "Retried")
     # A camera over the roof that looks up sees nothing, take after take.
     film.write_text(
         healthy.replace("camera: ringside", "camera: {position: [0, 40, 0], target: [0, 50, 1], lens_mm: 50}")
     )
-    run_id = started(prefect, film)
-    failed = state_of(prefect, run_id)
-    assert failed["type"] == "FAILED"
-    assert "the gate rejected every take of jab-01, jab-02 (jab-01: nothing in" in failed["message"]
+    run_id = host.start("produce/render-film", shot_list=str(film), size="128x72")
+    state = host.wait(run_id)
+    assert (state["type"], state["name"]) == ("FAILED", "Needs review")
+    assert state["message"].startswith("the gate rejected every take of jab-01, jab-02 (jab-01: nothing in")
+    logs = host.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
+    assert [line["message"] for line in logs if "Traceback" in line["message"]] == []
     film.write_text(healthy)
 
-    prefect("flow-run", "retry", run_id)
-    prefect("worker", "start", "--pool", "undercard", "--limit", "1", "--run-once")
+    host.prefect("flow-run", "retry", run_id)
 
-    assert state_of(prefect, run_id)["type"] == "COMPLETED", state_of(prefect, run_id)
-    assert next((prefect.store / "films").glob("retried-*/film.mp4")).is_file()
+    assert host.wait(run_id)["type"] == "COMPLETED"
+    assert next((host.store / "films").glob("retried-*/film.mp4")).is_file()
 
 
-def test_a_parameter_that_the_form_does_not_know_is_refused(prefect: Prefect) -> None:
-    with pytest.raises(AssertionError, match="no_such_parameter"):
-        prefect("deployment", "run", "produce/render-film", "--param", "no_such_parameter=1")
+def test_a_parameter_that_the_form_does_not_know_is_refused(host: Host) -> None:
+    told = host.prefect("deployment", "run", "produce/render-film", "--param", "no_such_parameter=1", status=1)
+
+    assert "no_such_parameter" in told
+
+
+def test_a_shot_list_gets_a_schedule_that_another_up_leaves_alone(host: Host, film: Path) -> None:
+    def schedules() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = host.ask("deployments/name/produce/nightly")["schedules"]
+        return found
+
+    host.undercard("schedule", str(film), "--cron", "0 1 * * *", "--size", "128x72")
+    host.undercard("schedule", str(film), "--cron", "30 1 * * *", "--timezone", "Europe/Berlin", "--size", "128x72")
+    refused = host.undercard("schedule", str(film), "--cron", "at night", status=2)
+    host.undercard("server", "up", "--port", str(host.port))
+
+    (only,) = schedules()
+    assert 'Invalid cron string: "at night"' in refused
+    assert (only["schedule"]["cron"], only["schedule"]["timezone"]) == ("30 1 * * *", "Europe/Berlin")
+    assert only["parameters"] == {"shot_list": str(film), "size": "128x72", "backend": "auto"}
+    assert "three-small-shots: 30 1 * * * (Europe/Berlin)" in host.undercard("server", "status")
+
+    host.undercard("schedule", str(film), "--off")
+    assert schedules() == []
+
+
+def test_a_run_whose_host_dies_is_crashed_soon_and_what_is_left_is_rendered_next(host: Host, film: Path) -> None:
+    film.write_text(film.read_text().replace("Three small shots", "Died").replace("size: 128x72", "size: 640x360"))
+    run_id = host.start("produce/render-film", shot_list=str(film), size="1280x720")
+    worker = psutil.Process(host.noted("worker")["pid"])
+    # The run has said at least once that it is alive when it renders.
+    host.until(lambda: any(host.store.glob("results/take-*")) and bool(_heartbeats(host, run_id)), 180)
+    for process in (*worker.children(recursive=True), worker):
+        process.send_signal(signal.SIGKILL)
+    assert host.state(run_id)["type"] == "RUNNING"
+    host.undercard("server", "status", status=1)
+
+    host.undercard("server", "up", "--port", str(host.port))
+
+    state = host.wait(run_id, DEAD_SECONDS)
+    assert state["type"] == "CRASHED"
+    assert "the process or its host is gone" in state["message"]
+    # Neither film nor size is given: the film that died is the last one.
+    again = host.start("rerun/rerun-shots")
+    assert host.wait(again)["type"] == "COMPLETED", host.state(again)
+    assert next((host.store / "films").glob("died-1280x720-*/film.mp4")).is_file()
+
+
+def _heartbeats(host: Host, run_id: str) -> list[object]:
+    wanted = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run_id}"]}}
+    found: list[object] = host.ask("events/filter", {"filter": wanted})["events"]
+    return found
+
+
+def test_a_server_with_a_run_in_progress_is_not_ended_by_mistake(host: Host, film: Path) -> None:
+    film.write_text(film.read_text().replace("Three small shots", "Busy"))
+    run_id = host.start("produce/render-film", shot_list=str(film), size="1280x720")
+    host.until(lambda: host.state(run_id)["type"] == "RUNNING", 60)
+
+    told = host.undercard("server", "down", status=2)
+
+    assert "1 run is in progress: produce" in told
+    assert host.wait(run_id)["type"] == "COMPLETED"

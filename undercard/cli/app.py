@@ -13,6 +13,8 @@ from undercard.cli import gate, inputs, plan, provision, review
 from undercard.cli.arguments import Backend, Exact, Failed, FrameSize, Presets, Selection, Shape, ShotListFile, Start
 from undercard.cli.console import SHOTS_FAILED, told
 from undercard.cli.film import cut, deliver
+from undercard.cli.schedule import schedule
+from undercard.cli.server import server
 from undercard.planning.choose import AUTO
 from undercard.production.options import RunOptions, find
 
@@ -54,6 +56,10 @@ def render(
     shots: Selection = None,
     start: Start = None,
     failed: Failed = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Render the selected shots anew, with other seeds, although they were accepted."),
+    ] = False,
     takes: Annotated[
         int | None,
         typer.Option("--takes", min=1, max=20, help="Takes of a keyframe before the best is kept."),
@@ -82,6 +88,7 @@ def render(
             shots=shots,
             start=start,
             failed=failed,
+            again=again,
             take_limit=takes,
             presets=tuple(preset or ()),
             shape=shape,
@@ -155,3 +162,5 @@ app.command()(gate.gate)
 app.command()(plan.plan)
 app.command()(provision.provision)
 app.command()(plan.doctor)
+app.command()(schedule)
+app.add_typer(server, name="server")

@@ -8,14 +8,15 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from prefect.logging.handlers import PrefectConsoleHandler
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from flows.produce import produce
 from undercard import settings
-from undercard.cli.local_server import borrow
+from undercard.cli.local_server import borrow, require_answer, state_file
+from undercard.cli.worker_process import HEARTBEAT_SECONDS
 from undercard.domain import progress
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
@@ -26,7 +27,6 @@ from undercard.production.assembly.assemble import CONTACT_SHEET
 from undercard.production.options import RunOptions
 from undercard.production.produce import hand_over
 from undercard.production.run import begin
-from undercard.store import Store
 
 REDRAW_SECONDS = 0.25
 
@@ -63,9 +63,11 @@ def render_film(options: RunOptions, console: Console, *, verbose: bool) -> bool
     meter = Meter()
     problem = None
     with ExitStack() as stack:
+        # As a worker's runs do, so that the server notices if this process dies.
+        stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: HEARTBEAT_SECONDS}))
         if not verbose:
             stack.enter_context(_quiet())
-        stack.enter_context(_server(console, plan.store))
+        stack.enter_context(_server(console))
         stack.enter_context(progress.watching(meter))
         stack.enter_context(_bar(meter, console, plan.shot_list.title))
         handover = stack.enter_context(hand_over(begun))
@@ -101,12 +103,13 @@ def render_film(options: RunOptions, console: Console, *, verbose: bool) -> bool
 
 
 @contextmanager
-def _server(console: Console, store: Store) -> Iterator[None]:
+def _server(console: Console) -> Iterator[None]:
     """Use the configured Prefect server, else the local one."""
-    if PREFECT_API_URL.value():
+    if configured := PREFECT_API_URL.value():
+        require_answer(configured)
         yield
         return
-    starting = borrow(store.root / "prefect-server.json")
+    starting = borrow(state_file())
     with console.status("Starting Prefect's server on this machine …"):
         server = starting.ready()
     console.print(f"Runs are shown at {server.dashboard} while you use them.", style="dim")
