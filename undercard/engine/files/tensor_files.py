@@ -33,7 +33,8 @@ def read(path: Path, facts: Mapping[str, str]) -> dict[str, torch.Tensor] | None
     try:
         with safe_open(path, framework="pt") as file:
             found = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+            # safetensors gives views of the mapped file.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # not a mapping
     except (OSError, SafetensorError):
         # Whatever is wrong with it, the answer is the same: make it again.
         return None
