@@ -11,6 +11,8 @@ from torch import Tensor
 
 from tests.fakes import lora_files
 from tests.fakes.lora_files import NAMINGS, Naming
+from undercard.engine.files.checkpoint import open_checkpoint
+from undercard.engine.files.lora_file import Pair, pairs_of
 from undercard.engine.transformer import transformer
 from undercard.engine.weights.lora import open_lora
 from undercard.errors import BadCheckpoint
@@ -160,3 +162,53 @@ def test_a_pickle_is_not_read(model: QwenImageTransformer2DModel, tmp_path: Path
     torch.save(lora_files.tensors(model), path)
 
     assert "is no safetensors file" in _refusal(path, model)
+
+
+LAYERS = torch.nn.ModuleDict({name: torch.nn.Linear(3, 5, device="meta") for name in ("to_q", "to_k")})
+
+
+def _small(rank: int, down: str, up: str, alpha: float | None = None) -> dict[str, Tensor]:
+    """Return the tensors of a LoRA for both of `LAYERS`, the second one first."""
+    made: dict[str, Tensor] = {}
+    for layer in ("to_k", "to_q"):
+        made |= {f"{layer}.{down}": torch.ones(rank, 3), f"{layer}.{up}": torch.ones(5, rank)}
+        if alpha is not None:
+            made[f"{layer}.alpha"] = torch.tensor(alpha)
+    return made
+
+
+# diffusers' `get_alpha_scales` doubles the one and halves the other until they are about equal.
+@pytest.mark.parametrize(
+    ("alpha", "rank", "down", "up"), [(8, 64, 0.25, 0.5), (1, 64, 0.125, 0.125), (64, 64, 1.0, 1.0), (8, 4, 2.0, 1.0)]
+)
+def test_alpha_is_shared_out_to_the_factors_as_in_diffusers(
+    tmp_path: Path, alpha: float, rank: int, down: float, up: float
+) -> None:
+    path = lora_files.write(tmp_path / "a.safetensors", _small(rank, "lora_down.weight", "lora_up.weight", alpha))
+
+    pairs = pairs_of(open_checkpoint(path), LAYERS)
+
+    assert pairs["to_q"] == Pair("to_q.lora_down.weight", "to_q.lora_up.weight", rank, down, up, 1.0)
+    assert list(pairs) == ["to_q", "to_k"]
+
+
+@pytest.mark.parametrize(
+    ("config", "to_q", "to_k"),
+    [
+        (None, 1.0, 1.0),
+        # peft's own alpha is 8.
+        ({}, 2.0, 2.0),
+        ({"lora_alpha": 6}, 1.5, 1.5),
+        ({"lora_alpha": 6, "use_rslora": True}, 3.0, 3.0),
+        ({"lora_alpha": 6, "alpha_pattern": {"to_.": 2, "to_k": 4}}, 0.5, 0.5),
+        ({"lora_alpha": 6, "alpha_pattern": {"to_k": 4, "o_q": 2}}, 1.5, 1.0),
+    ],
+)
+def test_the_product_is_scaled_by_pefts_config(
+    tmp_path: Path, config: dict[str, object] | None, to_q: float, to_k: float
+) -> None:
+    path = lora_files.write(tmp_path / "a.safetensors", _small(4, "lora_A.weight", "lora_B.weight"), config)
+
+    pairs = pairs_of(open_checkpoint(path), LAYERS)
+
+    assert {name: pair.scale for name, pair in pairs.items()} == {"to_q": to_q, "to_k": to_k}
