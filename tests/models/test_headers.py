@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from safetensors import safe_open
 from tests.fakes import stored_files
 from undercard.errors import BadCheckpoint
 from undercard.models.gguf_header import GGML_TYPES
+from undercard.models.headers import Described, is_gguf, plain_name, safetensors_header
 from undercard.models.layouts import read_header
 
 
@@ -145,3 +148,76 @@ def test_neither_torch_nor_gguf_is_needed(gguf_file: Path, safetensors_file: Pat
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
 
     assert done.stdout.splitlines() == ["gguf fp8-comfyui", "[]"], done.stderr
+
+
+@pytest.mark.parametrize("prefix", ["", "model.diffusion_model.", "diffusion_model.", "transformer."])
+def test_a_name_goes_without_what_a_tool_put_before_it(prefix: str) -> None:
+    assert plain_name(f"{prefix}transformer_blocks.0.attn.to_q.weight") == "transformer_blocks.0.attn.to_q.weight"
+
+
+def test_gguf_is_told_by_how_a_file_begins_and_not_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"GGUF and more")
+    (tmp_path / "b.gguf").write_bytes(b"GGU")
+
+    assert is_gguf(tmp_path / "a.safetensors")
+    assert not is_gguf(tmp_path / "b.gguf")
+    assert not is_gguf(tmp_path)
+
+
+def written(path: Path, header: object, body: bytes, length: int | None = None) -> Path:
+    """Write a safetensors file by hand: the length of the header, the header, the bytes."""
+    said = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(said) if length is None else length) + said + body)
+    return path
+
+
+HALVES = {"dtype": "F16", "shape": [1, 3], "data_offsets": [2, 8]}
+
+
+def test_a_tensor_is_where_the_header_ends_and_its_offset_begins(tmp_path: Path) -> None:
+    # Four bits a number, which no whole byte holds: the offsets alone say how much that is.
+    small = {"dtype": "F4", "shape": [2, 2], "data_offsets": [0, 2]}
+    path = written(tmp_path / "a.safetensors", {"__metadata__": {"by": "hand"}, "a": HALVES, "b": small}, b"_.abcdef")
+
+    header = safetensors_header(path)
+
+    start = path.stat().st_size - 8
+    assert header.tensors == {"a": Described("F16", (1, 3), start + 2, 6), "b": Described("F4", (2, 2), start, 2)}
+    assert header.metadata == {"by": "hand"}
+    assert (header.read("a"), header.read("a", limit=4), header.read("b", limit=9)) == (b"abcdef", b"abcd", b"_.")
+
+
+def test_metadata_that_is_null_is_none(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.safetensors", {"__metadata__": None, "a": HALVES}, b"_.abcdef")
+
+    assert safetensors_header(path).metadata == {}
+
+
+@pytest.mark.parametrize(
+    ("header", "length", "words"),
+    [
+        ({}, 3, "has a header that cannot be read: .*; fetch the file again"),
+        ([], None, "has a header that cannot be read: .*; fetch the file again"),
+        ({}, 10**9, "is no safetensors file: it does not begin with the length of a header"),
+        ({"__metadata__": 5}, None, "has a header that cannot be read: .*; fetch the file again"),
+        ({"a": {**HALVES, "data_offsets": [0, 8]}}, None, r"bytes 0 to 8 are not \(1, 3\) of F16"),
+        ({"a": {**HALVES, "data_offsets": [-6, 0]}}, None, "bytes -6 to 0 are not"),
+        ({"a": {**HALVES, "data_offsets": [5, 11]}}, None, r"is cut short: \d+ bytes of \d+; fetch the file again"),
+    ],
+)
+def test_a_header_that_its_file_does_not_bear_out_is_refused(
+    tmp_path: Path, header: object, length: int | None, words: str
+) -> None:
+    path = written(tmp_path / "a.safetensors", header, b"_.abcdef", length)
+
+    with pytest.raises(BadCheckpoint, match=words):
+        safetensors_header(path)
+
+
+def test_a_file_that_became_shorter_than_its_header_said_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.safetensors", {"a": HALVES}, b"_.abcdef")
+    header = safetensors_header(path)
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with pytest.raises(BadCheckpoint, match=r"a\.safetensors became shorter while it was read; fetch the file again"):
+        header.read("a")

@@ -96,7 +96,8 @@ def safetensors_header(path: Path) -> Header:
             raise BadCheckpoint(f"{path} is no safetensors file: it does not begin with the length of a header")
         try:
             header = json.loads(file.read(length))
-            metadata = header.pop("__metadata__", {})
+            # safetensors' own library takes null for none.
+            metadata = dict(header.pop("__metadata__", None) or {})
             tensors = {name: _described(8 + length, facts) for name, facts in header.items()}
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             raise BadCheckpoint(f"{path} has a header that cannot be read: {exc}; fetch the file again") from exc
