@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.fakes.judge import completion
 from undercard.errors import JudgeUnheard
-from undercard.gate.critic.answer import MOST_WORDS, Answer, read
+from undercard.gate.critic.answer import MOST_WORDS, Answer, one_line, read
 
 SIZE = (200, 100)
 REJECTS = {"verdict": "reject", "cause": "three arms", "region": {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 1}}
@@ -124,3 +124,38 @@ def test_whatever_is_answered_is_an_answer_or_unheard(told: object, content: obj
         except JudgeUnheard:
             continue
         assert answer.accepts or answer.cause
+
+
+@given(verdict=st.sampled_from(["accept", "reject"]), cause=st.text() | ANYTHING, region=ANYTHING)
+def test_whatever_stands_beside_a_verdict_only_a_rejection_has_a_cause_and_none_is_without(
+    verdict: str, cause: object, region: object
+) -> None:
+    told = {"verdict": verdict, "cause": cause, "region": region}
+    if verdict == "reject" and not one_line(cause):
+        with pytest.raises(JudgeUnheard, match="does not say why"):
+            said(told)
+        return
+
+    answer = said(told)
+
+    assert answer.accepts == (verdict == "accept")
+    assert bool(answer.cause) != answer.accepts
+
+
+SHARES = st.tuples(st.floats(-0.01, 1.01), st.floats(-0.01, 1.01)).map(sorted)
+
+
+@given(SHARES, SHARES)
+def test_a_region_that_is_a_place_lies_in_the_picture(across: list[float], down: list[float]) -> None:
+    # Not narrower than a hundredth, whatever lies beyond the picture.
+    across, down = [across[0], max(across[1], across[0] + 0.03)], [down[0], max(down[1], down[0] + 0.03)]
+    assume(across[1] <= 1.01 and down[1] <= 1.01)
+
+    region = said(
+        {**REJECTS, "region": {"left": across[0], "right": across[1], "top": down[0], "bottom": down[1]}}
+    ).region
+
+    assert region is not None
+    x, y, width, height = region
+    assert 0 <= x < x + width <= SIZE[0]
+    assert 0 <= y < y + height <= SIZE[1]
