@@ -68,13 +68,6 @@ def test_a_card_that_others_fill_leaves_nothing_rather_than_less() -> None:
     assert devices.allocatable_bytes(replace(RTX_3060, free_bytes=GB // 2)) == 0
 
 
-def test_what_our_own_process_holds_is_free_for_its_successor() -> None:
-    full = replace(RTX_3060, free_bytes=GB)
-
-    assert devices.given_back(full, 9 * GB).free_bytes == 10 * GB
-    assert devices.given_back(full, 90 * GB).free_bytes == RTX_3060.total_bytes
-
-
 @pytest.mark.parametrize("cap", [3 * GB, 10 * GB, 70 * GB])
 def test_a_card_can_be_planned_for_as_under_a_cap(cap: int) -> None:
     assert devices.allocatable_bytes(devices.with_allocatable(H100, cap)) == pytest.approx(cap, abs=1)

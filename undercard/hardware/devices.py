@@ -82,11 +82,6 @@ def shrunk(gpu: Gpu, total_bytes: int) -> Gpu:
     return replace(gpu, total_bytes=total, free_bytes=max(0, total - held_bytes))
 
 
-def given_back(gpu: Gpu, own_bytes: int) -> Gpu:
-    """Return *gpu* as it will be when a process of ours gives back the *own_bytes* that it holds, context included."""
-    return replace(gpu, free_bytes=min(gpu.total_bytes, gpu.free_bytes + own_bytes))
-
-
 def allocatable_bytes(gpu: Gpu) -> int:
     """Return what the allocator of one process may take on *gpu* now, its CUDA context and a reserve apart."""
     reserve = max(RESERVE_BYTES, int(RESERVE_SHARE * gpu.free_bytes))
