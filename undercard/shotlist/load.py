@@ -18,7 +18,6 @@ from undercard.shotlist import problems, rules, rules_titles, yaml_source
 from undercard.shotlist.fields import Setting, nearest
 from undercard.shotlist.models import Shot, ShotList
 from undercard.shotlist.rules_time import REPLAYED
-from undercard.store import write_atomically
 
 INHERITED = ("light", "seed", "negative_prompt", "control")
 """What a shot takes from the film unless it has its own."""
@@ -83,11 +82,6 @@ def json_schema() -> dict[str, object]:
 def schema_text() -> str:
     """Return `json_schema` as data/shots/schema.json holds it."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def write_schema(path: Path) -> None:
-    """Write the schema to *path*; data/shots/schema.json is made so."""
-    write_atomically(path, schema_text().encode())
 
 
 def _named(shots: Sequence[Shot], part: str) -> list[Shot]:
