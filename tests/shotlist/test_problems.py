@@ -135,38 +135,8 @@ def test_a_file_of_thousands_of_mistakes_is_told_in_two_hundred(tmp_path: Path) 
     assert "more problems like these; mend these first" in str(caught.value)
 
 
-def test_a_fighter_who_enters_late_is_asked_to_come_at_the_start(tmp_path: Path) -> None:
-    found = problems(tmp_path, ("{ray: guard, sol: guard}", "{ray: guard}"), ("ray: jab", "sol: jab"))
-
-    assert [problem.what for problem in found] == ["fighter 'sol' appears in the middle of the shot"]
-
-
-def test_three_fighters_in_a_shot_are_one_too_many(tmp_path: Path) -> None:
-    found = problems(
-        tmp_path,
-        ("shots:", "  ann: {name: Ann, corner: red}\nshots:"),
-        ("sol: guard}", "sol: guard, ann: guard}"),
-    )
-
-    assert [problem.what for problem in found] == ["3 fighters in one shot"]
-
-
 def test_a_bad_light_of_the_film_is_told_once_not_for_each_shot(tmp_path: Path) -> None:
     assert len(problems(tmp_path, ("cast:", "light: dim\ncast:"))) == 1
-
-
-def test_a_dip_may_open_the_film(tmp_path: Path) -> None:
-    assert problems(tmp_path, ("id: jab", "id: jab\n    transition: {kind: dip, frames: 12}")) == ()
-
-
-def test_two_transitions_share_the_shot_between_them(tmp_path: Path) -> None:
-    found = problems(
-        tmp_path,
-        ("id: jab", "id: jab\n    transition: {kind: dip, frames: 12}"),
-        ("id: nod", "id: nod\n    transition: {kind: crossfade, frames: 18}"),
-    )
-
-    assert [problem.remedy for problem in found] == ["use at most 17"]
 
 
 def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
