@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.shot_lists import problems
+from tests.fakes.shot_lists import duel, problems
 from undercard.film.motion.transitions import TRANSITIONS
+
+CLOSE_UP = "{ray: jab}, camera: {name: close_up, subject: sol}}"
 
 
 def opened_by(transition: str) -> tuple[str, str]:
@@ -28,6 +30,24 @@ def test_three_fighters_in_a_shot_are_one_too_many(tmp_path: Path) -> None:
     )
 
     assert [problem.what for problem in found] == ["3 fighters in one shot"]
+
+
+def test_a_camera_may_move_to_a_fighter_whose_pose_stays_as_it_was(tmp_path: Path) -> None:
+    film = duel(tmp_path, ("{ray: jab}}", CLOSE_UP))
+
+    camera = film.shots[0].keyframes[1].camera
+    assert camera is not None
+    assert camera.subject == "sol"
+
+
+def test_a_camera_cannot_move_to_a_fighter_who_never_entered(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, ("{ray: guard, sol: guard}", "{ray: guard}"), ("{ray: jab}}", CLOSE_UP))
+
+    assert (found.where, found.what, found.remedy) == (
+        "shots › jab › keyframes[1] › camera › subject",
+        "subject 'sol' is not in the shot",
+        "use one of ray",
+    )
 
 
 def test_a_dip_may_open_the_film(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def _fighters(source: Source, index: int, shot: dict[str, Value], cast: dict[str
                 what = f"fighter {name!r} appears in the middle of the shot"
                 yield problem(source, (*location, name), what, "put him in its first keyframe, too")
             yield from _cue(source, (*location, name), cue, cast)
-        yield from _camera(source, (*location[:-1], "camera"), keyframe.get("camera"), cues or entered)
+        yield from _camera(source, (*location[:-1], "camera"), keyframe.get("camera"), entered or cues)
         if number == 0:
             entered = list(cues)
             if not cues:
