@@ -53,12 +53,14 @@ def refusal(what: str, remedy: str) -> PydanticCustomError:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return what to use in place of *name*: its nearest neighbours, or all of a handful."""
-    names = list(known)
-    close = difflib.get_close_matches(name.lower(), names, n=3)
+    """Return what to use in place of *name*: its nearest neighbours, whatever their capitals, or all of a handful."""
+    names = {each.casefold(): each for each in known}
+    if not names:
+        return "there is none yet: add one, or remove this"
+    close = difflib.get_close_matches(name.casefold(), names, n=3)
     if close:
-        return f"did you mean {' or '.join(close)}?"
-    return f"use one of {', '.join(names)}"
+        return f"did you mean {' or '.join(names[each] for each in close)}?"
+    return f"use one of {', '.join(names.values())}"
 
 
 @dataclass(frozen=True, slots=True)
