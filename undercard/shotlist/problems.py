@@ -29,7 +29,6 @@ REMEDIES = {
     "dict_type": "write a mapping, `name: value` on lines of its own",
     "model_type": "write a mapping, `name: value` on lines of its own",
     "string_pattern_mismatch": "use letters, digits, - and _, beginning with a letter, 64 at most",
-    "too_long": "remove some",
 }
 
 
@@ -77,9 +76,12 @@ def _explain(error: ErrorDetails) -> tuple[str, str]:
         least = context["min_length"]
         count = "it is empty" if least == 1 else f"{_shown(error['input'])} is too short"
         return count, f"write {least} at least"
+    if error["type"] == "too_long":
+        unit = " characters" if isinstance(error["input"], str) else ""
+        return f"{_shown(error['input'])} is too long", f"write {context['max_length']}{unit} at most"
     if error["type"] in NOUNS:
         return f"{_shown(error['input'])} is no {NOUNS[error['type']]}", REMEDIES[error["type"]]
-    message = error["msg"].removeprefix("Input ").replace("Value should", "should")
+    message = error["msg"].removeprefix("Input ").removeprefix("String ")
     what = f"{_shown(error['input'])} {message}"
     return what, REMEDIES.get(error["type"], "write a value within those limits")
 
