@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from undercard.shotlist.entry import Entry
-from undercard.shotlist.fields import Frames, Line, Text
+from undercard.shotlist.fields import Frames, Line, Text, refusal
+
+_TIME_LEFT = r"^[0-9]{1,2}:[0-5][0-9]$"
+
+
+def _time_left(value: str) -> str:
+    if not re.fullmatch(_TIME_LEFT, value):
+        raise refusal(f"{value!r} is no time on a clock", 'write minutes and seconds, such as "2:58"')
+    return value
+
 
 Points = Annotated[int, Field(ge=0, le=999)]
+TimeLeft = Annotated[str, AfterValidator(_time_left), WithJsonSchema({"type": "string", "pattern": _TIME_LEFT})]
 
 
 class Timed(Entry):
@@ -50,7 +61,7 @@ class ClockEntry(Entry):
     """The round and the time left in it, top right; it runs down with the shot's action, slow motion included."""
 
     round: Annotated[int, Field(ge=1, le=99)]
-    left: Annotated[str, Field(pattern=r"^[0-9]{1,2}:[0-5][0-9]$")]
+    left: TimeLeft
     """Time left as the shot begins, such as "2:58"."""
     label: Line = "ROUND"
     """What stands before the round's number."""
