@@ -24,6 +24,23 @@ def told(folder: Path, *changes: tuple[str, str]) -> list[tuple[str, str, str]]:
     return [(each.where, each.what, each.remedy) for each in problems(folder, *changes)]
 
 
+def test_a_length_below_one_frame_is_refused(tmp_path: Path) -> None:
+    assert told(tmp_path, ("length: 24", "length: 0.02s")) == [
+        ("shots › jab › length", "a length of '0.02s' is no frame at all", "make it 1 frame at least")
+    ]
+
+
+def test_a_keyframe_may_fall_on_the_last_frame_of_its_shot_and_no_later(tmp_path: Path) -> None:
+    assert told(tmp_path, ("at: 8", "at: 23")) == []
+    assert told(tmp_path, ("at: 8", "at: 24")) == [
+        (
+            "shots › jab › keyframes[1] › at",
+            "frame 24 is beyond the shot, whose last is 23",
+            "use at most 23, or a longer shot",
+        )
+    ]
+
+
 def test_a_keyframe_can_slow_the_action_and_freeze_it(tmp_path: Path) -> None:
     film = duel(tmp_path, ("{at: 8, ease: snap,", "{at: 8, speed: 0.25, freeze: 6, ease: snap,"))
 
