@@ -46,7 +46,7 @@ def sharpness(luma: Grey) -> float:
 
 
 def _variances(plane: NDArray[np.int16]) -> Variances:
-    """Return the variance of each tile of *plane*, at most 64 px a side; shape (rows, columns)."""
+    """Return the variance of each tile of *plane*, about 64 px a side; shape (rows, columns)."""
     height, width = plane.shape
     rows, columns = max(1, round(height / TILE)), max(1, round(width / TILE))
     tall, wide = height // rows, width // columns
