@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import here
 from tests.fakes.shot_lists import duel
 from undercard.film.timeline.timeline import Piece
 from undercard.hardware.devices import Device
@@ -20,7 +21,7 @@ LONG = "  - id: nod\n    length: 100\n"
 def planned(folder: Path, *changes: tuple[str, str]) -> Plan:
     """Plan the duel, whose second shot stands still for 100 frames."""
     film = duel(folder, ("  - id: nod\n    length: 24\n", LONG), *changes)
-    return plan_film(film, HERE, backend="previz", size=(128, 72))
+    return plan_film(film, HERE, here.settings(), backend="previz", size=(128, 72))
 
 
 def piece(plan: Plan, name: str) -> Piece:

@@ -177,7 +177,7 @@ def _encode(
 ) -> dict[str, CutPiece]:
     """Return the pieces of *missing*, by key."""
     meter = progress.current()
-    bar = runtime.bar("film", f"{plan.shot_list.title}: segments", len(missing))
+    bar = runtime.bar("segments", f"{plan.shot_list.title}: segments", len(missing))
     with encoding(plan, takes, clips, list(missing.values()), runtime) as submitted:
         steps = dict(zip(missing, submitted, strict=True))
         pieces = {step: missing[key] for key, step in steps.items()}
