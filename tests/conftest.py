@@ -39,6 +39,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "store"
     monkeypatch.setenv("UNDERCARD_STORE", str(root))
     monkeypatch.setenv("UNDERCARD_MODEL_STORE", str(tmp_path / "models"))
+    # Cards of one test are none of another's.
+    monkeypatch.setenv("UNDERCARD_TURNS", str(tmp_path / "turns"))
     # huggingface_hub reads its variables once, when it is imported.
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))

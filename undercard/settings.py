@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -18,6 +19,10 @@ class Settings(BaseSettings):
     store: Path = Field(
         default_factory=lambda: project_root() / "data" / "store",
         description="Folder for everything that is made: takes, segments, films.",
+    )
+    turns: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / "undercard-turns",
+        description="Folder that all runs of this machine share, in which they take turns at a card.",
     )
     workers: int = Field(
         default=0, ge=0, le=256, description="Threads that draw and encode at once; 0 takes one a core."

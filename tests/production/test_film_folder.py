@@ -16,7 +16,7 @@ import pytest
 from tests import here
 from tests.fakes.runtime import InlineRuntime
 from undercard import settings
-from undercard.production import film_folder, run
+from undercard.production import film_folder, run, turns
 from undercard.production.film_folder import MANIFEST, RUN
 from undercard.production.options import RunOptions
 from undercard.production.produce import Production, produce
@@ -25,7 +25,7 @@ from undercard.production.run import Run, begin
 HOLDER = """
 import sys, time
 from pathlib import Path
-from undercard.production.film_folder import turn
+from undercard.production.turns import turn
 with turn(Path(sys.argv[1]), lambda: None):
     print("mine", flush=True)
     time.sleep(60)
@@ -119,7 +119,7 @@ def test_a_run_that_waited_for_another_sees_what_that_one_left(
     monkeypatch.setattr(run, "begin", note)
     monkeypatch.setattr(logging.getLogger("tests"), "warning", lambda *_: waits.set())
 
-    with ThreadPoolExecutor(1) as pool, film_folder.turn(first.folder, lambda: None):
+    with ThreadPoolExecutor(1) as pool, turns.turn(first.folder / ".run", lambda: None):
         waiting = pool.submit(produce, second, InlineRuntime())
         assert waits.wait(30)
         # Whoever has the turn may finish; the other one has begun nothing.
@@ -141,7 +141,7 @@ def test_the_turn_of_a_process_that_dies_ends_with_it(tmp_path: Path) -> None:
     assert holder.stdout is not None
     assert holder.stdout.readline() == "mine\n"
 
-    with film_folder.turn(tmp_path, holder.kill) as waited:
+    with turns.turn(tmp_path, holder.kill) as waited:
         assert waited
     holder.wait(30)
     holder.stdout.close()

@@ -21,7 +21,7 @@ from undercard.domain.requests import Control
 from undercard.domain.takes import Take
 from undercard.errors import BadInput, MissingObject, StoreError
 from undercard.gate.contract import Fault, Finding, Verdict
-from undercard.production import film_folder, manifest
+from undercard.production import manifest, turns
 from undercard.production.film_folder import MANIFEST
 from undercard.production.records import FilmRecord, Judged, KeyframeRecord, Manifest
 
@@ -144,11 +144,11 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_stays_locked_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(film_folder, "WRITING_SECONDS", 0.05)
+    monkeypatch.setattr(turns, "WRITING_SECONDS", 0.05)
     entered, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with film_folder.locked(tmp_path / MANIFEST):
+        with turns.locked(tmp_path / MANIFEST):
             entered.set()
             leave.wait(20)
 

@@ -1,26 +1,22 @@
-"""Which folder a film goes to, and whose turn it is there: one folder a shot list, one run of a film at a time."""
+"""Which folder a film goes to, one a shot list although two may have one title, and what its last run was asked for."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
-from undercard.errors import BadInput, StoreError
+from undercard.errors import BadInput
 from undercard.planning.plan import Plan, output_folder
 from undercard.production.options import RunOptions, find
+from undercard.production.turns import locked
 from undercard.store import Store, write_atomically
 
 MANIFEST = "manifest.json"
 RUN = "run.json"
 """In a film's folder: whose it is, and what the last run there was asked for."""
-WRITING_SECONDS = 60.0
-"""How long to wait for another process that only writes a file, which takes it a few milliseconds."""
 
 
 class LastRun(BaseModel):
@@ -79,66 +75,6 @@ def last_run(store: Store, film: str = "") -> tuple[Path, RunOptions]:
         what = f"film {film!r} does not exist" if film else "nothing was rendered yet"
         raise BadInput(f"{what} in {store.root}; {f'name one of {known}' if known else 'render a shot list first'}")
     return found[-1].parent, options
-
-
-@contextmanager
-def turn(folder: Path, wait: Callable[[], object]) -> Iterator[bool]:
-    """Keep every other run out of *folder*; yield whether one had to be waited for.
-
-    The turn of a process that dies ends with it.
-
-    Args:
-        folder: of a film.
-        wait: called before this run waits for another one.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    path = folder / ".run"
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(_lock(path, 0.0))
-            waited = False
-        except Timeout:
-            wait()
-            stack.enter_context(_lock(path, -1.0))
-            waited = True
-        yield waited
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep out other processes and threads that lock the same *path* to write it.
-
-    Raises:
-        StoreError: the lock cannot be written, or somebody has had it for `WRITING_SECONDS`.
-    """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(_lock(path, WRITING_SECONDS))
-        except Timeout as exc:
-            raise StoreError(
-                f"{path} was locked by another process for {WRITING_SECONDS:.0f} s; try again when that has ended"
-            ) from exc
-        yield
-
-
-@contextmanager
-def _lock(path: Path, seconds: float) -> Iterator[None]:
-    """Lock *path*, which need not exist; wait for that many *seconds*, or for as long as it takes if negative."""
-    # Threads of a pool may enter and leave it.
-    lock = FileLock(path.with_name(f".{path.name.removeprefix('.')}.lock"), timeout=seconds, thread_local=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise
-    except OSError as exc:
-        raise StoreError(f"cannot write in {path.parent}: {exc.strerror}; free space or set UNDERCARD_STORE") from exc
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _owner(folder: Path) -> Path | None:

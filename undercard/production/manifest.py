@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from undercard.domain.takes import Take
 from undercard.errors import BadInput, MissingObject
-from undercard.production.film_folder import MANIFEST, locked
+from undercard.production.film_folder import MANIFEST
 from undercard.production.records import FilmRecord, KeyframeRecord, Manifest
+from undercard.production.turns import locked
 from undercard.store import Store, write_atomically
 
 

@@ -16,10 +16,11 @@ from undercard.planning.deliveries import wanted
 from undercard.planning.plan import Plan, narrowed, plan_film
 from undercard.production import manifest
 from undercard.production.assembly.pieces import accepted_keyframes
-from undercard.production.film_folder import claim, folder_of, turn
+from undercard.production.film_folder import claim, folder_of
 from undercard.production.options import RunOptions, find
 from undercard.production.records import KeyframeRecord
 from undercard.production.runtime import Log
+from undercard.production.turns import turn
 from undercard.settings import Settings
 from undercard.shotlist.load import load_shot_list
 from undercard.shotlist.models import Shot
@@ -106,5 +107,5 @@ def alone(run: Run, log: Log) -> Iterator[Run]:
     folder = claim(run.plan, run.options)
     # Another shot list of the same title was faster.
     run = run if folder == run.folder else again()
-    with turn(folder, lambda: log.warning("waiting for another run of this film, in %s", folder)) as waited:
+    with turn(folder / ".run", lambda: log.warning("waiting for another run of this film, in %s", folder)) as waited:
         yield again() if waited else run

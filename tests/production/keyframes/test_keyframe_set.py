@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from undercard import backends, settings
 from undercard.errors import NeedsReview, ShotsFailed
 from undercard.gate.contract import Fault, Finding
 from undercard.gate.evidence import Evidence
+from undercard.production import turns
 from undercard.production.keyframes.keyframe_set import KeyframeSet, render_keyframes
 from undercard.production.options import RunOptions
 from undercard.production.run import begin
@@ -122,3 +125,52 @@ def test_a_run_again_renders_nothing(render: Callable[..., tuple[KeyframeSet, In
 
     assert runtime.names == []
     assert again.records["jab-01"].accepted == first.records["jab-01"].accepted
+
+
+def test_a_run_waits_for_the_card_that_another_run_uses_and_steps_down_for_nothing(
+    render: Callable[..., tuple[KeyframeSet, InlineRuntime]], card: FakeCard, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = settings.load().turns / "card-GPU-paper-0"
+
+    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(1) as pool:
+        with turns.turn(path, lambda: None):
+            # What the other run holds leaves no rung of the model any room.
+            card.fill(23.0)
+            rendering = pool.submit(render)
+            with pytest.raises(TimeoutError):
+                rendering.result(3.0)
+            card.fill(0.0)
+        made, runtime = rendering.result(60.0)
+
+    take = made.records["jab-01"].accepted
+    assert take is not None
+    assert [attempt.outcome for attempt in take.attempts] == ["rendered"]
+    assert len(takes_of(runtime)) == 1
+    assert "waiting for another run of this machine to leave a card of paper" in caplog.text
+
+
+def test_a_run_that_renders_nothing_waits_for_no_card(
+    render: Callable[..., tuple[KeyframeSet, InlineRuntime]],
+) -> None:
+    render()
+
+    with turns.turn(settings.load().turns / "card-GPU-paper-0", lambda: None):
+        _, again = render()
+
+    assert takes_of(again) == []
+
+
+def test_cards_that_no_turn_can_be_taken_at_are_used_all_the_same(
+    render: Callable[..., tuple[KeyframeSet, InlineRuntime]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("UNDERCARD_TURNS", str(tmp_path / "file"))
+
+    with caplog.at_level(logging.WARNING):
+        made, _ = render()
+
+    assert made.problem is None
+    assert "other runs may use a card of paper at the same time" in caplog.text

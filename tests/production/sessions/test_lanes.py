@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from undercard.domain.progress import Meter, Stage
 from undercard.planning.plan import Plan, plan_film
 from undercard.production.sessions.lanes import Lane, lanes_of
 from undercard.shotlist.load import load_shot_list
+
+LOG = logging.getLogger("tests")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +43,7 @@ def plan(tmp_path: Path, card: FakeCard) -> Plan:
 
 @pytest.fixture
 def lane(plan: Plan, card: FakeCard) -> Iterator[Lane]:
-    with lanes_of(plan, card.look, Meter())[0] as found:
+    with lanes_of(plan, card.look, Meter(), LOG)[0] as found:
         yield found
 
 
@@ -51,10 +54,10 @@ def first(lane: Lane, keyframes: int = 5, wanted: str | None = None) -> str:
 def test_each_card_has_a_lane_and_a_machine_without_one_has_one_too(plan: Plan, card: FakeCard) -> None:
     two = replace(card, count=2).look()
 
-    lanes = lanes_of(replace(plan, device=two), card.look, Meter())
+    lanes = lanes_of(replace(plan, device=two), card.look, Meter(), LOG)
 
     assert [lane.gpu for lane in lanes] == list(two.gpus)
-    assert len(lanes_of(replace(plan, device=replace(two, gpus=())), card.look, Meter())) == 1
+    assert len(lanes_of(replace(plan, device=replace(two, gpus=())), card.look, Meter(), LOG)) == 1
 
 
 def test_what_its_own_child_holds_counts_as_free(lane: Lane, card: FakeCard) -> None:

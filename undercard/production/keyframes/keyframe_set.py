@@ -56,14 +56,14 @@ def render_keyframes(run: Run, runtime: Runtime) -> KeyframeSet:
         pursuit for shot in plan.filmed for pursuit in start(plan.keyframes(shot), run.records, again=shot.id in again)
     ]
     with ExitStack() as stack:
-        lanes = [stack.enter_context(lane) for lane in lanes_of(plan, run.look, meter)]
+        lanes = [stack.enter_context(lane) for lane in lanes_of(plan, run.look, meter, runtime.log)]
         if run.options.upgrade:
             look_higher(pursuits, offered(plan, lanes))
         breaker = Breaker(run.settings.rung_limit)
         rendering = Rendering(plan, lanes, meter, runtime, breaker, _wanted(plan, pursuits))
         rounds = Rounds(plan, rendering, meter, runtime, stack.enter_context(hearing(run.settings)))
         rounds.run(pursuits)
-        if plan.in_child:
+        if plan.in_child and any(pursuit.tried for pursuit in pursuits):
             # Whoever filled the card may have left; what failed for another cause is not tried again.
             look_higher(pursuits, offered(plan, lanes), fresh=True)
             rounds.run(pursuits)

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field, replace
 from undercard import backends
 from undercard.backends import Renderer, Rung
 from undercard.domain.progress import Meter, Stage
+from undercard.errors import StoreError
 from undercard.hardware.devices import CONTEXT_BYTES, Device, Gpu
 from undercard.hardware.probe import tenants
 from undercard.planning import choose, rungs
 from undercard.planning.ladder import Ways, keeps
 from undercard.planning.plan import Plan
+from undercard.production.runtime import Log
 from undercard.production.sessions.session import Session, alone_on
+from undercard.production.turns import turn
 
 UNLIMITED = 1_000_000
 
@@ -27,6 +30,7 @@ class Lane:
     gpu: Gpu | None
     look: Callable[[], Device]
     meter: Meter
+    log: Log
     capacity: int = 1
     """Pictures that are asked for at once."""
     running: int = 0
@@ -37,12 +41,16 @@ class Lane:
     stand_in: Renderer | None = None
     """Draws what no rung of the model can."""
     stack: ExitStack = field(default_factory=ExitStack)
+    owned: ExitStack | None = None
+    """Held for as long as the card is this run's."""
 
     def __enter__(self) -> Lane:
         return self
 
     def __exit__(self, *failure: object) -> None:
         self.close()
+        if self.owned is not None:
+            self.owned.close()
 
     @property
     def has_room(self) -> bool:
@@ -60,6 +68,7 @@ class Lane:
             return Ways(
                 now=backends.backend(self.plan.backend).rungs(self.plan.work, self.plan.device, self.plan.settings)
             )
+        self._own()
         device = self._mine(self.look())
         plan = self.plan
         found = choose.ways(plan.backends, plan.work, device, plan.settings, exact=plan.exact, wanted=wanted)
@@ -100,6 +109,23 @@ class Lane:
         session = Session(rung, device, self.plan.settings, listen=self._heard, look=self.look)
         return self.stack.enter_context(session)
 
+    def _own(self) -> None:
+        """Wait until no other run of this machine uses the card: each plans with all that is free on it."""
+        if self.gpu is None or self.owned is not None:
+            return
+        self.owned = ExitStack()
+        path = self.plan.settings.turns / f"card-{self.gpu.uuid or self.gpu.index}"
+        try:
+            self.owned.enter_context(turn(path, self._say_that_it_waits))
+        except StoreError as exc:
+            # Such as a folder of another user's.
+            self.log.warning("other runs may use %s at the same time: %s", self.gpu.name, exc)
+
+    def _say_that_it_waits(self) -> None:
+        assert self.gpu is not None
+        self.log.warning("waiting for another run of this machine to leave %s", self.gpu.name)
+        self.meter.say(f"waiting for {self.gpu.name}")
+
     def _heard(self, stage: Stage) -> None:
         self.meter.say(f"{self.label} · {stage}")
 
@@ -132,8 +158,8 @@ class Lane:
         return seen or self.rung.needs.vram_bytes + CONTEXT_BYTES, self.rung.needs.host_bytes
 
 
-def lanes_of(plan: Plan, look: Callable[[], Device], meter: Meter) -> list[Lane]:
+def lanes_of(plan: Plan, look: Callable[[], Device], meter: Meter, log: Log) -> list[Lane]:
     """Return a lane for each card of *plan*'s machine; one for the processor where there is none, or none is used."""
     if not plan.in_child:
-        return [Lane(plan, None, look, meter, capacity=UNLIMITED)]
-    return [Lane(plan, gpu, look, meter) for gpu in plan.device.gpus] or [Lane(plan, None, look, meter)]
+        return [Lane(plan, None, look, meter, log, capacity=UNLIMITED)]
+    return [Lane(plan, gpu, look, meter, log) for gpu in plan.device.gpus] or [Lane(plan, None, look, meter, log)]
