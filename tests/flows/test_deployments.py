@@ -241,7 +241,7 @@ def _heartbeats(host: Host, run_id: str) -> list[object]:
 
 def test_a_server_with_a_run_in_progress_is_not_ended_by_mistake(host: Host, film: Path) -> None:
     film.write_text(film.read_text().replace("Three small shots", "Busy"))
-    run_id = host.start("produce/render-film", shot_list=str(film), size="1280x720")
+    run_id = host.start("produce/render-film", shot_list=str(film), size="1920x1080")
     host.until(lambda: host.state(run_id)["type"] == "RUNNING", 60)
 
     told = host.undercard("server", "down", status=2)
