@@ -62,7 +62,7 @@ def test_the_wheel_renders_an_example_that_it_brings(installed: Path, tmp_path: 
     try:
         said = run([str(installed / "undercard"), "render", "data/shots/one_punch.yaml", "--size", "128x72"], tmp_path)
     finally:
-        server = json.loads((tmp_path / "store" / "prefect-server.json").read_bytes())
+        server = json.loads((tmp_path / "prefect" / "undercard-server.json").read_bytes())
         os.kill(server["pid"], signal.SIGTERM)
 
     (film,) = (tmp_path / "store" / "films").glob("one-punch-128x72-previz/film.mp4")
@@ -75,3 +75,5 @@ def test_the_wheel_brings_its_catalogue_and_its_schema(installed: Path, tmp_path
     assert "lights-out" in run([str(installed / "undercard"), "shots", "data/shots/title_fight.yaml"], tmp_path)
     code = "from undercard import settings; assert settings.load().catalogue_file.is_file()"
     run([str(installed / "python"), "-c", code], tmp_path)
+    code = "from undercard.cli import registered; print(registered.deployments_file().read_text())"
+    assert "flows.produce.produce" in run([str(installed / "python"), "-c", code], tmp_path)

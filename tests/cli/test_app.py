@@ -142,7 +142,6 @@ def test_doctor_says_whether_the_judge_answers(judge: FakeJudge) -> None:
         ([str(SHOTS / "sparring.yaml"), "--backend", "nope"], "backend 'nope' does not exist; use one of"),
         ([str(SHOTS / "sparring.yaml"), "--shots", "99"], "99"),
         ([str(SHOTS / "sparring.yaml"), "--exact"], "exact"),
-        ([str(SHOTS / "sparring.yaml"), "--failed"], "nothing was rendered"),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(arguments: list[str], words: str) -> None:

@@ -6,9 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 
 from tests.fakes.counted import count_calls
+from undercard.cli.local_server import ServerDidNotStart
 from undercard.cli.render import render_film
 from undercard.errors import BadShotList
 from undercard.production.options import RunOptions
@@ -58,3 +60,16 @@ def test_a_wrong_shot_list_is_reported_before_a_server_is_started(
         render_film(RunOptions(shot_list=path), Console(file=io.StringIO()), verbose=False)
 
     assert started == []
+
+
+def test_a_configured_server_that_does_not_answer_is_reported_with_what_to_do(tmp_path: Path, store: Path) -> None:
+    path = tmp_path / "counted.yaml"
+    path.write_text(LIST)
+
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}),
+        pytest.raises(ServerDidNotStart, match=r"127\.0\.0\.1:1/api.*prefect config unset PREFECT_API_URL"),
+    ):
+        render_film(RunOptions(shot_list=path), Console(file=io.StringIO()), verbose=False)
+
+    assert not list(store.rglob("*.png"))

@@ -80,8 +80,8 @@ def card(store: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCard:
     monkeypatch.setenv("PYTHONPATH", str(HUNGRY_BACKENDS.parent.parent))
     monkeypatch.setenv("UNDERCARD_BUSY_SECONDS", "0")
     found = FakeCard(store)
-    for module in ("produce", "keyframes", "assemble"):
-        monkeypatch.setattr(f"flows.{module}.this_device", found.look)
+    for module in ("tasks.runs", "flows.keyframes", "flows.assemble"):
+        monkeypatch.setattr(f"{module}.this_device", found.look)
     return found
 
 

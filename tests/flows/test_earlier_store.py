@@ -59,7 +59,7 @@ def test_results_alone_spare_the_work_where_the_manifest_is_gone(shot_list: Path
     made = render(shot_list)
 
     assert objects(store) == before
-    shown = {name for name in made if "sheet" in name or "table" in name or "link" in name}
+    shown = {name for name in made if "sheet" in name or "table" in name or "where" in name}
     assert {name: state for name, state in made.items() if state != "Cached" and name not in shown} == {}
     assert len(made) - len(shown) == 10
     kinds = {json.loads(path.read_bytes())["metadata"]["serializer"]["type"] for path in (store / "results").iterdir()}

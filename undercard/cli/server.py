@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from undercard.cli.console import told
+from undercard.cli.prefect_api import Api
 from undercard.errors import BadInput, UndercardError
 
 if TYPE_CHECKING:
@@ -126,23 +126,10 @@ def _make_room(state: Path, port: int) -> None:
             ) from exc
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """Questions to a server's API."""
-
-    url: str
-
-    def __call__(self, path: str, **body: object) -> list[dict[str, Any]]:
-        import httpx
-
-        answer = httpx.post(f"{self.url}/{path}", json=body, timeout=20)
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()
-        return found
-
-
 def _running(here: LocalServer) -> list[dict[str, Any]]:
-    return _Ask(here.url)("flow_runs/filter", flow_runs={"state": {"type": {"any_": ["RUNNING", "PENDING"]}}})
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}}
+    found: list[dict[str, Any]] = Api(here.url)("POST", "flow_runs/filter", wanted)
+    return found
 
 
 def _refuse_while_running(here: LocalServer) -> None:
@@ -172,7 +159,7 @@ def _workers(here: LocalServer) -> list[tuple[str, float]]:
     """Return the workers of the pool that are online, and when each was last heard of, in seconds since 1970."""
     from undercard.cli.worker_process import POOL
 
-    found = _Ask(here.url)(f"work_pools/{POOL}/workers/filter")
+    found = Api(here.url)("POST", f"work_pools/{POOL}/workers/filter", {})
     heard = {
         str(worker["name"]): datetime.fromisoformat(str(worker["last_heartbeat_time"])).timestamp()
         for worker in found
@@ -185,15 +172,15 @@ def _show(here: LocalServer, console: Console) -> bool:
     """Print what there is; return whether all of it is."""
     from undercard.cli import local_server, registered, worker_process
 
-    ask = _Ask(here.url)
+    api = Api(here.url)
     state = local_server.state_file()
     # The server counts a worker that died a minute ago as online still; of this machine's own more is known.
     mine = worker_process.find(_worker_state(state)) is not None
     workers = [name for name, _ in _workers(here) if mine or name != worker_process.NAME]
-    known = {str(each["name"]): bool(each["enabled"]) for each in ask("automations/filter")}
+    known = {str(each["name"]): bool(each["enabled"]) for each in api("POST", "automations/filter", {})}
     missing = [each.name for each in registered.automations() if not known.get(each.name)]
     running = _running(here)
-    deployments = ask("deployments/filter")
+    deployments = api("POST", "deployments/filter", {})
     console.print(f"server   {here.dashboard}", highlight=False)
     console.print(f"worker   {', '.join(workers) or '[red]none[/]'}", highlight=False)
     console.print(f"watching {'[yellow]not: ' + '; '.join(missing) + '[/]' if missing else 'runs whose process dies'}")

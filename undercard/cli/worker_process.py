@@ -26,7 +26,7 @@ END_SECONDS = 20.0
 
 
 def start(state: Path, url: str, chosen: Settings) -> float:
-    """Start a worker for the server at *url*, unless the one that *state* remembers is still there.
+    """Start a worker for the server at *url*, unless the one that *state* remembers is still there for it.
 
     Args:
         state: a JSON file beside the server's.
@@ -36,8 +36,11 @@ def start(state: Path, url: str, chosen: Settings) -> float:
     Returns:
         When it was started, in seconds since 1970.
     """
-    if (known := find(state)) is not None:
+    known = find(state)
+    if known is not None and json.loads(state.read_bytes())["url"] == url:
         return float(known.create_time())
+    # One of a server that listened elsewhere has nothing to do any more.
+    end(state)
     places = {"UNDERCARD_STORE": str(chosen.store_root), "UNDERCARD_MODEL_STORE": str(chosen.model_store_root)}
     with state.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
