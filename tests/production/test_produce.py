@@ -91,7 +91,7 @@ def test_a_shot_that_fails_stops_neither_the_others_nor_their_excerpt(
     monkeypatch.setattr(render, "draw", draw)
     assert [shot.id for shot in new_run(failed=True).plan.shots] == ["cross"]
     assert produce(new_run(failed=True), InlineRuntime()).problem is None
-    with pytest.raises(BadInput, match="every shot in .* has its accepted keyframes"):
+    with pytest.raises(BadInput, match=r"every shot in .* has its accepted keyframes"):
         new_run(failed=True)
 
 
