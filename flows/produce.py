@@ -9,7 +9,7 @@ from prefect import flow
 from tasks.runner import machine_runner
 from tasks.runs import carry_out, ending_in_a_state, run_name
 from undercard.planning.choose import AUTO
-from undercard.production.options import BackendName, RunOptions
+from undercard.production.options import BackendName, PresetName, RunOptions, ShapeName
 
 
 @flow(name="produce", flow_run_name=run_name, task_runner=machine_runner())
@@ -20,14 +20,14 @@ def produce(
     exact: bool = False,
     upgrade: bool = False,
     mixed: bool = False,
-    size: str | None = None,
-    shots: str | None = None,
-    start: str | None = None,
+    size: str = "",
+    shots: str = "",
+    start: str = "",
     failed: bool = False,
     again: bool = False,
     take_limit: int | None = None,
-    presets: list[str] | None = None,
-    shape: str = "whole",
+    presets: list[PresetName] | None = None,
+    shape: ShapeName = "whole",
     handles: bool = False,
 ) -> Path:
     """Render a shot list into a film, and return the film's path.

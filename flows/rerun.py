@@ -15,7 +15,7 @@ from undercard.store import Store
 
 @flow(name="rerun", flow_run_name=run_name, task_runner=machine_runner())
 @ending_in_a_state
-def rerun(film: str = "", which: Which = "failed", shots: str | None = None, take_limit: int | None = None) -> Path:
+def rerun(film: str = "", which: Which = "failed", shots: str = "", take_limit: int | None = None) -> Path:
     """Render shots of a film again and cut it anew; size, backend and presets are those of its last run.
 
     It works after a crash, too: what was rendered before it is kept.
@@ -33,4 +33,4 @@ def rerun(film: str = "", which: Which = "failed", shots: str | None = None, tak
         NeedsReview: every shot is done, and of some keyframes the gate accepted no take.
         MixedFilm: every shot is done, some on a rung of other pixels, and that was not allowed.
     """
-    return carry_out(options_for(Store(settings.load().store_root), film, which, shots or None, take_limit))
+    return carry_out(options_for(Store(settings.load().store_root), film, which, shots, take_limit))

@@ -1,12 +1,23 @@
-"""What a run leaves to look at: contact sheet, table of shots, link to the film."""
+"""What a run tells Prefect's server for people to look at: contact sheet, table of shots, where the film is, bars.
+
+A server that goes away costs a run none of its pictures: it goes on and tells nothing until the server is back.
+"""
 
 from __future__ import annotations
 
 import base64
+import logging
+import queue
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 from uuid import UUID
 
+import httpx
+from PIL.Image import Image
 from prefect import task
 from prefect.artifacts import (
     create_image_artifact,
@@ -15,23 +26,78 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.events.worker import EventsWorker
+from prefect.settings import PREFECT_API_URL
 
 from undercard.film.sheet.contact_sheet import small_jpeg
-from undercard.production.report import ShotRow, draw_sheet
+from undercard.production.report import ShotRow
+from undercard.production.runtime import Log
 
+T = TypeVar("T")
+
+LISTEN_SECONDS = 5.0
+"""How long a server may take to say that it is there; the run waits meanwhile."""
 SHOWN = frozenset({".mp4", ".mov", ".mkv", ".srt", ".vtt", ".otio", ".edl", ".fcpxml", ".webp"})
 """Files of a film's folder that people open."""
 
 
+@dataclass(slots=True)
+class Listener:
+    """The configured server, as far as it listens."""
+
+    log: Log
+    away: bool = False
+
+    def tell(self, what: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
+        """Call *what*, which tells the server something; None where the server does not listen."""
+        try:
+            # Prefect itself asks again for more than a minute, and raises then.
+            httpx.get(f"{PREFECT_API_URL.value()}/health", timeout=LISTEN_SECONDS)
+            told = what(*args, **kwargs)
+        except httpx.TransportError as exc:
+            if not self.away:
+                self.log.warning("Prefect's server does not answer (%s); the run goes on without it", exc)
+            self.away = True
+            return None
+        if self.away:
+            self.log.info("Prefect's server answers again")
+        self.away = False
+        return told
+
+
+def hush(quiet: bool) -> None:
+    """Let Prefect say nothing, or something again, of each event that it could not tell its server."""
+    for name in ("prefect._internal.concurrency", "prefect.events.clients", "prefect.EventsWorker"):
+        logger = logging.getLogger(name)
+        # Not its level: Prefect sets those anew when a flow begins.
+        (logger.addFilter if quiet else logger.removeFilter)(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
+
+
+def forget_events() -> None:
+    """Drop the events and log lines that wait for a server that has gone.
+
+    When a process ends, Prefect tries each for seven seconds: an hour for five hundred task runs.
+    """
+    # What is told while the process ends fails as well, a line each.
+    hush(True)
+    services: dict[int, Any] = EventsWorker._instances  # type: ignore[misc]  # one of each kind, whatever it queues
+    for service in list(services.values()):
+        with suppress(queue.Empty):
+            while True:
+                service._queue.get_nowait()
+                service._queue.task_done()
+
+
 @task(task_run_name="contact sheet")
-def publish_contact_sheet(rows: list[ShotRow], key: str, title: str, subtitle: str, path: Path) -> Path:
-    """Draw the contact sheet, save it beside the film and show it in Prefect's UI."""
-    sheet = draw_sheet(rows, title, subtitle)
-    sheet.save(path, compress_level=1)
+def publish_contact_sheet(sheet: Image, key: str, title: str, subtitle: str) -> None:
+    """Show the contact sheet in Prefect's UI."""
     # The UI keeps the picture in its database, so it gets a small one.
     picture = "data:image/jpeg;base64," + base64.b64encode(small_jpeg(sheet)).decode()
     create_image_artifact(image_url=picture, key=key, description=f"{title}: {subtitle}")
-    return path
 
 
 @task(task_run_name="table of shots")
@@ -59,8 +125,9 @@ def publish_shot_table(rows: list[ShotRow], key: str, title: str) -> None:
 @task(task_run_name="where the film is")
 def publish_film(path: Path, key: str, title: str) -> None:
     """Show where the film lies in Prefect's UI: as a path, since browsers open no links to files from there."""
-    beside = [each.name for each in sorted(path.parent.iterdir()) if each.is_file() and each.suffix in SHOWN]
-    told = f"**{title}**\n\n```\n{path}\n```\n\n{path.stat().st_size / 1e6:.1f} MB. Beside it: {', '.join(beside)}."
+    files = (each for each in sorted(path.parent.iterdir()) if each.is_file() and each != path)
+    beside = ", ".join(each.name for each in files if each.suffix in SHOWN)
+    told = f"```\n{path}\n```\n\n{path.stat().st_size / 1e6:.1f} MB. Beside it: {beside}."
     create_markdown_artifact(markdown=told, key=key, description=title)
 
 
@@ -70,10 +137,10 @@ class ProgressBar:
     # Each move of the bar is a request to the server, and nobody watches it closer than this.
     MOVE_SECONDS = 5.0
 
-    def __init__(self, key: str, description: str, total: int) -> None:
-        artifact = create_progress_artifact(progress=0.0, key=key, description=description)
-        assert isinstance(artifact, UUID)
-        self.artifact = artifact
+    def __init__(self, listener: Listener, key: str, description: str, total: int) -> None:
+        self.listener = listener
+        artifact = listener.tell(create_progress_artifact, progress=0.0, key=key, description=description)
+        self.artifact = artifact if isinstance(artifact, UUID) else None
         self.total = total
         self.done = 0
         self.moved = time.monotonic()
@@ -81,6 +148,8 @@ class ProgressBar:
     def step(self) -> None:
         """Count one more of the total as done."""
         self.done += 1
-        if self.done == self.total or time.monotonic() - self.moved >= self.MOVE_SECONDS:
-            update_progress_artifact(self.artifact, progress=round(100.0 * self.done / self.total, 1))
+        due = self.done == self.total or time.monotonic() - self.moved >= self.MOVE_SECONDS
+        if due and self.artifact is not None:
+            share = round(100.0 * self.done / self.total, 1)
+            self.listener.tell(update_progress_artifact, self.artifact, progress=share)
             self.moved = time.monotonic()

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar, cast
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
+from tasks.reports import forget_events
 from tasks.runtime import PrefectRuntime
 from undercard import settings
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed, UndercardError
@@ -60,9 +61,12 @@ def carry_out(options: RunOptions) -> Path:
     # The command line has checked and planned its run before a server was started for it.
     handover = handed_over(options)
     run = handover.run if handover is not None else begin(options, settings.load(), this_device)
-    made = produce(run, PrefectRuntime(run.results, run.folder.name))
+    runtime = PrefectRuntime(run.results, run.folder.name)
+    made = produce(run, runtime)
     if handover is not None:
         handover.made = made
+    if runtime.listener.away:
+        forget_events()
     if made.problem is not None or made.film is None:
         raise made.problem or AssertionError("a run without a problem has a film")
     return made.film.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
@@ -15,7 +16,7 @@ from prefect.utilities.annotations import quote
 from tasks import reports
 from tasks.results import admit
 from tasks.steps import STEPS
-from undercard.production.report import ShotRow
+from undercard.production.report import ShotRow, draw_sheet
 from undercard.production.runtime import Ended, Log, Pending
 
 P = ParamSpec("P")
@@ -48,7 +49,8 @@ class Submitted(Generic[T]):
         return Ended(None, error if isinstance(error, BaseException) else RuntimeError(str(error)))
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, for what is made when it is first asked for.
+@dataclass(frozen=True)
 class PrefectRuntime:
     """Runs the steps of the flow run that it is made in."""
 
@@ -59,6 +61,11 @@ class PrefectRuntime:
     log: Log = field(default_factory=get_run_logger)
     running: dict[str, PrefectFuture[Any]] = field(default_factory=dict)
     """By key, the newest task run."""
+
+    @cached_property
+    def listener(self) -> reports.Listener:
+        """The server, as far as it listens."""
+        return reports.Listener(self.log)
 
     def submit(
         self, name: str, after: Sequence[Pending[Any]], step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -86,16 +93,19 @@ class PrefectRuntime:
 
     def bar(self, key: str, description: str, total: int) -> reports.ProgressBar:
         """Show a bar in Prefect's UI."""
-        return reports.ProgressBar(self._key(key), description, total)
+        return reports.ProgressBar(self.listener, self._key(key), description, total)
 
     def show_rows(self, rows: Sequence[ShotRow], title: str, subtitle: str, sheet: Path) -> None:
         """Show the table of shots and the contact sheet in Prefect's UI, and save the sheet."""
-        reports.publish_shot_table(_whole(list(rows)), self._key("shots"), title)
-        reports.publish_contact_sheet(_whole(list(rows)), self._key("contact-sheet"), title, subtitle, sheet)
+        drawn = draw_sheet(rows, title, subtitle)
+        drawn.save(sheet, compress_level=1)
+        tell, key = self.listener.tell, self._key("contact-sheet")
+        tell(reports.publish_shot_table, _whole(list(rows)), self._key("shots"), title)
+        tell(reports.publish_contact_sheet, _whole(drawn), key, title, subtitle)
 
     def show_film(self, film: Path, description: str) -> None:
         """Show where the film lies in Prefect's UI."""
-        reports.publish_film(film, self._key("film"), description)
+        self.listener.tell(reports.publish_film, film, self._key("film"), description)
 
     def _key(self, what: str) -> str:
         """Return what Prefect calls an artifact of this film: letters, digits and dashes."""

@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.paths import ROOT
 from undercard.cli import local_server
+
+SHOTS = ROOT / "data" / "shots"
 
 
 @pytest.fixture
@@ -117,3 +120,33 @@ def test_a_state_file_that_is_damaged_is_not_believed(tmp_path: Path) -> None:
     state.write_text('{"url": 3')
 
     assert local_server.remembered_in(state) is None
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_in_the_middle_of_a_render_costs_it_nothing(
+    prefect_home: Path, store: Path, tmp_path: Path
+) -> None:
+    starting = local_server.borrow(local_server.state_file())
+    server = starting.ready()
+    assert starting.process is not None
+    command = [sys.executable, "-c", "from undercard.cli.app import app; app()", "render", str(SHOTS / "sparring.yaml")]
+    # Prefect asks a server again that it has lost, for more than a minute by default.
+    environment = {**os.environ, "PREFECT_CLIENT_MAX_RETRIES": "1", "COLUMNS": "200"}
+    environment.pop("PREFECT_API_URL", None)
+    with (tmp_path / "said").open("w+") as said:
+        render = subprocess.Popen([*command, "--size", "640x360"], env=environment, stdout=said, stderr=said)
+        while not any(store.glob("results/take-*")):
+            assert render.poll() is None, (tmp_path / "said").read_text()
+            time.sleep(0.05)
+        starting.process.kill()
+        starting.process.wait(timeout=30)
+
+        assert render.wait(timeout=180) == 0, (tmp_path / "said").read_text()
+
+    told = (tmp_path / "said").read_text()
+    assert not local_server.answers(server)
+    assert "Prefect's server went away, so it does not know how this run ended." in told
+    assert "3 shots · 3 accepted" in told
+    assert next((store / "films").glob("sparring-640x360-previz/film.mp4")).is_file()
+    # What Prefect says of each event that it could not tell is nobody's business here.
+    assert "EventsWorker" not in told

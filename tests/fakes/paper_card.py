@@ -11,6 +11,7 @@ import psutil
 
 from undercard.hardware.devices import Device, Gpu
 from undercard.settings import Settings
+from undercard.store import write_atomically
 
 GB = 1_000_000_000
 
@@ -32,14 +33,12 @@ class FakeCard:
 
     def fill(self, tenant: float) -> None:
         """Let another process hold *tenant* GB."""
-        self.store.mkdir(parents=True, exist_ok=True)
-        (self.store / "card.json").write_text(json.dumps({"total": self.total, "tenant": tenant}))
+        write_atomically(self.store / "card.json", json.dumps({"total": self.total, "tenant": tenant}).encode())
 
     def squeeze(self, *caps: float) -> None:
         """Let the card hold less than it tells of: GB until the first take is made, until the second, and so on."""
-        self.store.mkdir(parents=True, exist_ok=True)
         content = {"total": self.total, "tenant": 0.0, "caps": caps}
-        (self.store / "card.json").write_text(json.dumps(content))
+        write_atomically(self.store / "card.json", json.dumps(content).encode())
 
     def look(self, _settings: Settings | None = None) -> Device:
         """Return a machine with the card as it is now."""

@@ -142,6 +142,9 @@ def test_every_deployment_is_there_with_its_queue_and_form_and_none_starts_by_it
     assert {"shot_list", "shots", "backend", "exact", "size", "failed", "again"} <= set(form)
     assert "previz" in form["backend"]["enum"]
     assert "Which shots to render" in form["shots"]["description"]
+    assert form["shape"]["enum"] == ["whole", "vertical", "square"]
+    # Plain fields: a form asks for the type of what may be nothing.
+    assert {form[name]["type"] for name in ("size", "shots", "start")} == {"string"}
     which = found["rerun-shots"]["parameter_openapi_schema"]["properties"]["which"]
     assert which["enum"] == ["failed", "rejected", "stepped down", "listed"]
     assert found["upgrade"]["parameters"] == {"which": "stepped down"}

@@ -32,7 +32,7 @@ def film(new_run: Callable[..., Run]) -> Path:
     return produce(new_run(size="96x64", backend="previz"), InlineRuntime()).folder
 
 
-def rerun(which: str = "listed", shots: str | None = None, film: str = "") -> tuple[Path | None, InlineRuntime]:
+def rerun(which: str = "listed", shots: str = "", film: str = "") -> tuple[Path | None, InlineRuntime]:
     runtime = InlineRuntime()
     options = options_for(here.store(), film, which, shots)  # type: ignore[arg-type]  # as a form sends it
     made = produce(begin(options, here.settings()), runtime)
@@ -130,15 +130,15 @@ def test_the_shots_that_stepped_down_are_asked_for_with_upgrade(film: Path) -> N
 @pytest.mark.parametrize(
     ("which", "shots", "message"),
     [
-        ("failed", None, "every shot in .* has its accepted keyframes"),
-        ("rejected", None, "no shot of small-96x64-previz was rejected; choose `listed`"),
-        ("stepped down", None, "no shot of small-96x64-previz was stepped down"),
-        ("listed", None, "no shot is named; write numbers"),
+        ("failed", "", "every shot in .* has its accepted keyframes"),
+        ("rejected", "", "no shot of small-96x64-previz was rejected; choose `listed`"),
+        ("stepped down", "", "no shot of small-96x64-previz was stepped down"),
+        ("listed", "", "no shot is named; write numbers"),
         ("failed", "jab", "shots 'jab' are named, and 'failed' chooses by itself"),
         ("listed", "jabb", "jabb"),
     ],
 )
-def test_a_rerun_that_would_render_nothing_says_so(film: Path, which: str, shots: str | None, message: str) -> None:
+def test_a_rerun_that_would_render_nothing_says_so(film: Path, which: str, shots: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         rerun(which, shots)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
+import httpx
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from rich.console import Console
@@ -14,13 +15,14 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from flows.produce import produce
+from tasks.reports import forget_events, hush
 from undercard import settings
 from undercard.cli.local_server import borrow, require_answer, state_file
 from undercard.cli.worker_process import HEARTBEAT_SECONDS
 from undercard.domain import progress
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
-from undercard.errors import MixedFilm, NeedsReview, ShotsFailed
+from undercard.errors import MixedFilm, NeedsReview, ShotsFailed, UndercardError
 from undercard.hardware.probe import this_device
 from undercard.production import report
 from undercard.production.assembly.assemble import CONTACT_SHEET
@@ -29,6 +31,10 @@ from undercard.production.produce import hand_over
 from undercard.production.run import begin
 
 REDRAW_SECONDS = 0.25
+
+
+class ServerGone(UndercardError):
+    """The server stopped answering before the run had come to anything."""
 
 
 class TimeLeft(ProgressColumn):
@@ -61,7 +67,8 @@ def render_film(options: RunOptions, console: Console, *, verbose: bool) -> bool
     if plan.why:
         console.print(f"{plan.backend}, because no model runs here: {plan.why}", style="dim", highlight=False)
     meter = Meter()
-    problem = None
+    problem: MixedFilm | NeedsReview | ShotsFailed | None = None
+    gone = False
     with ExitStack() as stack:
         # As a worker's runs do, so that the server notices if this process dies.
         stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: HEARTBEAT_SECONDS}))
@@ -72,10 +79,20 @@ def render_film(options: RunOptions, console: Console, *, verbose: bool) -> bool
         stack.enter_context(_bar(meter, console, plan.shot_list.title))
         handover = stack.enter_context(hand_over(begun))
         try:
-            produce(**options.model_dump())
+            # What is not asked for has the flow's own default.
+            produce(**options.model_dump(exclude_none=True))
         except (MixedFilm, NeedsReview, ShotsFailed) as exc:
             problem = exc
+        except httpx.TransportError as exc:
+            if handover.made is None:
+                raise ServerGone(
+                    f"Prefect's server went away ({exc}); run the same again: what was rendered is kept"
+                ) from exc
+            problem, gone = handover.made.problem, True
     made = handover.made
+    if gone:
+        forget_events()
+        console.print("[yellow]Prefect's server went away, so it does not know how this run ended.[/]")
     if made is None:
         raise problem or AssertionError("a flow that ends without an error has made something")
     console.print(report.summary(plan, made.rows))
@@ -144,7 +161,9 @@ def _quiet() -> Iterator[None]:
     root = logging.getLogger()
     before = list(root.handlers)
     root.handlers = [handler for handler in before if not isinstance(handler, PrefectConsoleHandler)]
+    hush(True)
     try:
         yield
     finally:
         root.handlers = before
+        hush(False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -12,23 +14,29 @@ from pydantic_core import CoreSchema
 import undercard
 from undercard import backends, settings
 from undercard.errors import BadInput
+from undercard.film.encoding.delivery import SHAPES
+from undercard.film.encoding.delivery_presets import PRESETS
 from undercard.planning.choose import AUTO
 
 EXAMPLES = Path(undercard.__file__).parent / "assets" / "shots"
 """Where the wheel has what a checkout has in data/shots."""
 
 
-class _ListsBackends:
-    """Adds the names of the backends to a JSON schema when a form is drawn, not when this module is imported."""
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Adds names to the JSON schema of a string when a form is drawn, not when this module is imported."""
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    names: Callable[[], Iterable[str]]
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return the schema of a string with the choices there are."""
-        return {**handler(schema), "enum": [AUTO, *backends.names()]}
+        return {**handler(schema), "enum": list(self.names())}
 
 
-BackendName: TypeAlias = Annotated[str, _ListsBackends]
+BackendName: TypeAlias = Annotated[str, Choices(lambda: [AUTO, *backends.names()])]
 """The name of a backend, or `auto`; a form offers them as a choice."""
+PresetName: TypeAlias = Annotated[str, Choices(lambda: PRESETS)]
+ShapeName: TypeAlias = Annotated[str, Choices(lambda: SHAPES)]
 
 
 class RunOptions(BaseModel):

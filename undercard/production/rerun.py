@@ -16,9 +16,7 @@ Which: TypeAlias = Literal["failed", "rejected", "stepped down", "listed"]
 """Shots without an accepted keyframe, shots that the gate rejected, shots from a lower rung, or named ones."""
 
 
-def options_for(
-    store: Store, film: str, which: Which, shots: str | None = None, take_limit: int | None = None
-) -> RunOptions:
+def options_for(store: Store, film: str, which: Which, shots: str = "", take_limit: int | None = None) -> RunOptions:
     """Return what to ask a run for.
 
     Args:
