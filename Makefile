@@ -1,4 +1,5 @@
-# make film: watch the title fight. make test: everything that must hold. Both set themselves up.
+# make film: watch the title fight. make server: Prefect with a worker. make test: everything that must hold. All set
+# themselves up.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -14,10 +15,13 @@ DIFFSYNTH := $(VENV)/diffsynth
 AV ?= av
 NEWEST_AV := $(VENV)/newest-av
 
-.PHONY: film test test-newest-av lint clean
+.PHONY: film server test test-newest-av lint clean
 
 film: $(VENV)/.base
 	$(BIN)/undercard render $(LIST) --size $(SIZE)
+
+server: $(VENV)/.base
+	$(BIN)/undercard server up
 
 test: $(VENV)/.test $(VENV)/.diffsynth lint
 	$(BIN)/pytest -n 2 --dist loadfile

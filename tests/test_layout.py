@@ -65,8 +65,8 @@ def test_importing_the_library_starts_no_process_and_makes_no_folder() -> None:
 
 
 def test_importing_the_library_does_not_import_prefect() -> None:
-    # These are imported by `undercard render` and `undercard server up` alone.
-    users = {"undercard.cli.render", "undercard.cli.registered"}
+    # These are imported by `undercard render`, `server up` and `notify` alone.
+    users = {f"undercard.cli.{name}" for name in ("render", "registered", "notifications")}
     modules = [module for module in modules_of("undercard") if module not in users]
 
     assert run_after_imports(modules, (), "print('prefect' in sys.modules)").strip() == "False"

@@ -9,11 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -164,6 +166,43 @@ def test_a_worker_renders_a_film_and_its_run_has_the_artifacts_of_that_film(host
     rows = json.loads(by_key[f"{key}-shots"]["data"])
     assert [row["status"] for row in rows] == ["accepted"] * 3
     assert str(host.store / "films" / key / "film.mp4") in by_key[f"{key}-film"]["data"]
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """A webhook that keeps what it is sent."""
+
+    received: ClassVar[list[dict[str, str]]] = []
+
+    def do_POST(self) -> None:
+        self.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_how_a_run_ends_is_sent_to_a_webhook_until_that_is_switched_off(host: Host, film: Path) -> None:
+    film.write_text(film.read_text().replace("Three small shots", "Told"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host.undercard("notify", f"http://127.0.0.1:{server.server_port}/hook")
+
+        host.wait(host.start("produce/render-film", shot_list=str(film), size="128x72"))
+        host.wait(host.start("rerun/rerun-shots", which="listed"))
+
+        host.until(lambda: len(Receiver.received) >= 2, 60)
+        server.shutdown()
+    subjects = sorted(told["subject"] for told in Receiver.received)
+    assert subjects == ["produce · film · 128x72 · auto: Completed", "rerun · listed: Failed"]
+    failed = next(told["text"] for told in Receiver.received if "Failed" in told["subject"])
+    assert "no shot is named; write numbers, ranges or ids into `shots`" in failed
+
+    assert "Nothing is sent any more." in host.undercard("notify", "--off")
+    assert "Nothing was sent." in host.undercard("notify", "--off")
+    assert "block 'slack-webhook/mine' does not exist" in host.undercard(
+        "notify", "--block", "slack-webhook/mine", status=2
+    )
 
 
 def test_a_run_that_needs_review_says_so_without_a_traceback_and_completes_when_it_is_retried(

@@ -13,6 +13,7 @@ from undercard.cli import gate, inputs, plan, provision, review
 from undercard.cli.arguments import Backend, Exact, Failed, FrameSize, Presets, Selection, Shape, ShotListFile, Start
 from undercard.cli.console import SHOTS_FAILED, told
 from undercard.cli.film import cut, deliver
+from undercard.cli.notify import notify
 from undercard.cli.schedule import schedule
 from undercard.cli.server import server
 from undercard.planning.choose import AUTO
@@ -163,4 +164,5 @@ app.command()(plan.plan)
 app.command()(provision.provision)
 app.command()(plan.doctor)
 app.command()(schedule)
+app.command()(notify)
 app.add_typer(server, name="server")

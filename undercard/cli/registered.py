@@ -27,6 +27,13 @@ STUCK_SECONDS = 900
 """A run that a worker took and has not started by then never will be: a worker that died holds it."""
 FLOWS = ("produce", "rerun", "keyframes", "assemble", "provision")
 """Of this project, whose runs say that they are alive every `HEARTBEAT_SECONDS`."""
+OURS: dict[str, Any] = {
+    "match": {"prefect.resource.id": "prefect.flow-run.*"},
+    # Other flows of a server may say less often that they are alive.
+    "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": list(FLOWS)},
+    "for_each": {"prefect.resource.id"},
+}
+"""Of a trigger: for each run of this project's flows."""
 ENDS = ("Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Paused", "Suspended")
 """States of Prefect's, by name, in which a run has no heartbeat and needs none."""
 DEPLOY_SECONDS = 180
@@ -38,12 +45,6 @@ class NotRegistered(UndercardError):
 
 def automations() -> tuple[AutomationCore, ...]:
     """Return what the server is to do by itself."""
-    run: dict[str, Any] = {
-        "match": {"prefect.resource.id": "prefect.flow-run.*"},
-        # Other flows of this server may say less often that they are alive.
-        "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": list(FLOWS)},
-        "for_each": {"prefect.resource.id"},
-    }
     ended = {f"prefect.flow-run.{name}" for name in (*ENDS, *STATES.values())}
     return (
         AutomationCore(
@@ -51,7 +52,7 @@ def automations() -> tuple[AutomationCore, ...]:
             description=f"A run that has sent a heartbeat and then none for {SILENT_SECONDS} s is Crashed: its host or"
             " its process died. Its slot is free again.",
             trigger=EventTrigger(
-                **run,
+                **OURS,
                 posture=Posture.Proactive,
                 after={"prefect.flow-run.heartbeat"},
                 expect={"prefect.flow-run.heartbeat", *ended},
@@ -71,7 +72,7 @@ def automations() -> tuple[AutomationCore, ...]:
             description=f"A run that is Pending for {STUCK_SECONDS // 60} minutes is Crashed: the worker that took it"
             " died before it began.",
             trigger=EventTrigger(
-                **run,
+                **OURS,
                 posture=Posture.Proactive,
                 after={"prefect.flow-run.Pending"},
                 expect={"prefect.flow-run.Running", "prefect.flow-run.Scheduled", *ended},

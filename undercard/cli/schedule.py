@@ -42,7 +42,7 @@ def schedule(
         film = load_shot_list(path)
         asked = {"size": size, "backend": backend, "exact": exact or None, "presets": preset}
         parameters = {"shot_list": str(path), **{key: value for key, value in asked.items() if value is not None}}
-        api = _server()
+        api = configured_server()
         schedules = f"deployments/{api('GET', f'deployments/name/{DEPLOYMENT}')['id']}/schedules"
         known = next((each["id"] for each in api("GET", schedules) if each["slug"] == film.slug), None)
         when = {"cron": cron, "timezone": timezone}
@@ -61,7 +61,7 @@ def schedule(
         )
 
 
-def _server() -> Api:
+def configured_server() -> Api:
     """Return the configured server, else this machine's.
 
     Raises:
