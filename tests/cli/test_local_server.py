@@ -126,7 +126,8 @@ def test_a_state_file_that_is_damaged_is_not_believed(tmp_path: Path) -> None:
 def test_a_server_that_dies_in_the_middle_of_a_render_costs_it_nothing(
     prefect_home: Path, store: Path, tmp_path: Path
 ) -> None:
-    starting = local_server.borrow(local_server.state_file())
+    # Where a process of its own looks for it; this one may have another home by its tests' server.
+    starting = local_server.borrow(prefect_home / "undercard-server.json")
     server = starting.ready()
     assert starting.process is not None
     command = [sys.executable, "-c", "from undercard.cli.app import app; app()", "render", str(SHOTS / "sparring.yaml")]

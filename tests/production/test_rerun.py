@@ -109,6 +109,16 @@ def test_after_a_crash_the_shots_that_are_left_are_rendered(new_run: Callable[..
     assert len(takes_in(runtime)) == 3
 
 
+def test_after_a_crash_that_left_only_the_film_to_cut_that_is_cut(film: Path) -> None:
+    (film / "film.mp4").unlink()
+
+    path, runtime = rerun("failed")
+
+    assert path == film / "film.mp4"
+    assert path.is_file()
+    assert takes_in(runtime) == []
+
+
 def test_the_shots_that_the_gate_rejected_are_rendered_again(film: Path) -> None:
     change(film, "cross-01", verdict=REJECTED.model_dump(mode="json"))
 

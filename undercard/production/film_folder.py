@@ -77,6 +77,17 @@ def last_run(store: Store, film: str = "") -> tuple[Path, RunOptions]:
     return found[-1].parent, options
 
 
+def ended_with_a_film(folder: Path) -> bool:
+    """Say whether the last run of the film in *folder* came as far as its film."""
+    try:
+        begun = (folder / RUN).stat().st_mtime_ns
+    except FileNotFoundError:
+        # A film of an earlier release.
+        return True
+    films = (folder / name for name in ("film.mp4", "excerpt.mp4"))
+    return any(film.stat().st_mtime_ns >= begun for film in films if film.is_file())
+
+
 def _owner(folder: Path) -> Path | None:
     """Return the shot list that *folder* belongs to; None where it belongs to none that still exists."""
     options = _noted_options(folder)

@@ -16,7 +16,7 @@ from undercard.planning.deliveries import wanted
 from undercard.planning.plan import Plan, narrowed, plan_film
 from undercard.production import manifest
 from undercard.production.assembly.pieces import accepted_keyframes
-from undercard.production.film_folder import claim, folder_of
+from undercard.production.film_folder import claim, ended_with_a_film, folder_of
 from undercard.production.options import RunOptions, find
 from undercard.production.records import KeyframeRecord
 from undercard.production.runtime import Log
@@ -78,12 +78,14 @@ def begin(options: RunOptions, settings: Settings, look: Callable[[Settings], De
     folder = folder_of(plan, path)
     records = manifest.read_records(folder, plan.store)
     if options.failed:
-        plan = narrowed(plan, [shot for shot in plan.shots if not _is_done(plan, shot, records)])
-        if not plan.shots:
+        left = [shot for shot in plan.shots if not _is_done(plan, shot, records)]
+        if not left and ended_with_a_film(folder):
             raise BadInput(
                 f"every shot in {folder} has its accepted keyframes, so there is nothing to render again; leave out"
                 " `failed`, or render shots anew with `again`"
             )
+        # A run that died after its last keyframe has left a film to cut.
+        plan = narrowed(plan, left) if left else plan
     return Run(options, plan, folder, records, partial(look, settings))
 
 
