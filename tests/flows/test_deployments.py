@@ -106,7 +106,10 @@ class Host:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     here = Host(tmp_path_factory.mktemp("host"))
-    here.undercard("server", "up", "--port", str(here.port))
+    up = (*UNDERCARD, "server", "up", "--port", str(here.port))
+    # Two terminals at once.
+    with subprocess.Popen(up, cwd=project_root(), env=here.environment, stdout=subprocess.DEVNULL):
+        here.undercard("server", "up", "--port", str(here.port))
     try:
         yield here
     finally:
@@ -122,9 +125,19 @@ def test_everything_is_up_and_a_second_up_changes_nothing(host: Host) -> None:
     assert (host.noted("server"), host.noted("worker")) == (server, worker)
     assert server["url"] == host.url
     assert re.search(r"^worker +undercard on ", told, re.MULTILINE)
+    workers = [process for process in psutil.process_iter(["cmdline", "environ"]) if _is_worker_of(process, host)]
+    assert [process.pid for process in workers] == [worker["pid"]]
     assert re.search(r"^watching runs whose process dies", told, re.MULTILINE)
     assert re.search(r"^running +nothing", told, re.MULTILINE)
     assert len(host.ask("automations/filter", {})) == 2
+
+
+def _is_worker_of(process: psutil.Process, host: Host) -> bool:
+    try:
+        command, variables = process.info["cmdline"] or [], process.info["environ"] or {}
+    except psutil.Error:
+        return False
+    return {"prefect", "worker"} <= set(command) and variables.get("PREFECT_HOME") == str(host.home)
 
 
 def test_every_deployment_is_there_with_its_queue_and_form_and_none_starts_by_itself(host: Host) -> None:

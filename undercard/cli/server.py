@@ -39,19 +39,24 @@ def up(
     """
     from undercard import settings
     from undercard.cli import local_server, registered, worker_process
+    from undercard.production.turns import turn
 
     console = Console()
     with told(console):
         state = local_server.state_file()
-        _make_room(state, port)
-        with console.status("Starting Prefect's server …"):
-            here = local_server.borrow(state, port).ready()
-            local_server.keep(state)
-        with console.status("Registering deployments and automations …"):
-            died = registered.register(here.url)
-        with console.status("Starting a worker …"):
-            worker = worker_process.start(_worker_state(state), here.url, settings.load())
-            _wait_for_worker(here, worker)
+        # Two terminals at once would start two workers.
+        with turn(
+            state.with_name("undercard-up"), lambda: console.print("Waiting for another `undercard server up` …")
+        ):
+            _make_room(state, port)
+            with console.status("Starting Prefect's server …"):
+                here = local_server.borrow(state, port).ready()
+                local_server.keep(state)
+            with console.status("Registering deployments and automations …"):
+                died = registered.register(here.url)
+            with console.status("Starting a worker …"):
+                worker = worker_process.start(_worker_state(state), here.url, settings.load())
+                _wait_for_worker(here, worker)
         if died:
             console.print(
                 f"{died} run{'s' * (died > 1)} whose process had died {'are' if died > 1 else 'is'} Crashed now."
