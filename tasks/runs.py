@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -43,6 +44,9 @@ def ending_in_a_state(body: Callable[P, T]) -> Callable[P, T]:
             return body(*args, **kwargs)
         except UndercardError as exc:
             name = next((name for kind, name in STATES.items() if isinstance(exc, kind)), "Failed")
+            # In a worker's process Prefect raises what the state holds once more, and logs it as unexpected.
+            for logger in ("prefect.flow_runs", "prefect.engine"):
+                logging.getLogger(logger).addFilter(_is_unexpected)
             # Prefect takes a state for what the flow came to, and never hands it to the flow's caller.
             return cast("T", Failed(message=str(exc), name=name, data=exc))
 
@@ -50,6 +54,10 @@ def ending_in_a_state(body: Callable[P, T]) -> Callable[P, T]:
     run.__annotations__ = inspect.get_annotations(body, eval_str=True)
     run.__signature__ = inspect.signature(body, eval_str=True)  # type: ignore[attr-defined]  # functions may have one
     return run
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    return record.exc_info is None or not isinstance(record.exc_info[1], UndercardError)
 
 
 def carry_out(options: RunOptions) -> Path:

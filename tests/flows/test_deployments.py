@@ -230,7 +230,10 @@ def test_a_run_that_needs_review_says_so_without_a_traceback_and_completes_when_
     state = host.wait(run_id)
     assert (state["type"], state["name"]) == ("FAILED", "Needs review")
     assert state["message"].startswith("the gate rejected every take of jab-01, jab-02 (jab-01: nothing in")
+    # A run's process tells its last lines when it ends.
+    host.until(lambda: not psutil.Process(host.noted("worker")["pid"]).children(), 60)
     logs = host.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
+    assert any("Finished in state Needs review" in line["message"] for line in logs)
     assert [line["message"] for line in logs if "Traceback" in line["message"]] == []
     film.write_text(healthy)
 
