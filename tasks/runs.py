@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar, cast
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
-from tasks.reports import forget_events
+from tasks.listener import forget_events
 from tasks.runtime import PrefectRuntime
 from undercard import settings
 from undercard.errors import MixedFilm, NeedsReview, ShotsFailed, UndercardError

@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.utilities.annotations import quote
 
 from tasks import reports
+from tasks.listener import Listener
 from tasks.results import admit
 from tasks.steps import STEPS
 from undercard.production.report import ShotRow, draw_sheet
@@ -63,9 +64,9 @@ class PrefectRuntime:
     """By key, the newest task run."""
 
     @cached_property
-    def listener(self) -> reports.Listener:
+    def listener(self) -> Listener:
         """The server, as far as it listens."""
-        return reports.Listener(self.log)
+        return Listener(self.log)
 
     def submit(
         self, name: str, after: Sequence[Pending[Any]], step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs

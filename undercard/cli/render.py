@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from flows.produce import produce
-from tasks.reports import forget_events, hush
+from tasks.listener import forget_events, hush
 from undercard import settings
 from undercard.cli.local_server import borrow, require_answer, state_file
 from undercard.cli.worker_process import HEARTBEAT_SECONDS
