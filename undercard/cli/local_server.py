@@ -35,7 +35,7 @@ Asgi: TypeAlias = Callable[
 START_SECONDS = 120.0
 """A cold machine compiles the server's modules and creates its database first."""
 IDLE_SECONDS = 1800.0
-END_SECONDS = 15.0
+END_SECONDS = 20.0
 ANSWER_SECONDS = 10.0
 SERVER_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -203,14 +203,18 @@ def end(state: Path) -> bool:
     # Only a server that answers is the one that was written down: its number may be another process's by now.
     if server is None or not answers(server):
         return False
-    process = psutil.Process(server.pid)
+    end_process(psutil.Process(server.pid))
+    state.unlink(missing_ok=True)
+    return True
+
+
+def end_process(process: psutil.Process) -> None:
+    """Ask *process* to end, and end it if it has not after `END_SECONDS`."""
     process.terminate()
     try:
         process.wait(END_SECONDS)
     except psutil.TimeoutExpired:
         process.kill()
-    state.unlink(missing_ok=True)
-    return True
 
 
 @dataclass(slots=True)

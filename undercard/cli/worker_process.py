@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from undercard import settings
+from undercard.cli.local_server import end_process
 from undercard.settings import Settings
 from undercard.store import write_atomically
 
@@ -22,7 +23,7 @@ RUNS_AT_ONCE = 1
 """A run uses every card of its machine, a keyframe on each."""
 NAME = f"undercard on {platform.node()}"
 """Tells people which host renders."""
-END_SECONDS = 20.0
+WORKER = (sys.executable, "-m", "prefect", "worker", "start")
 
 
 def start(state: Path, url: str, chosen: Settings) -> float:
@@ -44,19 +45,7 @@ def start(state: Path, url: str, chosen: Settings) -> float:
     places = {"UNDERCARD_STORE": str(chosen.store_root), "UNDERCARD_MODEL_STORE": str(chosen.model_store_root)}
     with state.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "prefect",
-                "worker",
-                "start",
-                "--pool",
-                POOL,
-                "--limit",
-                str(RUNS_AT_ONCE),
-                "--name",
-                NAME,
-            ],
+            [*WORKER, "--pool", POOL, "--limit", str(RUNS_AT_ONCE), "--name", NAME],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -89,10 +78,6 @@ def end(state: Path) -> bool:
     if process is None:
         return False
     # SIGTERM lets it stop its runs, which are then Crashed or Cancelled and not Running for ever.
-    process.terminate()
-    try:
-        process.wait(END_SECONDS)
-    except psutil.TimeoutExpired:
-        process.kill()
+    end_process(process)
     state.unlink(missing_ok=True)
     return True
