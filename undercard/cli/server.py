@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +66,7 @@ def up(
 
 @server.command()
 def status() -> None:
-    """Say what of it runs, what is scheduled next, and which runs are in progress. Exit status 1: it is not up."""
+    """Show what is up, what is scheduled, and which runs are in progress. Exit status 1: a part is missing."""
     from undercard.cli import local_server
 
     console = Console()
@@ -83,7 +83,7 @@ def down(
     force: Annotated[bool, typer.Option("--force", help="Also stop the runs that are in progress.")] = False,
 ) -> None:
     """End the worker and the server of this machine. What was rendered is kept, and the next `up` goes on with it."""
-    from undercard.cli import local_server
+    from undercard.cli import local_server, worker_process
 
     console = Console()
     with told(console):
@@ -91,15 +91,10 @@ def down(
         here = local_server.remembered_in(state)
         if here is not None and local_server.answers(here) and not force:
             _refuse_while_running(here)
-        ended = [name for name, end, path in _parts(state) if end(path)]
+        # The worker first: it tells the server what became of its runs.
+        ends = {"worker": worker_process.end(_worker_state(state)), "server": local_server.end(state)}
+        ended = [name for name, found in ends.items() if found]
         console.print(f"Ended: {', '.join(ended)}." if ended else "Nothing was running.")
-
-
-def _parts(state: Path) -> tuple[tuple[str, Callable[[Path], bool], Path], ...]:
-    from undercard.cli import local_server, worker_process
-
-    # The worker first: it tells the server what became of its runs.
-    return ("worker", worker_process.end, _worker_state(state)), ("server", local_server.end, state)
 
 
 def _worker_state(state: Path) -> Path:
@@ -195,7 +190,7 @@ def _show(here: LocalServer, console: Console) -> bool:
         table.add_row(str(each["name"]), "; ".join(_schedules(each)) or "when somebody starts it")
     console.print(table)
     console.print(f"For Prefect's own commands: export PREFECT_API_URL={here.url}", style="dim", highlight=False)
-    return bool(workers) and not missing and local_server.answers(here)
+    return bool(workers) and not missing
 
 
 def _schedules(deployment: dict[str, Any]) -> Iterator[str]:
