@@ -284,7 +284,7 @@ def test_a_run_whose_host_dies_is_crashed_soon_and_what_is_left_is_rendered_next
 
     state = host.wait(run_id, DEAD_SECONDS)
     assert state["type"] == "CRASHED"
-    assert "the process or its host is gone" in state["message"]
+    assert "the process or its host died" in state["message"]
     # Neither film nor size is given: the film that died is the last one.
     again = host.start("rerun/rerun-shots")
     assert host.wait(again)["type"] == "COMPLETED", host.state(again)

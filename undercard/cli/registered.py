@@ -34,8 +34,11 @@ OURS: dict[str, Any] = {
     "for_each": {"prefect.resource.id"},
 }
 """Of a trigger: for each run of this project's flows."""
-ENDS = ("Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Paused", "Suspended")
-"""States of Prefect's, by name, in which a run has no heartbeat and needs none."""
+SILENT = (
+    *("Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Paused", "Suspended"),
+    *("Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", "Resuming"),
+)
+"""States of Prefect's, by name, in which a run has no heartbeat and needs none: it has ended, or waits."""
 DEPLOY_SECONDS = 180
 
 
@@ -45,24 +48,24 @@ class NotRegistered(UndercardError):
 
 def automations() -> tuple[AutomationCore, ...]:
     """Return what the server is to do by itself."""
-    ended = {f"prefect.flow-run.{name}" for name in (*ENDS, *STATES.values())}
+    silent = {f"prefect.flow-run.{name}" for name in (*SILENT, *STATES.values())}
     return (
         AutomationCore(
-            name="undercard: crash runs whose process is gone",
+            name="undercard: crash runs whose process died",
             description=f"A run that has sent a heartbeat and then none for {SILENT_SECONDS} s is Crashed: its host or"
             " its process died. Its slot is free again.",
             trigger=EventTrigger(
                 **OURS,
                 posture=Posture.Proactive,
                 after={"prefect.flow-run.heartbeat"},
-                expect={"prefect.flow-run.heartbeat", *ended},
+                expect={"prefect.flow-run.heartbeat", *silent},
                 threshold=1,
                 within=timedelta(seconds=SILENT_SECONDS),
             ),
             actions=[
                 ChangeFlowRunState(
                     state=StateType.CRASHED,
-                    message=f"No heartbeat for {SILENT_SECONDS} s: the process or its host is gone. Run it again:"
+                    message=f"No heartbeat for {SILENT_SECONDS} s: the process or its host died. Run it again:"
                     " what was rendered is kept.",
                 )
             ],
@@ -75,7 +78,7 @@ def automations() -> tuple[AutomationCore, ...]:
                 **OURS,
                 posture=Posture.Proactive,
                 after={"prefect.flow-run.Pending"},
-                expect={"prefect.flow-run.Running", "prefect.flow-run.Scheduled", *ended},
+                expect={"prefect.flow-run.Running", "prefect.flow-run.Retrying", *silent},
                 threshold=1,
                 within=timedelta(seconds=STUCK_SECONDS),
             ),
@@ -121,9 +124,7 @@ def reconcile() -> int:
             events = client.request("POST", "/events/filter", json=_heartbeats_of(run.id)).json()["events"]
             last = datetime.fromisoformat(events[0]["occurred"]) if events else run.start_time
             if last is not None and (now - last).total_seconds() > SILENT_SECONDS:
-                message = (
-                    f"No heartbeat since {last:%Y-%m-%d %H:%M} UTC: the process or its host is gone. Run it again."
-                )
+                message = f"No heartbeat since {last:%Y-%m-%d %H:%M} UTC: the process or its host died. Run it again."
                 client.set_flow_run_state(run.id, Crashed(message=message), force=True)
                 found += 1
     return found
