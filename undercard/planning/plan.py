@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 from undercard import backends
 from undercard.backends import Work
@@ -298,9 +297,3 @@ def _seconds(
     found = choose.ways(names, work, device, settings, exact=exact, wanted=wanted)
     rungs = (*found.now, *found.later) or (backends.fastest(names[0], work, device, settings),)
     return rungs[0].needs.seconds
-
-
-def output_folder(plan: Plan) -> Path:
-    """Return where the film of *plan* goes: one folder a title, size and family of backends."""
-    width, height = plan.size
-    return plan.store.root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.family}"

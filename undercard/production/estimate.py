@@ -16,7 +16,7 @@ from undercard.planning.outlook import Card, Outlook
 from undercard.planning.piece_costs import drawn_in, piece_cost
 from undercard.planning.plan import Plan
 from undercard.planning.rungs import Fit
-from undercard.production.assembly.pieces import accepted_keyframes
+from undercard.production.keyframes.takes import accepted_keyframes
 from undercard.production.records import KeyframeRecord
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from undercard.errors import BadInput
-from undercard.planning.plan import Plan, output_folder
+from undercard.planning.plan import Plan
 from undercard.production.options import RunOptions, find
 from undercard.production.turns import locked
 from undercard.store import Store, write_atomically
@@ -30,10 +30,12 @@ class LastRun(BaseModel):
 def folder_of(plan: Plan, shot_list: Path) -> Path:
     """Return the folder of the film that *plan* makes of the file *shot_list*; nothing is written.
 
-    It is named after the film's title. Two shot lists may have one title: if the folder belongs to another list that
-    still exists, the name ends in a digest of this list's path.
+    It is named after the film's title, size and family of backends. Two shot lists may have one title: if the folder
+    belongs to another list that still exists, the name ends in a digest of this list's path.
     """
-    usual, here = output_folder(plan), shot_list.resolve()
+    width, height = plan.size
+    usual = plan.store.root / "films" / f"{plan.shot_list.slug}-{width}x{height}-{plan.family}"
+    here = shot_list.resolve()
     owner = _owner(usual)
     if owner is None or owner == here:
         return usual

@@ -15,8 +15,8 @@ from undercard.hardware.probe import this_device
 from undercard.planning.deliveries import wanted
 from undercard.planning.plan import Plan, narrowed, plan_film
 from undercard.production import manifest
-from undercard.production.assembly.pieces import accepted_keyframes
 from undercard.production.film_folder import claim, ended_with_a_film, folder_of
+from undercard.production.keyframes.takes import accepted_keyframes
 from undercard.production.options import RunOptions, find
 from undercard.production.records import KeyframeRecord
 from undercard.production.runtime import Log

@@ -30,7 +30,6 @@ from undercard.film.sound.cue_sheet import CueSheet
 from undercard.film.timeline import chapters
 from undercard.film.timeline.captions import captions, srt, vtt
 from undercard.film.timeline.timeline import Clip, Piece, Span, Timeline
-from undercard.planning.keyframe import PlannedKeyframe
 from undercard.planning.piece_costs import drawn_in, piece_cost
 from undercard.planning.plan import Plan
 from undercard.production.assembly import expectations
@@ -242,13 +241,6 @@ def unreviewed(plan: Plan, records: Mapping[str, KeyframeRecord]) -> tuple[str, 
     """Return the labels of the keyframes of *plan* whose take the gate rejected and nobody has approved."""
     keyframes = (keyframe for shot in plan.filmed for keyframe in plan.keyframes(shot))
     return tuple(k.label for k in keyframes if accepted_take(records.get(k.label), k, exact=plan.exact) is None)
-
-
-def accepted_keyframes(
-    keyframes: Sequence[PlannedKeyframe], records: Mapping[str, KeyframeRecord], *, exact: bool = False
-) -> int:
-    """Count the keyframes that have an accepted take; of exact pixels, where those are asked for."""
-    return sum(accepted_take(records.get(k.label), k, exact=exact) is not None for k in keyframes)
 
 
 def film_name(plan: Plan, *, refused: bool = False, unreviewed: bool = False) -> str:

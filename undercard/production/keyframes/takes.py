@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from PIL import Image
@@ -90,6 +90,13 @@ def accepted_take(record: KeyframeRecord | None, keyframe: PlannedKeyframe, *, e
     takes = reversed(record.takes) if record is not None else ()
     accepted = (judged.take for judged in takes if judged.stands and (judged.take.exact or not exact))
     return next((take for take in accepted if answers(take, keyframe)), None)
+
+
+def accepted_keyframes(
+    keyframes: Sequence[PlannedKeyframe], records: Mapping[str, KeyframeRecord], *, exact: bool = False
+) -> int:
+    """Count the keyframes that have an accepted take; of exact pixels, where those are asked for."""
+    return sum(accepted_take(records.get(k.label), k, exact=exact) is not None for k in keyframes)
 
 
 def usable_take(record: KeyframeRecord | None, keyframe: PlannedKeyframe, *, exact: bool) -> Take | None:
