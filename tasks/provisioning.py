@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
+from tasks.listener import Listener
 from undercard import settings
 from undercard.domain.progress import Meter
 from undercard.domain.ticker import every
@@ -53,13 +54,14 @@ def fetch_models(title: str, backend: str | None, model: str | None, verify: boo
     if planned.is_done:
         return 0
     fetcher = Fetcher(Hub(), Meter(), chosen)
-    artifact = create_progress_artifact(
-        progress=0.0, key="models", description=f"{title}: models from {planned.address}"
+    listener = Listener(log)
+    artifact = listener.tell(
+        create_progress_artifact, progress=0.0, key="models", description=f"{title}: models from {planned.address}"
     )
-    assert isinstance(artifact, UUID)
 
     def move() -> None:
-        update_progress_artifact(artifact, progress=round(100.0 * fetcher.meter.fraction, 1))
+        if isinstance(artifact, UUID):
+            listener.tell(update_progress_artifact, artifact, progress=round(100.0 * fetcher.meter.fraction, 1))
 
     try:
         with every(MOVE_SECONDS, move):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from typing import cast
+from unittest.mock import Mock
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
@@ -44,6 +46,16 @@ def test_the_flow_fetches_what_a_backend_needs_and_shows_how_far_it_is(published
 
     assert weights.missing("gguf", here.settings()) is None
     assert 100.0 in progress()
+
+
+def test_a_server_that_no_longer_listens_ends_no_fetch(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = Mock(side_effect=httpx.ConnectError("connection refused"))
+    monkeypatch.setattr(tasks.provisioning, "update_progress_artifact", refused)
+
+    provision(backend="gguf", prove=False)
+
+    assert refused.called
+    assert weights.missing("gguf", here.settings()) is None
 
 
 def test_an_unreachable_hub_is_tried_again(published: Published) -> None:
