@@ -1,7 +1,7 @@
 """This machine's Prefect server: borrowed by a terminal run when none is configured, or kept up for a worker.
 
 A temporary server a run would cost every command 15 s or more; this one is found again by the next command and shows
-its runs in a browser. It ends by itself when nobody has asked it anything for a while, unless `keep` asked it to stay.
+its runs in a browser. It ends when nobody has asked it anything for half an hour, unless `keep` asked it to stay.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def send_to(url: str | None, block: str | None, *, trouble_only: bool) -> None:
 
 
 def stop() -> bool:
-    """Send nothing any more; return whether anything was sent."""
+    """Stop sending; return whether anything was sent."""
     with get_client(sync_client=True) as client:
         found = client.read_automations_by_name(NAME)
         for each in found:

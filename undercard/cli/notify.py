@@ -22,7 +22,7 @@ def notify(
     trouble: Annotated[
         bool, typer.Option("--trouble", help="Say nothing of films that are as they should be.")
     ] = False,
-    off: Annotated[bool, typer.Option("--off", help="Send nothing any more.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Stop sending.")] = False,
 ) -> None:
     """Send how each run ends: its film, its state, and its message, which names the shots that are not done.
 

@@ -47,7 +47,7 @@ class NotRegistered(UndercardError):
 
 
 def automations() -> tuple[AutomationCore, ...]:
-    """Return what the server is to do by itself."""
+    """Return the automations that the server runs."""
     silent = {f"prefect.flow-run.{name}" for name in (*SILENT, *STATES.values())}
     return (
         AutomationCore(

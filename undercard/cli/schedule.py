@@ -26,7 +26,7 @@ def schedule(
     backend: Backend = AUTO,
     exact: Exact = False,
     preset: Presets = None,
-    off: Annotated[bool, typer.Option("--off", help="Do not render it by itself any more.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Remove the schedule.")] = False,
 ) -> None:
     """Render a shot list at a time of day, by the worker of `undercard server up`.
 
@@ -54,7 +54,7 @@ def schedule(
         elif not off:
             api("POST", schedules, [new])
         if off:
-            console.print(f"{film.title} is not rendered by itself.", highlight=False)
+            console.print(f"{film.title} has no schedule.", highlight=False)
             return
         console.print(
             f"{film.title}: {cron} ({timezone}). `undercard server status` lists what is next.", highlight=False
